@@ -1,0 +1,136 @@
+"""The `agent` command: its subcommands, and the one place that puts the parts together.
+
+Must stay quick to import: what a subcommand needs is imported inside it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.errors import AgentError, ExitCode, InputError
+
+if TYPE_CHECKING:
+    from agent.fix import FixOptions
+
+
+class _Group(click.Group):
+    """Loads the group `models` when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "models"])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name == "models":
+            from agent.models.commands import models  # reads the catalogue, plans memory
+
+            return models
+        return super().get_command(ctx, name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, self.summary(name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def summary(self, name: str) -> str:
+        """One line of help, without importing a group for it."""
+        if name == "models":
+            return "List, fetch, show and plan models."
+        return self.commands[name].get_short_help_str(limit=60)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="parity-agent", prog_name="agent")
+def cli() -> None:
+    """A coding agent for your terminal, on your own GPU or with Claude."""
+
+
+_repo = click.option(
+    "--repo",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("."),
+    help="The repository, or a folder in it. Default: the current folder.",
+)
+_yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answer to be yes.")
+
+
+@cli.command()
+@click.argument("issue", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
+@_repo
+@click.option("--model", help="A catalogue name, a path to a .gguf file or scripted:FILE.")
+@click.option("--steering", type=click.Choice(["free", "guided"]), help="Who takes the steps.")
+@click.option("--test-command", help="How the tests are run. Default: found.")
+@click.option("--max-steps", type=int, help="The most answers of the model. Default: 50.")
+@click.option("--max-tokens", type=int, help="The most tokens read and written.")
+@click.option("--max-seconds", type=float, help="The most seconds.")
+@click.option("--max-usd", type=float, help="The most dollars.")
+@click.option("--dry-run", is_flag=True, help="Work on a copy; leave a patch, not a change.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the patch to this file.")
+@click.option("--json", "as_json", is_flag=True, help="One event a line on stdout.")
+@_yes
+def fix(
+    issue: Path,
+    repo: Path,
+    steering: str | None,
+    dry_run: bool,
+    output: Path | None,
+    as_json: bool,
+    yes: bool,
+    **flags: Any,  # noqa: ANN401  the options that are settings, by their names
+) -> None:
+    """Repair a repository as ISSUE describes; `-` reads the issue from standard input.
+
+    \b
+    Exit codes: 0 verified by tests      1 failed
+                2 bad input              3 changed, nothing to verify with
+                4 a limit was reached    5 the model is missing
+                6 the model failed       130 interrupted
+    """
+    from agent.fix import FixOptions, fix_issue  # the whole agent
+
+    options: FixOptions = FixOptions(issue, repo, steering, dry_run, output, as_json, flags)
+    raise SystemExit(fix_issue(options))
+
+
+@cli.command()
+@click.argument("session", required=False)
+@_repo
+@_yes
+def undo(session: str | None, repo: Path, yes: bool) -> None:
+    """Take back what the last session (or SESSION) changed; your later edits stay."""
+    from agent.fix import undo_session
+
+    raise SystemExit(undo_session(session, repo, _confirmer(yes)))
+
+
+def _confirmer(yes: bool) -> Callable[[str], bool]:
+    def confirm(question: str) -> bool:
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise InputError("This asks a question and there is no terminal: give --yes.")
+        return click.confirm(question, default=False, err=True)
+
+    return confirm
+
+
+def main() -> None:
+    """Run the command; every error that a user can cause is one line and an exit code."""
+    try:
+        cli.main(prog_name="agent", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        raise SystemExit(ExitCode.INTERRUPTED) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(ExitCode.BAD_INPUT) from None
+    except AgentError as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:  # the reader of our output has gone, as `agent … | head`
+        sys.stderr.close()
+        raise SystemExit(ExitCode.FAILED) from None

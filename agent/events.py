@@ -1,0 +1,194 @@
+"""What a running agent reports: one union, read alike by the screen, the printer and the record.
+
+Owns the events and their JSON form. Must not know who reads them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any
+
+from agent.errors import ExitCode
+from agent.messages import Message, ToolCall
+from agent.models.base import Usage
+from tools.base import ToolResult
+
+
+class Status(StrEnum):
+    """How a turn ended."""
+
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+    FAILED = "failed"
+    STEP_LIMIT = "step limit"
+    TOKEN_LIMIT = "token limit"
+    TIME_LIMIT = "time limit"
+    DOLLAR_LIMIT = "dollar limit"
+    LOOPING = "looping"
+    MODEL_FAILED = "model failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        match self:
+            case Status.VERIFIED:
+                return ExitCode.VERIFIED
+            case Status.UNVERIFIED:
+                return ExitCode.UNVERIFIED
+            case Status.STEP_LIMIT | Status.TOKEN_LIMIT | Status.TIME_LIMIT | Status.DOLLAR_LIMIT:
+                return ExitCode.LIMIT
+            case Status.MODEL_FAILED:
+                return ExitCode.MODEL_FAILED
+            case Status.INTERRUPTED:
+                return ExitCode.INTERRUPTED
+            case Status.FAILED | Status.LOOPING:
+                return ExitCode.FAILED
+
+
+class Origin(StrEnum):
+    """Who wanted a tool to be used."""
+
+    MODEL = "model"
+    HARNESS = "harness"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    task: str
+    model: str
+    steering: str
+    root: str
+    test_command: str
+    """Empty when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message became part of the history."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    number: int
+    """1 for the first step of the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptReading:
+    done: int
+    """Tokens."""
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """A piece of the answer, as it is written."""
+
+    text: str
+    reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    number: int
+    usage: Usage
+    seconds: float
+    calls: int
+    malformed: tuple[str, ...]
+    dollars: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    call: ToolCall
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    call: ToolCall
+    origin: Origin
+    result: ToolResult
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """The conversation returned to an earlier length; edits made since then were taken back."""
+
+    messages: int
+    """How many messages are left."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know that is no step: a retry, a warning."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures of a whole turn."""
+
+    steps: int = 0
+    usage: Usage = dataclasses.field(default_factory=Usage)
+    seconds: float = 0.0
+    dollars: float = 0.0
+    malformed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    status: Status
+    summary: str
+    """What was verified, or why the turn ended: one line."""
+    totals: Totals
+    patch: str
+    """The turn's changes, as `git apply` takes them."""
+    changed: tuple[str, ...] = ()
+
+
+Event = (
+    TurnStarted
+    | Said
+    | StepStarted
+    | PromptReading
+    | Wrote
+    | StepFinished
+    | ToolStarted
+    | ToolFinished
+    | Rewound
+    | Notice
+    | TurnFinished
+)
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """One JSON object: the event's name in snake case, and its fields."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
+    body = _plain(event)
+    if isinstance(event, Said):
+        body["message"]["role"] = type(event.message).__name__.removesuffix("Message").lower()
+    return {"event": name, **body}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
+    if isinstance(value, ToolResult):  # `details` belongs to this process
+        return {"ok": value.ok, "display": value.display, "output": value.output}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Models behind one protocol: local weights, servers, APIs, scripts."""

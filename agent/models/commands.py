@@ -1,0 +1,355 @@
+"""`agent models`: list, pull, show, plan.
+
+Owns the tables and their JSON. Must not know how anything is fetched, read or computed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from agent.errors import InputError, ModelFileError, ModelTooBig
+from agent.hardware import GIB, Hardware, detect, memory_bandwidth
+from agent.models.cards import Cards
+from agent.models.catalogue import Catalogue, Entry, Resolved
+from agent.models.gguf import read_gguf
+from agent.models.ollama import ollama_models
+from agent.models.plan import CPU_OVERHEAD, GPU_OVERHEAD, fit_shape, plan
+from agent.models.shape import KvType, Shape, shape_of
+
+_PLANNED = (24, 12)
+"""GiB of the cards that a plan shows beside this machine."""
+
+
+@click.group("models")
+def models() -> None:
+    """Models: what is here, what fits, fetch one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A memory that models are planned for."""
+
+    title: str
+    memory: int
+    """Bytes."""
+    overhead: int
+    bandwidth: float | None
+    """Bytes a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One model in the list."""
+
+    name: str
+    size: int
+    here: str
+    """`yes`, `ollama`, `file`, or empty."""
+    runs: str
+    """`gpu`, `cpu`, `gpu+cpu`, or `no`."""
+    context: int
+    ceiling: float | None
+    """Tokens a second."""
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of the table.")
+def list_models(as_json: bool) -> None:
+    """All known models: on this disk or not, and how they would run here."""
+    catalogue = Catalogue.load()
+    hardware = detect()
+    bandwidth = _bandwidth(hardware)
+    rows = []
+    for entry in catalogue.entries:
+        here = "yes" if catalogue.on_disk(entry) else ""
+        rows.append(_row(entry.name, entry.shape, here, hardware, bandwidth))
+    for model in ollama_models(catalogue.ollama):
+        if all(entry.sha256 != model.sha256 for entry in catalogue.entries):
+            rows += _file_row(f"ollama:{model.name}", model.path, "ollama", hardware, bandwidth)
+    known = {entry.file for entry in catalogue.entries}
+    for path in sorted(catalogue.folder.glob("*.gguf")):
+        if path.name not in known:
+            rows += _file_row(path.stem, path, "file", hardware, bandwidth)
+    default = catalogue.default_for(hardware).name
+    if as_json:
+        _print_json([_row_json(row, default) for row in rows])
+        return
+    _print_table(
+        ("NAME", "SIZE", "HERE", "RUNS ON", "CONTEXT", "TOK/S"),
+        [
+            (
+                row.name,
+                f"{row.size / 1e9:.1f} GB",
+                row.here or "-",
+                row.runs,
+                f"{row.context:,}" if row.context else "-",
+                f"{row.ceiling:.0f}" if row.ceiling else "-",
+            )
+            for row in rows
+        ],
+    )
+    click.echo(f"\nDefault here: {default}.")
+    click.echo("TOK/S is the most that the memory's bandwidth, as measured or known, allows.")
+
+
+@models.command("pull")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask, whatever the size.")
+def pull_model(name: str, yes: bool) -> None:
+    """Fetch the model NAME, verified. Goes on where an interrupted fetch stopped."""
+    from agent.models.download import pull  # 60 ms; only needed to fetch
+    from agent.models.progress import StreamProgress
+
+    catalogue = Catalogue.load()
+    entry = catalogue.find(name)
+    found = catalogue.on_disk(entry)
+    if found is not None and entry.is_whole(found):
+        click.echo(f"{entry.name} is here: {found}")
+        return
+    problem = _problem(entry)
+    if problem and not yes and sys.stdin.isatty():
+        click.confirm(f"{problem}\nFetch it all the same?", abort=True, err=True)
+    elif problem:
+        click.echo(problem, err=True)
+    path = pull(
+        entry,
+        catalogue.folder,
+        lambda line: click.echo(line, err=True),
+        StreamProgress(sys.stderr),
+    )
+    click.echo(f"{entry.name} is here: {path}")
+
+
+@models.command("show")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the lines.")
+def show_model(model: str, as_json: bool) -> None:
+    """What is known of MODEL: a name, a path to a GGUF file, or ollama:NAME."""
+    catalogue = Catalogue.load()
+    facts = _facts(catalogue, model)
+    if as_json:
+        _print_json(facts)
+        return
+    width = max(len(key) for key in facts)
+    for key, value in facts.items():
+        if value not in ("", None):
+            click.echo(f"{key:<{width}}  {value}")
+
+
+@models.command("plan")
+@click.argument("model", required=False)
+@click.option("--memory", metavar="SIZE", help="Plan for this much, as 16GB; GB means GiB here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of the tables.")
+def plan_models(model: str | None, memory: str | None, as_json: bool) -> None:
+    """What fits in 24 GB, 12 GB and this machine, with how much context, how fast at most."""
+    catalogue = Catalogue.load()
+    shapes = _shapes(catalogue, model)
+    places = _places(memory)
+    kinds = tuple(KvType) if model else (KvType.F16, KvType.Q8_0)
+    if as_json:
+        _print_json(
+            [
+                _plan_json(name, shape, place, kind)
+                for place in places
+                for name, shape in shapes
+                for kind in kinds
+            ]
+        )
+        return
+    for place in places:
+        rate = f", {place.bandwidth / 1e9:.0f} GB/s" if place.bandwidth else ""
+        click.echo(f"{place.title}: {place.memory / GIB:.1f} GiB{rate}")
+        header = ("NAME", "WEIGHTS", *(f"{kind.value.upper()} CTX" for kind in kinds), "TOK/S")
+        _print_table(header, [_plan_line(name, shape, place, kinds) for name, shape in shapes])
+        click.echo()
+    click.echo("CTX: tokens of context with the cache in that type. TOK/S: the most that the")
+    click.echo("bandwidth allows, with the context empty; llama.cpp reaches 60 to 70 % of it.")
+
+
+def _plan_line(
+    name: str, shape: Shape, place: _Place, kinds: tuple[KvType, ...]
+) -> tuple[str, ...]:
+    plans = [
+        plan(shape, place.memory, place.bandwidth, kind, overhead=place.overhead) for kind in kinds
+    ]
+    contexts = [f"{made.context:,}" if made.fits else "no" for made in plans]
+    ceiling = plans[0].decode_ceiling if any(made.fits for made in plans) else None
+    return (
+        name,
+        f"{shape.weights / 1e9:.1f} GB",
+        *contexts,
+        f"{ceiling:.0f}" if ceiling else "-",
+    )
+
+
+def _plan_json(name: str, shape: Shape, place: _Place, kind: KvType) -> dict[str, object]:
+    made = plan(shape, place.memory, place.bandwidth, kind, overhead=place.overhead)
+    return {
+        "model": name,
+        "place": place.title,
+        "memory": place.memory,
+        "fits": made.fits,
+        "context": made.context if made.fits else 0,
+        "kv_type": made.kv_type.value,
+        "weights": made.weights,
+        "kv_per_token": made.per_token,
+        "buffers": made.buffers,
+        "needed": made.needed,
+        "decode_ceiling": made.decode_ceiling,
+        "decode_full": made.decode_full,
+    }
+
+
+def _places(memory: str | None) -> list[_Place]:
+    cards = Cards.load()
+    if memory is not None:
+        return [_card_place(parse_memory(memory), cards)]
+    places = [_card_place(size * GIB, cards) for size in _PLANNED]
+    hardware = detect()
+    for gpu in hardware.usable_gpus:
+        rate = cards.bandwidth(gpu.name)
+        places.append(_Place(f"This machine, {gpu.name}", gpu.free, GPU_OVERHEAD, rate))
+    if not any(gpu.unified for gpu in hardware.usable_gpus):
+        rate = memory_bandwidth()
+        places.append(_Place("This machine, RAM", hardware.available, CPU_OVERHEAD, rate))
+    return places
+
+
+def _card_place(memory: int, cards: Cards) -> _Place:
+    card = cards.typical.get(memory // GIB, "") if memory % GIB == 0 else ""
+    title = f"{memory / GIB:g} GB" + (f", as {card}" if card else "")
+    return _Place(title, memory, GPU_OVERHEAD, cards.bandwidth(card) if card else None)
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of `24GB`, `24GiB`, `24` or `8000MB`; units are powers of 1024, as cards are sold.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(g|m|t)?(?:i?b)?\s*", text, re.IGNORECASE)
+    if match is None or float(match[1]) <= 0:
+        raise InputError(f"{text!r} is no amount of memory; write it as 24GB")
+    unit = {"m": 1 << 20, "g": GIB, "t": 1 << 40}[(match[2] or "g").casefold()]
+    return int(float(match[1]) * unit)
+
+
+def _shapes(catalogue: Catalogue, model: str | None) -> list[tuple[str, Shape]]:
+    if model is None:
+        return [(entry.name, entry.shape) for entry in catalogue.entries if entry.rank >= 0]
+    known = _known(catalogue, model)
+    if isinstance(known, Entry):
+        return [(known.name, known.shape)]
+    return [(known.spec.name, shape_of(read_gguf(known.path)))]
+
+
+def _known(catalogue: Catalogue, model: str) -> Entry | Resolved:
+    """The catalogue's entry, fetched or not, else whatever file the name stands for."""
+    wanted = model.casefold()
+    for entry in catalogue.entries:
+        if wanted in (entry.name, *entry.aliases) and catalogue.on_disk(entry) is None:
+            return entry
+    return catalogue.resolve(model)
+
+
+def _facts(catalogue: Catalogue, model: str) -> dict[str, object]:
+    known = _known(catalogue, model)
+    entry = known if isinstance(known, Entry) else known.entry
+    spec = known.spec
+    facts: dict[str, object] = {"name": spec.name}
+    if entry is not None:
+        facts |= {
+            "title": entry.title,
+            "aliases": ", ".join(entry.aliases),
+            "licence": entry.licence,
+            "sha256": entry.sha256 or "not known: the hub's is used",
+            "tool style": entry.tool_style.value,
+        }
+    shape = known.shape if isinstance(known, Entry) else None
+    if isinstance(known, Resolved):
+        gguf = read_gguf(known.path)
+        shape = shape_of(gguf)
+        facts |= {
+            "path": str(known.path),
+            "architecture": gguf.architecture,
+            "parameters": f"{gguf.parameters / 1e9:.2f} billion",
+        }
+    assert shape is not None
+    return facts | {
+        "size": f"{shape.weights:,} bytes",
+        "context": f"{shape.context:,} tokens",
+        "cache": f"{shape.per_token(KvType.F16) / 1024:g} KiB a token in f16",
+        "steering": spec.steering.value,
+        "edit format": spec.edit_format.value,
+        "on this disk": "yes" if isinstance(known, Resolved) else "no",
+    }
+
+
+def _problem(entry: Entry) -> str:
+    """One line if the model will not run here; empty if it will."""
+    try:
+        fit_shape(entry.shape, detect(), name=entry.name)
+    except ModelTooBig as error:
+        return str(error)
+    return ""
+
+
+def _row(name: str, shape: Shape, here: str, hardware: Hardware, bandwidth: float | None) -> _Row:
+    try:
+        fit = fit_shape(shape, hardware, name=name)
+    except ModelTooBig:
+        return _Row(name, shape.weights, here, "no", 0, None)
+    runs = {-1: "gpu", 0: "cpu"}.get(fit.gpu_layers, "gpu+cpu")
+    ceiling = bandwidth / shape.active if bandwidth and runs != "gpu+cpu" else None
+    return _Row(name, shape.weights, here, runs, fit.context, ceiling)
+
+
+def _file_row(
+    name: str, path: Path, here: str, hardware: Hardware, bandwidth: float | None
+) -> list[_Row]:
+    try:
+        return [_row(name, shape_of(read_gguf(path)), here, hardware, bandwidth)]
+    except ModelFileError as error:
+        click.echo(f"skipped: {error}", err=True)
+        return []
+
+
+def _bandwidth(hardware: Hardware) -> float | None:
+    """Of the slowest card where there are cards, of the RAM where there are none."""
+    if not hardware.usable_gpus:
+        return memory_bandwidth()
+    cards = Cards.load()
+    rates = [cards.bandwidth(gpu.name) for gpu in hardware.usable_gpus]
+    known = [rate for rate in rates if rate]
+    return min(known) if len(known) == len(rates) else None
+
+
+def _row_json(row: _Row, default: str) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "size": row.size,
+        "here": row.here,
+        "runs": row.runs,
+        "context": row.context,
+        "decode_ceiling": row.ceiling,
+        "default": row.name == default,
+    }
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Aligned columns: the first to the left, the others to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        click.echo("  ".join(cells).rstrip())

@@ -1,0 +1,168 @@
+"""The shape of an answer: free text, then calls whose headers are constrained, bodies free.
+
+Owns the order of an answer's parts and the moments at which form takes over from freedom. Must
+not know logits, frames or templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from agent.models import text_calls
+from agent.models.base import CallForm, Form
+from agent.models.local.structure import Choice, Grammar, Matcher, StructureError, find
+from agent.models.local.writer import Writer
+
+_OVERRUN = 32
+"""The most tokens past `max_thought`, or a quarter of it, to wait for the end of a line."""
+
+_BEGUN = re.compile(r"<(?:call\b|tool_call>|tools>)")
+"""The beginning of a call, in our format or in one that models were trained on."""
+_FENCED = re.compile(rf"{_BEGUN.pattern}|^[ \t]*```", re.MULTILINE)
+"""The same, or code: where a call must come, code belongs into its body."""
+
+
+def write_free(writer: Writer) -> None:
+    """Let the model write until it ends its turn."""
+    while True:
+        token = writer.choose()
+        if writer.ends(token):
+            writer.drop()
+            return
+        writer.write([token])
+
+
+def write_form(writer: Writer, form: Form, grammar: Callable[[], Grammar], budget: int) -> None:
+    """Let the model write what the form describes.
+
+    Args:
+        writer: Takes the answer.
+        form: The shape.
+        grammar: Gives the compiler of headers; the first time may wait for it.
+        budget: The most tokens of reasoning before it is closed.
+
+    Raises:
+        StructureError: The grammar failed; what is written so far stands.
+    """
+    if not _write_thought(writer, form, budget):
+        return
+    used: set[Choice] = set()
+    for number in range(form.max_calls):
+        try:
+            header = _begin(writer, form, grammar(), frozenset(used), first=number == 0)
+        except StructureError:
+            if number == 0:
+                raise
+            return
+        if not header:
+            return
+        choice = find(form, header)
+        if choice is None:
+            raise StructureError(f"a header outside the form: {header}")
+        if len(choice.form.bodies) < 2:
+            # The same header again would only overwrite this call.
+            used.add(choice)
+        _write_bodies(writer, choice, header, grammar())
+        writer.force(text_calls.CLOSE)
+
+
+def _write_thought(writer: Writer, form: Form, budget: int) -> bool:
+    """Free text up to the first call; whether a call is to follow."""
+    trigger = _FENCED if form.required else _BEGUN
+    spoken = 0
+    if form.required and form.max_thought == 0 and not writer.thinking:
+        return True
+    while True:
+        token = writer.choose()
+        if writer.thinking:
+            if writer.ends(token) or len(writer.output) >= budget:
+                writer.drop()
+                writer.force("\n</think>\n\n")
+            else:
+                writer.write([token])
+            continue
+        if writer.ends(token):
+            writer.drop()
+            return form.required
+        piece = writer.peek(token)
+        match = trigger.search(writer.line + piece)
+        if match:
+            writer.drop()
+            before = (writer.line + piece)[: match.start()]
+            writer.force(before[len(writer.line) :])
+            return True
+        spoken += 1
+        if form.required and spoken >= form.max_thought:
+            late = spoken >= form.max_thought + min(_OVERRUN, form.max_thought // 4)
+            if late or "\n" in piece:
+                writer.drop()
+                writer.force(piece[: piece.find("\n")] if "\n" in piece else piece)
+                return True
+        writer.write([token])
+
+
+def _begin(
+    writer: Writer, form: Form, grammar: Grammar, used: frozenset[Choice], *, first: bool
+) -> str:
+    """Write a header line; empty if the model ended its turn instead."""
+    begun = _overlap(writer.line) if first else ""
+    if first and writer.line and not begun:
+        writer.force("\n")
+    size = len(writer.text)
+    writer.follow(grammar.header(form, used, begun, optional=not first))
+    if len(writer.text) == size:
+        return ""
+    return writer.text[max(0, size - len(begun)) :].strip()
+
+
+def _write_bodies(writer: Writer, choice: Choice, line: str, grammar: Grammar) -> None:
+    form = choice.form
+    mark = text_calls.fence(text_calls.attributes(line) or (), _opening(form, choice.index))
+    for number, name in enumerate(form.bodies):
+        label = name if len(form.bodies) > 1 else form.language
+        opening = _opening(form, choice.index) if number == 0 else ""
+        text = f"{mark}{label}\n{opening}"
+        _write_beginning(writer, text, grammar)
+        _write_body(writer, mark)
+        writer.force("\n")
+
+
+def _write_beginning(writer: Writer, text: str, grammar: Grammar) -> None:
+    matcher: Matcher = grammar.literal(text)
+    writer.follow(matcher, until=len(writer.text) + len(text))
+
+
+def _write_body(writer: Writer, mark: str) -> None:
+    """Free text up to the closing fence, which is written out whatever the model made of it."""
+    closing = re.compile(rf"^(?:{mark}|{text_calls.CLOSE})", re.MULTILINE)
+    while True:
+        token = writer.choose()
+        line = writer.line
+        if writer.ends(token):
+            writer.drop()
+            writer.force(mark[len(line) :] if mark.startswith(line) else f"\n{mark}")
+            return
+        candidate = line + writer.peek(token)
+        match = closing.search(candidate)
+        if match is None:
+            writer.write([token])
+            continue
+        writer.drop()
+        at = match.start()
+        begun = line[at:] if at < len(line) else ""
+        kept = candidate[len(line) : at]
+        writer.force(kept + (mark[len(begun) :] if mark.startswith(begun) else mark))
+        return
+
+
+def _overlap(line: str) -> str:
+    """The end of the line with which a call has begun."""
+    for size in range(len(text_calls.OPEN) - 1, 0, -1):
+        if line.endswith(text_calls.OPEN[:size]):
+            return line[-size:]
+    return ""
+
+
+def _opening(form: CallForm, index: int) -> str:
+    return form.openings[index] if index < len(form.openings) else ""

@@ -1,0 +1,309 @@
+"""llama.cpp by its low-level interface: weights, tokens, the KV cache, sampling, abort.
+
+Owns every call into llama_cpp and the exact record of what the cache holds. Must not know
+messages, templates, forms or frames.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+# isort: off
+# Before numpy: on machines with CUDA the other order has crashed the process at load.
+import llama_cpp.llama_cpp as lib
+import numpy as np
+import numpy.typing as npt
+# isort: on
+
+from agent.models.base import Sampling
+
+BATCH = 512
+"""Prompt tokens evaluated at once: large enough for speed, small enough to report progress."""
+
+KV_TYPES = {"f16": 1, "q4_0": 2, "q8_0": 8}
+"""ggml's numbers of the types a KV cache may have."""
+
+_ABORTED = 2
+_FLASH_AUTO = -1
+CONTROL = 8
+USER_DEFINED = 16
+
+Floats = npt.NDArray[np.float32]
+
+
+class LoadFailed(Exception):
+    """llama.cpp refused the file or found no memory; its log says which."""
+
+
+class DecodeFailed(Exception):
+    """llama.cpp could not evaluate a batch."""
+
+
+class Aborted(Exception):
+    """`Driver.abort` was called while tokens were evaluated."""
+
+
+class Driver:
+    """One model and one context with one sequence."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        context: int,
+        gpu_layers: int,
+        kv_type: str,
+        threads: int,
+        progress: Callable[[float], object] = float,
+    ) -> None:
+        """Load the weights and make the context, telling of progress from 0 to 1.
+
+        Raises:
+            LoadFailed: The file or the memory does not allow it.
+        """
+        lib.llama_backend_init()
+        model_params = lib.llama_model_default_params()
+        model_params.n_gpu_layers = 999 if gpu_layers < 0 else gpu_layers
+
+        def go_on(done: float, _: object) -> bool:
+            progress(done)
+            return True
+
+        heard = lib.llama_progress_callback(go_on)
+        model_params.progress_callback = heard
+        self.model = lib.llama_model_load_from_file(os.fsencode(path), model_params)
+        if not self.model:
+            raise LoadFailed("the model could not be loaded")
+        params = lib.llama_context_default_params()
+        params.n_ctx = context
+        params.n_batch = params.n_ubatch = BATCH
+        params.n_threads = params.n_threads_batch = threads
+        params.flash_attn_type = _FLASH_AUTO
+        params.type_k = params.type_v = KV_TYPES[kv_type]
+        params.no_perf = True
+        # libc's strlen of this buffer answers "shall I stop?": 0 or 1, and no Python runs when
+        # ggml asks, which it does between any two operations.
+        self._stop = ctypes.create_string_buffer(2)
+        strlen = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p).value or 0
+        params.abort_callback = lib.ggml_abort_callback(strlen)
+        params.abort_callback_data = ctypes.addressof(self._stop)
+        self._params = params
+        self.context = lib.llama_init_from_model(self.model, params)
+        if not self.context:
+            raise LoadFailed("the context could not be made")
+        self.vocab = lib.llama_model_get_vocab(self.model)
+        self.n_context: int = lib.llama_n_ctx(self.context)
+        self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
+        self.held: list[int] = []
+        """The tokens whose keys and values the cache holds, in their order."""
+        self._memory = lib.llama_get_memory(self.context)
+        self._window: int = lib.llama_model_n_swa(self.model)
+        self._array = (ctypes.c_int32 * BATCH)()
+        self._buffer = ctypes.create_string_buffer(256)
+        self._pieces: dict[int, bytes] = {}
+        self.ends = frozenset(
+            token
+            for token in range(self.n_vocab)
+            if lib.llama_vocab_get_attr(self.vocab, token) & (CONTROL | USER_DEFINED)
+            and lib.llama_vocab_is_eog(self.vocab, token)
+        ) | {lib.llama_vocab_eos(self.vocab)}
+        """The tokens that end an answer."""
+
+    # --- tokens
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """Token ids of the text; with `special`, control tokens written out are recognised.
+
+        May be called from any thread.
+        """
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 2
+        array = (ctypes.c_int32 * room)()
+        count = lib.llama_tokenize(self.vocab, data, len(data), array, room, False, special)
+        if count < 0:
+            array = (ctypes.c_int32 * -count)()
+            count = lib.llama_tokenize(self.vocab, data, len(data), array, -count, False, special)
+        return list(array[:count])
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for, control tokens written out; they may be half a letter."""
+        found = self._pieces.get(token)
+        if found is None:
+            found = self._pieces[token] = piece(self.vocab, token, self._buffer)
+        return found
+
+    def bos(self) -> int | None:
+        """The token every prompt must begin with, if this vocabulary demands one."""
+        if not lib.llama_vocab_get_add_bos(self.vocab):
+            return None
+        return int(lib.llama_vocab_bos(self.vocab))
+
+    def special_text(self) -> tuple[str, str]:
+        """The texts of the beginning and the end token, for chat templates."""
+        bos, eos = lib.llama_vocab_bos(self.vocab), lib.llama_vocab_eos(self.vocab)
+        return (
+            self.piece(bos).decode("utf-8", "replace") if bos >= 0 else "",
+            self.piece(eos).decode("utf-8", "replace") if eos >= 0 else "",
+        )
+
+    # --- facts
+
+    def chat_template(self) -> str | None:
+        source = lib.llama_model_chat_template(self.model, None)
+        return source.decode("utf-8", "replace") if source else None
+
+    def description(self) -> str:
+        buffer = ctypes.create_string_buffer(256)
+        lib.llama_model_desc(self.model, buffer, 256)
+        return buffer.value.decode("utf-8", "replace")
+
+    # --- the cache
+
+    def keep(self, tokens: Sequence[int]) -> int:
+        """Drop from the cache what is not the beginning of `tokens`; how many it then holds.
+
+        At least one token is left to evaluate. A model whose memory cannot be cut (recurrent
+        and hybrid ones) forgets everything.
+        """
+        common = min(shared(self.held, tokens), len(tokens) - 1)
+        if common < len(self.held):
+            self._cut(common)
+        return len(self.held)
+
+    def evaluate(self, tokens: Sequence[int], progress: Callable[[int], object] = int) -> None:
+        """Append tokens to the cache; the logits are then those after the last.
+
+        Raises:
+            Aborted: The cache holds the batches that were complete.
+            DecodeFailed: llama.cpp reports an error.
+        """
+        for start in range(0, len(tokens), BATCH):
+            chunk: list[Any] = list(tokens[start : start + BATCH])
+            size = len(chunk)
+            self._array[:size] = chunk
+            status = lib.llama_decode(self.context, lib.llama_batch_get_one(self._array, size))
+            if status != 0:
+                self._cut(len(self.held))
+                if status == _ABORTED:
+                    raise Aborted
+                raise DecodeFailed(f"llama_decode failed with status {status}")
+            self.held.extend(chunk)
+            progress(start + size)
+
+    def _cut(self, size: int) -> None:
+        """Let the cache hold the first `size` tokens of what is recorded, or nothing."""
+        whole = lib.llama_memory_seq_rm(self._memory, 0, size, -1)
+        if whole and self._window and size:
+            oldest = lib.llama_memory_seq_pos_min(self._memory, 0)
+            whole = oldest <= max(0, size - self._window)
+        if not whole:
+            lib.llama_memory_clear(self._memory, True)
+            size = 0
+        del self.held[size:]
+
+    def abort(self) -> None:
+        """Stop the evaluation in progress and every later one; from any thread."""
+        self._stop[0] = b"\1"
+
+    def resume(self) -> None:
+        """Allow evaluations again."""
+        self._stop[0] = b"\0"
+
+    @property
+    def aborting(self) -> bool:
+        return bool(self._stop[0] != b"\0")
+
+    # --- choosing
+
+    def logits(self) -> Floats:
+        """A writable view of the logits after the last token; the next evaluation voids it."""
+        pointer = lib.llama_get_logits_ith(self.context, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
+
+    def close(self) -> None:
+        lib.llama_free(self.context)
+        lib.llama_model_free(self.model)
+
+
+class Sampler:
+    """Chooses tokens by one answer's `Sampling`."""
+
+    def __init__(self, driver: Driver, sampling: Sampling) -> None:
+        self._driver = driver
+        self._chain: Any = None
+        greedy = sampling.temperature <= 0
+        if greedy and sampling.repeat_penalty == 1.0:
+            return
+        chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        add = lib.llama_sampler_chain_add
+        if sampling.repeat_penalty != 1.0:
+            penalties = lib.llama_sampler_init_penalties(
+                driver.n_vocab, 64, sampling.repeat_penalty, 0.0, 0.0
+            )
+            add(chain, penalties)
+        if greedy:
+            add(chain, lib.llama_sampler_init_greedy())
+        else:
+            if sampling.top_k > 0:
+                add(chain, lib.llama_sampler_init_top_k(sampling.top_k))
+            if sampling.top_p < 1.0:
+                add(chain, lib.llama_sampler_init_top_p(sampling.top_p, 1))
+            if sampling.min_p > 0.0:
+                add(chain, lib.llama_sampler_init_min_p(sampling.min_p, 1))
+            add(chain, lib.llama_sampler_init_temp(sampling.temperature))
+            add(chain, lib.llama_sampler_init_dist(sampling.seed & 0xFFFFFFFF))
+        self._chain = chain
+
+    def choose(self) -> int:
+        """A token by the driver's logits as they stand, masked or not."""
+        if self._chain is None:
+            return int(self._driver.logits().argmax())
+        return int(lib.llama_sampler_sample(self._chain, self._driver.context, -1))
+
+    def close(self) -> None:
+        if self._chain is not None:
+            lib.llama_sampler_free(self._chain)
+            self._chain = None
+
+
+def piece(vocab: int, token: int, buffer: ctypes.Array[ctypes.c_char]) -> bytes:
+    """The bytes of one token, control tokens written out, however long they are."""
+    size = lib.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, True)
+    if size < 0:
+        buffer = ctypes.create_string_buffer(-size)
+        size = lib.llama_token_to_piece(vocab, token, buffer, -size, 0, True)
+    return buffer.raw[:size]
+
+
+def shared(held: Sequence[int], wanted: Sequence[int]) -> int:
+    """How many tokens two sequences have in common at their beginning."""
+    for index, (one, other) in enumerate(zip(held, wanted, strict=False)):
+        if one != other:
+            return index
+    return min(len(held), len(wanted))
+
+
+def physical_cores() -> int:
+    """Cores this process may use, hyper-threads counted once and a container's quota obeyed."""
+    try:
+        allowed = os.sched_getaffinity(0)
+    except AttributeError:
+        return max(1, (os.cpu_count() or 2) // 2)
+    cores = set()
+    for cpu in allowed:
+        folder = f"/sys/devices/system/cpu/cpu{cpu}/topology"
+        try:
+            with open(f"{folder}/thread_siblings_list", encoding="ascii") as file:
+                cores.add(file.read().strip())
+        except OSError:
+            cores.add(str(cpu))
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        limit = max(1, int(quota) // int(period)) if quota != "max" else len(cores)
+    except (OSError, ValueError):
+        limit = len(cores)
+    return max(1, min(len(cores), limit))

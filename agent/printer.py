@@ -1,0 +1,161 @@
+"""A run as lines of text: progress on stderr as it happens, the answer on stdout at its end.
+
+Owns the look of the headless command. Must not know where events come from.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import Protocol, TextIO, assert_never
+
+from agent import events
+from agent.events import Event, Origin, Status, Totals, TurnFinished, to_json
+from tools.text_filter import printable
+
+DIM, BOLD, RED, GREEN, YELLOW, CYAN, RESET = (
+    "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[0m",
+)  # fmt: skip
+
+
+class Printer(Protocol):
+    """Shows events as they come."""
+
+    def show(self, event: Event) -> None: ...
+
+
+@dataclass(slots=True)
+class JsonPrinter:
+    """One event a line on stdout, pieces of answers included."""
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+
+    def show(self, event: Event) -> None:
+        self.out.write(json.dumps(to_json(event), ensure_ascii=False) + "\n")
+        self.out.flush()
+
+
+@dataclass(slots=True)
+class TextPrinter:
+    """Progress for people on `err`, the patch and the verdict on `out`."""
+
+    out: TextIO
+    err: TextIO
+    colour: bool
+    """Whether to dim and colour."""
+    live: bool
+    """Whether `err` is a terminal, so that a line may be rewritten."""
+    _column: int = 0
+    """Where the cursor stands on `err`; 0 at the start of a line."""
+    _transient: bool = False
+    """Whether the line on `err` is to be overwritten."""
+
+    def show(self, event: Event) -> None:
+        match event:
+            case events.TurnStarted():
+                head = f"{event.model}, {event.steering}, in {event.root}"
+                self._line(self._style(printable(head), BOLD))
+                if event.test_command:
+                    self._line(self._style(f"tests: {printable(event.test_command)}", DIM))
+            case events.StepStarted(number):
+                self._line("")
+                self._line(self._style(f"step {number}", BOLD + CYAN))
+            case events.PromptReading(done, total):
+                self._progress(f"reading {done} of {total} tokens")
+            case events.Wrote(text):
+                self._stream(text)
+            case events.StepFinished():
+                self._line(self._style(_step(event), DIM))
+            case events.ToolStarted(call):
+                self._progress(f"{printable(call.name)} …")
+            case events.ToolFinished():
+                self._tool(event)
+            case events.Rewound(_, reason) | events.Notice(reason):
+                self._line(self._style(f"· {printable(reason)}", YELLOW))
+            case TurnFinished():
+                self._finish(event)
+            case events.Said():
+                pass
+            case _:
+                assert_never(event)
+
+    def _tool(self, event: events.ToolFinished) -> None:
+        result = event.result
+        mark = self._style("✓", GREEN) if result.ok else self._style("✗", RED)
+        who = "" if event.origin is Origin.MODEL else self._style(" (harness)", DIM)
+        self._line(f"{mark} {printable(result.display)}{who}")
+
+    def _finish(self, event: TurnFinished) -> None:
+        self._line("")
+        self.err.flush()
+        if event.patch:
+            self.out.write(self._patch(event.patch).rstrip("\n") + "\n\n")
+        colour = GREEN if event.status is Status.VERIFIED else RED
+        status = self._style(event.status.value, BOLD + colour)
+        self.out.write(f"{status}: {printable(event.summary)}\n{figures(event.totals)}\n")
+        self.out.flush()
+
+    def _patch(self, patch: str) -> str:
+        if not self.colour:
+            return "\n".join(printable(line) for line in patch.split("\n"))
+        colours = {"+": GREEN, "-": RED, "@": CYAN, "d": BOLD}
+        return "\n".join(
+            self._style(printable(line), colours.get(line[:1], "")) for line in patch.split("\n")
+        )
+
+    def _stream(self, text: str) -> None:
+        self._clear()
+        self.err.write(self._style(printable(text), DIM))
+        self.err.flush()
+        self._column = 0 if text.endswith("\n") else 1
+
+    def _progress(self, text: str) -> None:
+        if not self.live or (self._column and not self._transient):
+            return
+        self._clear()
+        self.err.write(self._style(text, DIM))
+        self.err.flush()
+        self._transient, self._column = True, 1
+
+    def _line(self, text: str) -> None:
+        self._clear()
+        if self._column:
+            self.err.write("\n")
+        self.err.write(text + "\n")
+        self.err.flush()
+        self._column = 0
+
+    def _clear(self) -> None:
+        if self._transient:
+            self.err.write("\r\x1b[K")
+            self._transient, self._column = False, 0
+
+    def _style(self, text: str, code: str) -> str:
+        return f"{code}{text}{RESET}" if self.colour and code and text else text
+
+
+def figures(totals: Totals) -> str:
+    """The line of figures at the end of a turn."""
+    usage = totals.usage
+    rate = usage.output / usage.output_seconds if usage.output_seconds else 0.0
+    parts = [
+        f"{totals.steps} steps" if totals.steps != 1 else "1 step",
+        f"prompt {usage.evaluated} read / {usage.reused} reused",
+        f"output {usage.output} tokens",
+    ]
+    if rate:
+        parts.append(f"{rate:.1f} tok/s")
+    if totals.dollars:
+        parts.append(f"${totals.dollars:.4f}")
+    return " · ".join([*parts, f"{totals.seconds:.1f} s"])
+
+
+def _step(event: events.StepFinished) -> str:
+    usage = event.usage
+    rate = f" at {usage.output / usage.output_seconds:.1f} tok/s" if usage.output_seconds else ""
+    bad = f" · {len(event.malformed)} malformed calls" if event.malformed else ""
+    return (
+        f"prompt {usage.evaluated} read / {usage.reused} reused · output {usage.output}{rate} · "
+        f"{event.seconds:.1f} s{bad}"
+    )

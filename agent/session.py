@@ -1,0 +1,106 @@
+"""The append-only record of a session, in a folder of the user's state directory.
+
+Owns where sessions lie and how a record is written and read. Must not know models or the screen.
+
+    sessions/<id>/record.jsonl   one event a line, the first says what the session is
+    sessions/<id>/journal/       what was written to the tree, see `tools.workspace.Journal`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agent.events import Event, PromptReading, Wrote, to_json
+
+VERSION = 1
+
+
+def state_folder() -> Path:
+    """Where sessions are kept: `PARITY_STATE`, else the platform's place for state."""
+    override = os.environ.get("PARITY_STATE")
+    if override:
+        return Path(override)
+    from platformdirs import user_state_path  # 20 ms; not needed for --help
+
+    return user_state_path("parity", appauthor=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """The first line of a record."""
+
+    id: str
+    folder: Path
+    root: Path
+    """The tree it worked on."""
+    task: str
+    started: str
+    """ISO 8601, UTC."""
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal"
+
+
+class Session:
+    """An open session: events are appended as they come, each line flushed."""
+
+    def __init__(self, info: SessionInfo) -> None:
+        self.info = info
+        self._file = (info.folder / "record.jsonl").open("a", encoding="utf-8", newline="\n")
+
+    @classmethod
+    def create(cls, root: Path, task: str, state: Path) -> Session:
+        now = datetime.now(UTC)
+        name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        folder = state / "sessions" / name
+        folder.mkdir(parents=True, mode=0o700)
+        info = SessionInfo(name, folder, root, task, now.isoformat(timespec="seconds"))
+        session = cls(info)
+        (folder / "record.jsonl").chmod(0o600)
+        session._append(
+            {
+                "event": "session",
+                "version": VERSION,
+                "id": name,
+                "root": str(root),
+                "task": task,
+                "started": info.started,
+            }
+        )
+        return session
+
+    def record(self, event: Event) -> None:
+        """Append an event; pieces of an answer are left out, for its message holds them all."""
+        if not isinstance(event, Wrote | PromptReading):
+            self._append(to_json(event))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+
+def sessions(state: Path) -> Iterator[SessionInfo]:
+    """All sessions, the newest first; folders that hold no readable record are passed over."""
+    folder = state / "sessions"
+    if not folder.is_dir():
+        return
+    for entry in sorted(folder.iterdir(), key=lambda path: path.name, reverse=True):
+        try:
+            with (entry / "record.jsonl").open(encoding="utf-8") as record:
+                first = json.loads(record.readline())
+            yield SessionInfo(
+                first["id"], entry, Path(first["root"]), first["task"], first["started"]
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue

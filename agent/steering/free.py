@@ -1,0 +1,116 @@
+"""The model takes the steps: it picks tools until it says it is done and the tests agree.
+
+Owns what the model is told at the start and when it may stop. Must not know how a model is asked,
+nor how a tool works.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+from tools.outline import Index
+
+from agent.events import Status
+from agent.messages import ToolCall, ToolMessage, ToolOutput, UserMessage
+from agent.models.base import CallForm, Form
+from agent.prompts import fill
+from agent.steering.moves import Ask, Move, Moves, Reply, Verdict, ask, use
+from agent.verify import Judge
+from tools.base import ToolSpec
+from tools.find_tests import is_test_path
+from tools.tests import TestRun
+from tools.workspace import Workspace
+
+CHANGING = ("edit", "replace_symbol", "write_file", "run")
+"""Tools that may change the tree."""
+MALFORMED_IN_A_ROW = 3
+"""Answers in a row whose calls cannot be read, after which the turn ends."""
+
+
+@dataclass(slots=True)
+class Free:
+    """Implements `agent.steering.moves.Steering`."""
+
+    workspace: Workspace
+    tools: tuple[ToolSpec, ...]
+    index: Callable[[], Index]
+    """The index of the workspace as it is now."""
+    has_tests: bool
+    """Whether there is a command that runs the project's tests."""
+    judge: Judge = field(default_factory=Judge)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    offers_tools = True
+
+    @property
+    def system(self) -> str:
+        return fill("free_system")
+
+    def moves(self, task: str) -> Moves:
+        """Conduct one turn."""
+        self.judge = Judge()
+        message: UserMessage | ToolMessage = UserMessage(task)
+        malformed = 0
+        while True:
+            answer = yield from ask(Ask(message, self._form(), max_tokens=4096))
+            malformed = malformed + 1 if answer.malformed else 0
+            if malformed == MALFORMED_IN_A_ROW:
+                return Verdict(Status.FAILED, f"{malformed} answers in a row could not be read.")
+            outputs = [ToolOutput("", "error", line, ok=False) for line in answer.malformed]
+            for call in answer.calls:
+                outputs.append((yield from self._carry_out(call)))
+            if outputs:
+                message = ToolMessage(tuple(outputs))
+                continue
+            verdict, run = yield from self._verify()
+            if verdict.status is not Status.FAILED:
+                return verdict
+            result = f"```\n{run.brief()}\n```" if run is not None else ""
+            message = UserMessage(fill("free_unverified", reason=verdict.summary, result=result))
+
+    def _carry_out(self, call: ToolCall) -> Generator[Move, Reply, ToolOutput]:
+        """Use a tool for the model; the tests run before its first change, as the baseline."""
+        note = ""
+        if call.name in CHANGING and self.has_tests and self.judge.baseline is None:
+            if (yield from self._test()).ok:
+                note = "\n" + fill("free_reproduce")
+        result = yield from use(call, by_model=True)
+        if isinstance(result.details, TestRun) and not call.arguments.get("only"):
+            self.judge.see(result.details)
+        return ToolOutput(call.id, call.name, result.output + note, result.ok)
+
+    def _verify(self) -> Generator[Move, Reply, tuple[Verdict, TestRun | None]]:
+        run = (yield from self._test()) if self.has_tests else None
+        changes = self.workspace.changes()
+        rewritten = [c.path for c in changes if c.before is not None and is_test_path(c.path)]
+        return self.judge.verdict([change.path for change in changes], rewritten), run
+
+    def _test(self) -> Generator[Move, Reply, TestRun]:
+        call = ToolCall(f"harness_{next(self._ids)}", "run_tests", {})
+        result = yield from use(call, by_model=False)
+        if not isinstance(result.details, TestRun):
+            raise TypeError(f"run_tests gave {result.output}")
+        self.judge.see(result.details)
+        return result.details
+
+    def _form(self) -> Form:
+        """Calls whose tool, path and symbol are among those that exist."""
+        index = self.index()
+        paths = self.workspace.files()
+        forms = []
+        for spec in self.tools:
+            plain = tuple(name for name in spec.parameters if name not in spec.bodies)
+            if {"path", "symbol"} <= set(plain):
+                headers = tuple(
+                    (("path", path), ("symbol", symbol.name))
+                    for path in index.paths
+                    for symbol in index.symbols(path)
+                )
+            elif spec.name == "write_file" or "path" not in spec.required:
+                headers = (tuple((name, None) for name in spec.required if name in plain),)
+            else:
+                headers = tuple((("path", path),) for path in paths)
+            forms.append(CallForm(spec.name, headers, spec.bodies))
+        return Form(tuple(forms))

@@ -1,0 +1,221 @@
+"""What a guided model is shown: the code that matters for a task and the tests that fail.
+
+Owns the choice of code within a token budget and the shape of a call that may change it. Must
+not know how answers are asked for or judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from tools.outline import Frame, Index, Ranked
+
+from agent.messages import ToolCall
+from agent.models.base import CallForm
+from tools.find_tests import is_test_path
+from tools.reports import Outcome, TestCase
+from tools.syntax import Kind, Symbol, language_of
+from tools.tests import TestRun
+from tools.workspace import Workspace
+
+MAX_TESTS = 2
+"""Failing tests whose source is shown."""
+MAX_TEST_LINES = 40
+NEW_TEST = "test_issue.py"
+MAX_CLASS_LINES = 30
+"""A class longer than this is changed by its methods, not as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is shown, and what of it may be replaced."""
+
+    code: str
+    """Markdown: each file's path and its code in a fence."""
+    candidates: tuple[Ranked, ...]
+    """The symbols in `code` that may be replaced, the likeliest first."""
+    complete: bool
+    """Whether every symbol that was ranked is shown."""
+
+
+def rank(index: Index, task: str, run: TestRun | None, tests: str) -> tuple[Ranked, ...]:
+    """Every symbol outside the tests, by how likely it must change."""
+    failing = failures(run)
+    frames = [Frame(path, line) for case in failing for path, line in case.frames]
+    messages = "\n".join(case.message for case in failing[:MAX_TESTS])
+    return index.rank("\n".join((task, messages, tests)), frames)
+
+
+def gather(
+    workspace: Workspace,
+    index: Index,
+    ranked: Sequence[Ranked],
+    budget: int,
+    count: Callable[[str], int],
+) -> Material:
+    """Show whole files when all of them fit in `budget` tokens, else the likeliest symbols."""
+    paths = list(dict.fromkeys(item.path for item in ranked))
+    sources = {path: workspace.read(path) for path in paths}
+    whole = [_fence(path, _decode(sources[path])) for path in paths]
+    if sum(count(text) for text in whole) <= budget:
+        return Material("\n\n".join(whole), tuple(filter(_replaceable, ranked)), complete=True)
+    chosen: list[Ranked] = []
+    spent = 0
+    for item in filter(_replaceable, ranked):
+        cost = count(_text(sources[item.path], item.symbol)) + 12
+        if spent + cost > budget:
+            continue
+        spent += cost
+        chosen.append(item)
+    shown = [
+        _fence(path, _excerpt(sources[path], [it.symbol for it in chosen if it.path == path]))
+        for path in dict.fromkeys(item.path for item in chosen)
+    ]
+    return Material("\n\n".join(shown), tuple(chosen), complete=False)
+
+
+def failures(run: TestRun | None) -> list[TestCase]:
+    """The cases that failed, in the order of the run."""
+    return list(run.failures) if run is not None else []
+
+
+def failing_tests(workspace: Workspace, index: Index, run: TestRun | None) -> str:
+    """The source of the first tests that fail; empty when it cannot be told where they are."""
+    blocks: list[str] = []
+    for case in failures(run):
+        path, _, rest = case.id.partition("::")
+        name = rest.split("[")[0].replace("::", ".")
+        symbol = next((s for s in index.symbols(path) if s.name == name), None)
+        if symbol is None:
+            continue
+        lines = _text(workspace.read(path), symbol).splitlines()[:MAX_TEST_LINES]
+        block = _fence(path, "\n".join(lines))
+        if block not in blocks:
+            blocks.append(block)
+        if len(blocks) == MAX_TESTS:
+            break
+    return "\n\n".join(blocks)
+
+
+def replacing(candidates: Iterable[Ranked], workspace: Workspace) -> CallForm:
+    """The form of a call that replaces one of the candidates, its first words given."""
+    headers: list[tuple[tuple[str, str | None], ...]] = []
+    openings: list[str] = []
+    languages: set[str] = set()
+    for item in candidates:
+        source = workspace.read(item.path)
+        headers.append((("path", item.path), ("symbol", item.symbol.name)))
+        openings.append(_opening(source, item.symbol))
+        languages.add(language_of(item.path) or "")
+    return CallForm(
+        "replace_symbol",
+        tuple(headers),
+        bodies=("code",),
+        openings=tuple(openings),
+        language=languages.pop() if len(languages) == 1 else "",
+    )
+
+
+def outline(offered: Sequence[Ranked]) -> str:
+    """The definitions on offer, a line each below their files."""
+    lines: list[str] = []
+    for path in dict.fromkeys(item.path for item in offered):
+        lines.append(path)
+        lines += [f"  {it.symbol.signature}" for it in offered if it.path == path]
+    return "\n".join(lines)
+
+
+def choosing(offered: Sequence[Ranked]) -> CallForm:
+    """The form of a call that asks to see one of the definitions on offer."""
+    headers = tuple((("path", item.path), ("symbol", item.symbol.name)) for item in offered)
+    return CallForm("show", headers)
+
+
+def chosen(offered: Sequence[Ranked], calls: Sequence[ToolCall]) -> tuple[Ranked, ...]:
+    """Those of the definitions on offer that the calls name, in their order."""
+    by_name = {(item.path, item.symbol.name): item for item in offered}
+    wanted = (by_name.get((c.arguments.get("path"), c.arguments.get("symbol"))) for c in calls)
+    return tuple(dict.fromkeys(item for item in wanted if item))
+
+
+def new_test(
+    workspace: Workspace, index: Index, run: TestRun, ranked: Sequence[Ranked]
+) -> tuple[str, str]:
+    """Where a new test goes, and how its file begins: beside the tests there are and as they do."""
+    tests = [path for path in index.paths if is_test_path(path) and path.endswith(".py")]
+    ran = [path for path in tests if any(case.id.startswith(path) for case in run.cases)]
+    likely = {PurePosixPath(item.path).stem for item in ranked[:5]}
+    ordered = sorted(
+        ran or tests,
+        key=lambda path: not any(stem in PurePosixPath(path).stem for stem in likely),
+    )
+    for path in ordered:
+        source = workspace.read(path)
+        imports = [s for s in index.symbols(path) if s.kind is Kind.IMPORTS]
+        if imports:
+            folder = PurePosixPath(path).parent
+            return str(folder / NEW_TEST), _decode(source[: imports[0].end]) + "\n\n\n"
+    module = next((item.path for item in ranked), "")
+    name = module.removeprefix("src/").removesuffix(".py").replace("/", ".")
+    opening = f"from {name.removesuffix('.__init__')} import " if name else ""
+    folder = PurePosixPath("tests") if any(p.startswith("tests/") for p in tests) else "."
+    return str(PurePosixPath(folder) / NEW_TEST), opening
+
+
+def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
+    """Whether the new test fails for what the code does, not for how the test is written."""
+    new = [case for case in failures(after) if case.id.startswith(path)]
+    mistaken = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
+    return (
+        bool(new)
+        and before.passed <= after.passed
+        and not any(word in case.message for case in new for word in mistaken)
+        and all(case.outcome is Outcome.FAILED for case in new)
+    )
+
+
+def _opening(source: bytes, symbol: Symbol) -> str:
+    """What the replacement must begin with: the definition's words up to what may change."""
+    text = _text(source, symbol)
+    at = text.find(symbol.signature)
+    if at < 0 or symbol.kind is Kind.IMPORTS:
+        return ""
+    indent = text[:at].rsplit("\n", 1)[-1]
+    ends = {Kind.VARIABLE: "=", Kind.CLASS: symbol.name.rsplit(".", 1)[-1]}
+    head, end, _ = symbol.signature.partition(ends.get(symbol.kind, "("))
+    return indent + head + end if end else ""
+
+
+def _replaceable(item: Ranked) -> bool:
+    lines = item.symbol.last_line - item.symbol.first_line + 1
+    return item.symbol.kind is not Kind.CLASS or lines <= MAX_CLASS_LINES
+
+
+def _excerpt(source: bytes, symbols: Sequence[Symbol]) -> str:
+    """The symbols in the order of the file, an ellipsis where something is left out."""
+    pieces: list[str] = []
+    end = 0
+    for symbol in sorted(symbols, key=lambda s: (s.start, -s.end)):
+        if symbol.start < end:
+            continue
+        if source[end : symbol.start].strip():
+            pieces.append("...")
+        pieces.append(_text(source, symbol))
+        end = symbol.end
+    return "\n\n".join(pieces)
+
+
+def _text(source: bytes, symbol: Symbol) -> str:
+    return _decode(source[symbol.start : symbol.end])
+
+
+def _decode(source: bytes) -> str:
+    return source.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _fence(path: str, code: str) -> str:
+    ticks = "`" * max(3, *(len(run) + 1 for run in re.findall("`{3,}", code)), 3)
+    return f"{path}\n{ticks}{language_of(path) or ''}\n{code.strip(chr(10))}\n{ticks}"

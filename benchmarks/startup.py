@@ -1,0 +1,133 @@
+"""How long the command takes to start, against a bare Python, and what it imports.
+
+The runs of the three kinds are interleaved, so that a busy machine slows them alike; the least and
+the median of each are shown, with the time above the bare Python's.
+
+    python benchmarks/startup.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+HEAVY = ("textual", "anthropic", "llama_cpp", "llguidance", "numpy")
+"""What a command that needs no model must not import."""
+
+SCRIPT = """\
+steering = "free"
+
+[[step]]
+text = "There is nothing to do."
+"""
+
+MODULES = """\
+import sys
+sys.argv = ["agent", "--help"]
+from parity_launcher import main
+try:
+    main()
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def to_the_end(command: Sequence[str], cwd: Path) -> float:
+    """Seconds that a command takes."""
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+def to_the_first_request(command: Sequence[str], cwd: Path) -> float:
+    """Seconds until `agent fix --json` says that its first request leaves."""
+    begun = time.perf_counter()
+    environ = {**os.environ, "PARITY_STATE": str(cwd.parent / "state")}
+    with subprocess.Popen(
+        command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith('{"event": "step_started"'):
+                seconds = time.perf_counter() - begun
+                process.stdout.read()
+                return seconds
+    sys.exit(f"{shlex.join(command)} ended with {process.returncode} before its first request")
+
+
+def measure(runs: int, kinds: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Seconds of each run of each kind; one run of each before them is not counted."""
+    for kind in kinds.values():
+        kind()
+    found: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(runs):
+        for name, kind in kinds.items():
+            found[name].append(kind())
+    return found
+
+
+def heavy_modules(cwd: Path) -> list[str]:
+    """Which of `HEAVY` `agent --help` imports."""
+    run = subprocess.run(
+        [sys.executable, "-c", MODULES], cwd=cwd, capture_output=True, text=True, check=True
+    )
+    return sorted(set(HEAVY) & set(run.stderr.split()))
+
+
+def make_repository(folder: Path) -> Path:
+    """A repository of one file with an issue, and beside it a script for the model."""
+    repository = folder / "repository"
+    repository.mkdir()
+    (repository / "mean.py").write_text("def mean(values):\n    return sum(values)\n")
+    (repository / "ISSUE.md").write_text("# `mean` returns the sum\n")
+    (folder / "script.toml").write_text(SCRIPT)
+    author = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
+    sign = ("-c", "commit.gpgsign=false")
+    for command in (("init", "-q"), ("add", "-A"), (*author, *sign, "commit", "-qm", "as found")):
+        subprocess.run(("git", *command), cwd=repository, check=True)
+    return repository
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument(
+        "--agent",
+        default=shlex.quote(str(Path(sys.executable).with_name("agent"))),
+        help="how the agent is started; by default the one beside this Python",
+    )
+    options = parser.parse_args()
+    agent = shlex.split(options.agent)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        repository = make_repository(folder)
+        fix = [*agent, "fix", "ISSUE.md", "--json", "--yes"]
+        fix += ["--model", f"scripted:{folder / 'script.toml'}"]
+        found = measure(
+            options.runs,
+            {
+                "python -c pass": lambda: to_the_end([sys.executable, "-c", "pass"], folder),
+                "agent --help": lambda: to_the_end([*agent, "--help"], folder),
+                "agent fix, first request": lambda: to_the_first_request(fix, repository),
+            },
+        )
+        heavy = heavy_modules(folder)
+    bare = found["python -c pass"]
+    print(f"{'milliseconds':<28}{'least':>8}{'median':>8}{'least, above bare':>20}")
+    for kind, seconds in found.items():
+        least, median = min(seconds), statistics.median(seconds)
+        above = least - min(bare)
+        print(f"{kind:<28}{least * 1e3:>8.0f}{median * 1e3:>8.0f}{above * 1e3:>20.0f}")
+    print(f"heavy modules that agent --help imports: {', '.join(heavy) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A library's catalogue: books, and listings of them in pages."""

@@ -1,0 +1,1 @@
+"""Relay: forwards messages, as its configuration file says."""

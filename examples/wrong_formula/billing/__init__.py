@@ -1,0 +1,1 @@
+"""Invoices: lines, discounts, tax and how they are printed."""

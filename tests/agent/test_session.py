@@ -1,0 +1,57 @@
+"""The append-only record."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+from agent import events
+from agent.messages import AssistantMessage, ToolCall, UserMessage
+from agent.session import Session, sessions
+from tools.base import ToolResult
+
+
+def lines(session: Session) -> list[dict[str, object]]:
+    text = (session.info.folder / "record.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_events_are_lines_and_pieces_of_answers_are_not(tmp_path: Path) -> None:
+    session = Session.create(tmp_path, "Mend it.", tmp_path / "state")
+    call = ToolCall("c1", "read_file", {"path": "a.py"})
+    session.record(events.Said(UserMessage("héllo")))
+    session.record(events.Wrote("pie"))
+    session.record(events.PromptReading(1, 2))
+    session.record(events.Said(AssistantMessage("ok", calls=(call,), tokens=(1, 2))))
+    result = ToolResult("text", "line", details=object())
+    session.record(events.ToolFinished(call, events.Origin.MODEL, result, 0.5))
+    session.close()
+    record = lines(session)
+    assert [line["event"] for line in record] == ["session", "said", "said", "tool_finished"]
+    assert record[1]["message"] == {"text": "héllo", "role": "user"}
+    assert record[2]["message"]["tokens"] == [1, 2]  # type: ignore[index]  # JSON of unknown shape
+    assert record[3]["result"] == {"ok": True, "display": "line", "output": "text"}
+
+
+def test_only_the_user_can_read_it(tmp_path: Path) -> None:
+    session = Session.create(tmp_path, "Mend it.", tmp_path / "state")
+    session.close()
+    assert stat.S_IMODE((session.info.folder / "record.jsonl").stat().st_mode) == 0o600
+    assert stat.S_IMODE(session.info.folder.stat().st_mode) == 0o700
+
+
+def test_sessions_are_listed_and_broken_ones_passed_over(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    one = Session.create(tmp_path, "one", state)
+    one.close()
+    broken = state / "sessions" / "99999999-broken"
+    broken.mkdir()
+    (broken / "record.jsonl").write_text('{"event": "sess')
+    (state / "sessions" / "99999998-empty").mkdir()
+    assert [info.task for info in sessions(state)] == ["one"]
+    assert next(sessions(state)).root == tmp_path
+
+
+def test_no_state_folder_is_no_session(tmp_path: Path) -> None:
+    assert list(sessions(tmp_path / "none")) == []

@@ -1,0 +1,97 @@
+"""One change to a file's text: must still parse, is written, is told.
+
+Owns what the tools that write have in common. Must not know how the new text was found.
+"""
+
+from __future__ import annotations
+
+from tools import syntax
+from tools.base import ToolError, ToolResult
+from tools.text import SourceText, line_at, line_delta, numbered, opcodes, shown
+from tools.workspace import Workspace
+
+_AROUND = 2
+"""Unchanged lines shown on either side of a change."""
+_MOST = 24
+"""Lines of a change that are shown."""
+
+
+def refuse_broken(name: str, before: str | None, after: str) -> None:
+    """Refuse a text that does not parse where the one before did, or where there was none.
+
+    Raises:
+        ToolError: It names the parser's line.
+    """
+    problem = syntax.problem(name, after.encode())
+    if problem is None or (before is not None and syntax.problem(name, before.encode())):
+        return
+    lines = after.split("\n")
+    first = max(1, problem.line - _AROUND)
+    near = numbered(lines[first - 1 : problem.line + _AROUND], first)
+    raise ToolError(
+        f"Not written: line {problem.line} of the new {name} would not parse"
+        f" ({problem.message}). It would read:\n{near}"
+    )
+
+
+def encodable(text: str) -> str:
+    """The text itself.
+
+    Raises:
+        ToolError: It holds half a character, or a NUL, which no source file has.
+    """
+    if "\0" in text:
+        raise ToolError("The text holds a NUL character; leave it out.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        broken = text[error.start : error.end]
+        raise ToolError(f"The text holds {broken!r}, which is no character.") from error
+    return text
+
+
+def change(
+    workspace: Workspace, path: str, data: bytes, text: str, verb: str, note: str = ""
+) -> ToolResult:
+    """Give an existing file a new text.
+
+    Args:
+        data: The bytes that the new text was made from.
+        text: With `\\n` between lines.
+        verb: What was done, for the user: `edit`, `replace mean in`.
+        note: What the model should know besides.
+
+    Raises:
+        ToolError: It would not parse, changes nothing, or cannot be written.
+    """
+    name = workspace.name(path)
+    source = SourceText.of(data)
+    if text == source.text:
+        raise ToolError(f"Nothing to do: that is what is in {name} already.")
+    refuse_broken(name, source.text, text)
+    workspace.write(path, source.with_text(encodable(text)), basis=data)
+    added, removed = line_delta(source.text, text)
+    first, last = _region(source.text, text)
+    return ToolResult(
+        output=f"Changed {name}, lines {first}-{last}:\n{_excerpt(text, first, last)}{note}",
+        display=f"{verb} {shown(name)} +{added} \N{MINUS SIGN}{removed}",
+        changed=(name,),
+    )
+
+
+def _region(before: str, after: str) -> tuple[int, int]:
+    """The first and the last line of the new text that differ from the old."""
+    new = after.split("\n")
+    spans = [(j, k) for tag, _, _, j, k in opcodes(before.split("\n"), new) if tag != "equal"]
+    first = min(spans[0][0] + 1, len(new))
+    return first, min(max(first, spans[-1][1]), line_at(after.rstrip("\n"), len(after)))
+
+
+def _excerpt(text: str, first: int, last: int) -> str:
+    lines = text.removesuffix("\n").split("\n")
+    start, end = max(1, first - _AROUND), min(len(lines), last + _AROUND)
+    if end - start < _MOST:
+        return numbered(lines[start - 1 : end], start)
+    half = _MOST // 2
+    head = numbered(lines[start - 1 : start - 1 + half], start)
+    return f"{head}\n...\n{numbered(lines[end - half : end], end - half + 1)}"

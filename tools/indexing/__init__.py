@@ -1,0 +1,1 @@
+"""A repository's symbols, their words and their references, searchable from disk."""

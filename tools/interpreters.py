@@ -1,0 +1,98 @@
+"""Which Python runs a repository's code, and what is installed there.
+
+Runs nothing that the repository holds: its own interpreters are judged by their files. Must not
+know what is run.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tools.process import clean_environment
+
+
+def python_for(root: Path, names: Sequence[str] = ()) -> tuple[str, dict[str, str]]:
+    """The interpreter that runs the repository's tests, and where it finds installed modules.
+
+    The repository's own environment, then the active one, then `python3`, if they have pytest;
+    else our own interpreter, which does.
+
+    Args:
+        names: Top-level modules to look for besides pytest.
+
+    Returns:
+        The interpreter's path, and for each module it has installed the place.
+    """
+    for folder in environments(root):
+        installed = _in_environment(folder, ("pytest", *names))
+        if "pytest" in installed:
+            return str(folder / "bin" / "python"), installed
+    if python := shutil.which("python3", path=clean_environment()["PATH"]):
+        found = dict(_probe(python, ("pytest", *names)))
+        if "pytest" in found:
+            return python, found
+    return sys.executable, {}
+
+
+def environments(root: Path) -> Iterator[Path]:
+    """Virtual environments to run the repository in, its own first, then the active one."""
+    active = os.environ.get("VIRTUAL_ENV")
+    for folder in (root / ".venv", root / "venv", *([Path(active)] if active else [])):
+        if (folder / "bin" / "python").exists():
+            yield folder
+
+
+def _in_environment(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    places = sorted(folder.glob("lib*/python*/site-packages"))
+    found: dict[str, str] = {}
+    for name in names:
+        for place in places:
+            for candidate in (place / name, place / f"{name}.py"):
+                if candidate.exists():
+                    found.setdefault(name, str(candidate))
+    return found
+
+
+_PROBE = """
+import importlib.util, json, sys
+found = {}
+for name in sys.argv[1:]:
+    spec = importlib.util.find_spec(name)
+    if spec is not None:
+        found[name] = spec.origin or list(spec.submodule_search_locations or [""])[0]
+print(json.dumps(found))
+"""
+
+
+@functools.cache
+def _probe(python: str, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    try:
+        done = subprocess.run(
+            [python, "-c", _PROBE, *names],
+            cwd="/",  # the current folder comes first on the path
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=True,
+        )
+        found = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return ()
+    return tuple((str(name), str(place)) for name, place in found.items())
+
+
+def project_path(root: Path) -> dict[str, str]:
+    """Variables that put the programs of the repository's own virtual environment first."""
+    for name in (".venv", "venv"):
+        if (root / name / "pyvenv.cfg").is_file():
+            programs = f"{root / name / 'bin'}{os.pathsep}{clean_environment()['PATH']}"
+            return {"PATH": programs, "VIRTUAL_ENV": str(root / name)}
+    return {}

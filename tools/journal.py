@@ -1,0 +1,115 @@
+"""What was written to a tree, kept on disk so that it can be undone after a crash.
+
+Owns the journal's files and their order. Must not know how a write is made or taken back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RECORDS = "journal.jsonl"
+BLOBS = "blobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One replacement of a file's bytes. None stands for no file."""
+
+    path: str
+    """Real name relative to the workspace's root."""
+    before: bytes | None
+    after: bytes | None
+    mode: int
+    """Permission bits that the file had before; 0 if it did not exist."""
+    made: tuple[str, ...] = ()
+    """Folders that were created for it, outermost first."""
+
+
+class Journal:
+    """A folder of blobs by SHA-256 and an append-only file of records.
+
+    It lives in the session's state folder, never in the tree. A record is on disk before the
+    write that it describes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / BLOBS).mkdir(mode=0o700, exist_ok=True)
+        records = folder / RECORDS
+        if records.exists() and records.read_bytes()[-1:] not in (b"", b"\n"):
+            _write(records, b"\n", os.O_APPEND)  # a crash cut the last record short
+
+    def record(self, write: Write) -> None:
+        """Keep both states of a file, then the record that names them.
+
+        Raises:
+            OSError: It could not be kept; the write must not be made.
+        """
+        self._append(
+            {
+                "path": write.path,
+                "before": self._keep(write.before),
+                "after": self._keep(write.after),
+                "mode": write.mode,
+                "made": list(write.made),
+            }
+        )
+
+    def undone(self, path: str) -> None:
+        """All writes to a path so far have been taken back."""
+        self._append({"undone": path})
+
+    def writes(self) -> tuple[Write, ...]:
+        """Those that have not been taken back, oldest first; records cut short are skipped."""
+        records = self.folder / RECORDS
+        if not records.is_file():
+            return ()
+        found: list[Write] = []
+        for line in records.read_bytes().splitlines():
+            try:
+                record: dict[str, Any] = json.loads(line)
+                if "undone" in record:
+                    found = [write for write in found if write.path != record["undone"]]
+                    continue
+                write = Write(
+                    record["path"],
+                    self._blob(record["before"]),
+                    self._blob(record["after"]),
+                    record["mode"],
+                    tuple(record["made"]),
+                )
+            except (ValueError, KeyError, TypeError, FileNotFoundError):
+                continue
+            found.append(write)
+        return tuple(found)
+
+    def _blob(self, digest: str | None) -> bytes | None:
+        return None if digest is None else (self.folder / BLOBS / digest).read_bytes()
+
+    def _keep(self, data: bytes | None) -> str | None:
+        if data is None:
+            return None
+        digest = hashlib.sha256(data).hexdigest()
+        place = self.folder / BLOBS / digest
+        if not place.exists():
+            partial = place.with_suffix(".tmp")
+            _write(partial, data, os.O_TRUNC)
+            partial.replace(place)
+        return digest
+
+    def _append(self, record: dict[str, Any]) -> None:
+        _write(self.folder / RECORDS, json.dumps(record).encode() + b"\n", os.O_APPEND)
+
+
+def _write(place: Path, data: bytes, how: int) -> None:
+    """Write and wait until it is on disk."""
+    with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

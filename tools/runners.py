@@ -1,0 +1,256 @@
+"""Starting each kind of test runner so that its results can be read, whatever becomes of it.
+
+Must not know how commands are found, nor what the results are used for.
+
+pytest is watched by a plugin of ours (`tools.recorder`), not by its JUnit file: that one is written
+at the end alone, so that a crash or a test that never ends would leave nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.base import Cancel, Cancelled, ToolError
+from tools.find_tests import Runner, TestCommand, program_end
+from tools.interpreters import project_path, python_for
+from tools.process import Finished, clean_environment, execute
+from tools.project_settings import pytest_settings
+from tools.pytest_record import read_record
+from tools.reports import NONE_COLLECTED, Outcome, TestCase, TestRun
+from tools.text_filter import clip
+from tools.tracebacks import Place, Places, positions
+from tools.unittest_output import read_unittest
+
+_OUTPUT = 2_000_000
+"""Bytes of the runner's output that are kept: unittest's results are read from it."""
+_SHARE = 4
+"""One test may take this fraction of the whole run's time before it is stopped as hanging."""
+_TAIL = 1_200
+"""Characters of output that stand for a result nobody can read."""
+_USAGE = 4
+"""Exit code of pytest for options it does not know and tests that do not exist."""
+
+
+def run_tests(
+    command: TestCommand, root: Path, cancel: Cancel, timeout: float, only: Sequence[str] = ()
+) -> TestRun:
+    """Run the tests and read their results.
+
+    A command that cannot be started, a crash and a timeout are results too: a case that names
+    what happened.
+
+    Args:
+        timeout: Seconds for the whole run; one test gets a quarter of it.
+        only: Files or node ids to run instead of all; without meaning for other runners.
+
+    Raises:
+        Cancelled: `cancel` was set.
+        ToolError: What `only` names does not exist.
+    """
+    with tempfile.TemporaryDirectory(prefix="parity-tests-") as folder:
+        try:
+            match command.runner:
+                case Runner.PYTEST:
+                    return _run_pytest(command, root, cancel, timeout, only, Path(folder))
+                case Runner.UNITTEST:
+                    return _run_unittest(command, root, cancel, timeout, only, Path(folder))
+                case Runner.OTHER:
+                    return _run_other(command, root, cancel, timeout, Path(folder))
+        except _NotStarted as error:
+            case = TestCase(str(command), Outcome.ERROR, str(error))
+            return TestRun(command.argv, command.runner, (case,), None, str(error), 0.0)
+
+
+class _NotStarted(Exception):
+    """The program of the test command is not there."""
+
+
+def _execute(
+    command: TestCommand,
+    argv: Sequence[str],
+    root: Path,
+    cancel: Cancel,
+    timeout: float,
+    folder: Path,
+    first: signal.Signals = signal.SIGINT,
+) -> Finished:
+    own = dict(command.env)
+    path = [str(folder), *(str(root / name) for name in command.sources)]
+    env = {
+        **project_path(root),
+        **own,
+        "PYTHONPATH": os.pathsep.join([*path, *filter(None, [own.get("PYTHONPATH")])]),
+        "PARITY_TEST_SECONDS": str(timeout / _SHARE),
+        # What these tools would leave in the user's tree.
+        "COVERAGE_FILE": str(folder / "coverage"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
+    }
+    try:
+        done = execute(
+            argv,
+            root,
+            timeout=timeout,
+            cancel=cancel,
+            env=env,
+            limit=_OUTPUT,
+            first=first,
+        )
+    except ToolError as error:
+        raise _NotStarted(str(error)) from error
+    if done.cancelled:
+        raise Cancelled
+    return done
+
+
+def _run_pytest(
+    command: TestCommand,
+    root: Path,
+    cancel: Cancel,
+    timeout: float,
+    only: Sequence[str],
+    folder: Path,
+) -> TestRun:
+    recorder = folder / "parity_recorder.py"
+    shutil.copyfile(Path(__file__).with_name("recorder.py"), recorder)
+    argv = _startable(command, root)
+    end = program_end(argv, "pytest") or program_end(argv, "py.test")
+    theirs = [word for word in argv[end:] if not only or not (root / word.split("::")[0]).exists()]
+    # Before the user's own options, which win; after the configured ones, which do not.
+    ours = ["-q", "-p", "parity_recorder", "-p", "no:cacheprovider", "--tb=short", "--color=no"]
+    ours += ["--maxfail=0", "--continue-on-collection-errors"]
+    settings = pytest_settings(root)
+    quiet = ["--no-cov"] if settings is not None and "--cov" in settings.addopts else []
+    done = _execute(
+        command, [*argv[:end], *ours, *quiet, *theirs, *only], root, cancel, timeout, folder
+    )
+    if done.code == _USAGE and settings is not None and settings.addopts:
+        # Configured options of plugins that are not installed here.
+        done = _execute(
+            command,
+            [*argv[:end], *ours, "-o", "addopts=", *theirs, *only],
+            root,
+            cancel,
+            timeout,
+            folder,
+        )
+    if done.code == _USAGE and only and "not found:" in done.output:
+        raise ToolError(f"There is no test {', '.join(only)}.")
+    places = Places(root)
+    record = read_record(folder / "record.jsonl", places)
+    stopped = [_stopped(name, done, places, record.interrupted) for name in record.unfinished]
+    ended = [case for case in record.cases if case.id not in record.unfinished]
+    where = places.explain(record.interrupted, "")
+    return _complete(
+        command, done, [*ended, *stopped], record.broken or where, positions(record.interrupted)
+    )
+
+
+def _run_unittest(
+    command: TestCommand,
+    root: Path,
+    cancel: Cancel,
+    timeout: float,
+    only: Sequence[str],
+    folder: Path,
+) -> TestRun:
+    argv = _startable(command, root)
+    end = program_end(argv, "unittest")
+    if tuple(argv[end : end + 1]) == ("discover",):
+        end += 1
+    start = _start_folder(argv[end:])
+    options = [] if {"-v", "--verbose"} & set(argv[end:]) else ["-v"]
+    for name in only:
+        pattern = _dotted(name, start)
+        # unittest itself takes an unknown pattern for a run without tests.
+        if name.split("::")[0].endswith(".py") and not (root / name.split("::")[0]).is_file():
+            raise ToolError(f"There is no test {name}.")
+        options += ["-k", pattern]
+    done = _execute(command, [*argv[:end], *options, *argv[end:]], root, cancel, timeout, folder)
+    places = Places(root)
+    cases, unfinished = read_unittest(done.output, root, start, places)
+    found = list(cases)
+    if unfinished is not None and (done.timed_out or done.code != 0):
+        last = done.output.rpartition("Traceback (most recent call last):")[2]
+        stopped = places.in_text(last) if done.timed_out else ()
+        found.append(_stopped(unfinished, done, places, stopped))
+    return _complete(command, done, found)
+
+
+def _run_other(
+    command: TestCommand, root: Path, cancel: Cancel, timeout: float, folder: Path
+) -> TestRun:
+    done = _execute(command, command.argv, root, cancel, timeout, folder, first=signal.SIGTERM)
+    if done.code == 0:
+        return _complete(command, done, [TestCase(str(command), Outcome.PASSED)])
+    message = f"{done.ending}\n{clip(done.output.strip(), _TAIL, head=0)}"
+    places = Places(root).in_text(done.output)
+    frames = positions(places)
+    return _complete(command, done, [TestCase(str(command), Outcome.FAILED, message, frames)])
+
+
+def _stopped(name: str, done: Finished, places: Places, stopped: Sequence[Place]) -> TestCase:
+    """The test that ran when its process ended."""
+    why = f"timed out ({done.ending})" if done.timed_out else f"the process ended ({done.ending})"
+    message = f"{why} while this test ran\n{places.explain(stopped, '')}".strip()
+    frames = positions(stopped)
+    return TestCase(name, Outcome.ERROR, message, frames)
+
+
+def _complete(
+    command: TestCommand,
+    done: Finished,
+    cases: Sequence[TestCase],
+    broken: str = "",
+    frames: tuple[tuple[str, int], ...] = (),
+) -> TestRun:
+    """The run; a bad end that no case accounts for becomes a case of its own.
+
+    Args:
+        broken: What is known of such an end, if the runner itself said so.
+    """
+    unexplained = done.code not in (0, NONE_COLLECTED) and not any(case.failing for case in cases)
+    if unexplained or (broken and done.code is not None):
+        message = f"{done.ending}\n{broken or clip(done.output.strip(), _TAIL, head=0)}"
+        cases = [*cases, TestCase(str(command), Outcome.ERROR, message, frames)]
+    return TestRun(
+        command.argv,
+        command.runner,
+        tuple(cases),
+        done.code,
+        done.output,
+        done.seconds,
+        done.timed_out,
+    )
+
+
+def _startable(command: TestCommand, root: Path) -> tuple[str, ...]:
+    """The command, with an interpreter that exists for a `pytest` or `python` that does not."""
+    program, *rest = command.argv
+    path = project_path(root).get("PATH", clean_environment()["PATH"])
+    if "/" in program or shutil.which(program, path=path):
+        return command.argv
+    if program in ("pytest", "py.test"):
+        return (python_for(root)[0], "-m", "pytest", *rest)
+    return (python_for(root)[0], *rest) if program == "python" else command.argv
+
+
+def _start_folder(options: Sequence[str]) -> str:
+    """Where `unittest discover` begins, which is where the names of modules begin."""
+    for index, word in enumerate(options[:-1]):
+        if word in ("-s", "--start-directory"):
+            return options[index + 1].strip("./")
+    return ""
+
+
+def _dotted(name: str, start: str) -> str:
+    """`tests/test_a.py::TestA::test_b` as unittest's `-k` finds it."""
+    file, *inner = name.split("::")
+    if not file.endswith(".py"):
+        return name
+    module = file.removeprefix(f"{start}/" if start else "").removesuffix(".py").replace("/", ".")
+    return ".".join((module, *inner)) if inner else f"{module}."

@@ -1,0 +1,66 @@
+"""Text from outside made safe to show: escapes, control characters, marks that hide or reorder.
+
+Owns what may reach a terminal or a model. Must not know where a text came from.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, erase
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # OSC: titles, clipboard, links
+    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\|\x9c)"  # DCS, SOS, PM, APC
+    r"|\x1b[ -/]*[0-OQ-WYZ\\`-~]"  # two characters: charsets, keypad, reset
+)
+# A sequence that never ends hides nothing: only its ESC is replaced, the text after it stays.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"
+    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+_OVERWRITTEN = re.compile(r"[^\r\n]*\r(?=[^\r\n])")
+
+
+def printable(text: str) -> str:
+    """The text as a reader may safely see it; newlines and tabs stay.
+
+    Terminal sequences go; other control characters, bidirectional marks, invisible characters
+    and lone surrogates become visible as `\\x07` or `\\u202e`. Of a line that was overwritten
+    after a carriage return (a progress bar) the last state is kept.
+    """
+    text = _SEQUENCE.sub("", text.replace("\r\n", "\n"))
+    text = _OVERWRITTEN.sub("", text).replace("\r", "")
+    return _UNSEEN.sub(_escape, text)
+
+
+def clip(text: str, limit: int, head: float = 0.5) -> str:
+    """At most `limit` characters: the beginning and the end, with a notice between.
+
+    Args:
+        head: The share of what is kept that comes from the beginning; 0 keeps the end alone.
+    """
+    if len(text) <= limit:
+        return text
+    notice = f"\n[... {len(text) - limit:,} characters left out ...]\n"
+    room = limit - len(notice)
+    if room < 2:
+        return text[:limit]
+    first = int(room * head)
+    return text[:first] + notice + text[len(text) - (room - first) :]
+
+
+def clip_line(line: str, limit: int) -> str:
+    """At most `limit` characters of one line, more of its beginning than of its end."""
+    if len(line) <= limit:
+        return line
+    room = max(0, limit - 5)
+    first = room * 2 // 3
+    return (line[:first] + " ... " + line[len(line) - (room - first) :])[:limit]
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,142 @@
+"""Writes taken back, newest first, without losing what somebody else wrote since.
+
+Owns the three-way merge. Must not know sessions or what was written for.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.base import ToolError
+from tools.beneath import NO_LIMIT, Loaded, Tree
+from tools.journal import Journal, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What undoing did to one file."""
+
+    path: str
+    outcome: str
+    """`restored`, `removed`, `merged`, or `kept` when the user's later edits conflict."""
+
+
+def undo(journal: Path, root: Path) -> tuple[Restored, ...]:
+    """Take back what a journal holds, three-way with the user's later edits.
+
+    A file that cannot be taken back is left as it is and may be tried again; what was taken
+    back is noted in the journal, so undoing twice does nothing the second time.
+
+    Raises:
+        ToolError: The root cannot be opened.
+    """
+    tree = Tree(root)
+    if not journal.is_dir():
+        return ()
+    kept = Journal(journal)
+    writes = kept.writes()
+    done: list[Restored] = []
+    for path, own in by_path(writes).items():
+        try:
+            restored = take_back(tree, own)
+        except ToolError:
+            restored = Restored(path, "kept")
+        if restored is None or restored.outcome != "kept":
+            kept.undone(path)
+        if restored is not None:
+            done.append(restored)
+    tree.prune(folder for write in writes for folder in write.made)
+    return tuple(done)
+
+
+def by_path(writes: Sequence[Write]) -> dict[str, list[Write]]:
+    """The writes of each file, the file that was written last first."""
+    grouped: dict[str, list[Write]] = {}
+    for write in reversed(writes):
+        grouped.setdefault(write.path, []).insert(0, write)
+    return grouped
+
+
+def take_back(
+    tree: Tree, writes: Sequence[Write], journal: Journal | None = None
+) -> Restored | None:
+    """Bring one file back to what it was before its writes.
+
+    Args:
+        writes: All of one path, oldest first.
+        journal: Where the restoring write itself is recorded.
+
+    Returns:
+        None if the file is already as it was.
+    """
+    path = tree.name(writes[0].path)
+    if path != writes[0].path:
+        raise ToolError(f"{writes[0].path!r} has become a link.")
+    there = tree.load(path, NO_LIMIT)
+    current = there.data if there else None
+    if current == writes[0].before:
+        return None
+    state, merged = current, False
+    for write in reversed(writes):
+        if state == write.after:
+            state = write.before
+        elif state != write.before:
+            if state is None or write.before is None or write.after is None:
+                return Restored(path, "kept")
+            combined = _merge(state, write.after, write.before)
+            if combined is None:
+                return Restored(path, "kept")
+            state, merged = combined, True
+    if state is None:
+        if journal:
+            journal.record(Write(path, current, None, writes[0].mode))
+        tree.remove(path)
+        return Restored(path, "removed")
+    _put(tree, path, there, state, writes[0].mode, journal)
+    return Restored(path, "merged" if merged else "restored")
+
+
+def _put(
+    tree: Tree, path: str, there: Loaded | None, data: bytes, mode: int, journal: Journal | None
+) -> None:
+    def record(made: tuple[str, ...]) -> None:
+        if journal:
+            before = there.data if there else None
+            journal.record(Write(path, before, data, mode, made))
+
+    if there:
+        tree.replace(path, data, there.mode, there.owner, record)
+    else:
+        tree.replace(path, data, mode or None, None, record)
+
+
+def _merge(ours: bytes, base: bytes, theirs: bytes) -> bytes | None:
+    """Both changes of `base` in one; None if they conflict or git is not installed."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        names = ("ours", "base", "theirs")
+        for name, data in zip(names, (ours, base, theirs), strict=True):
+            (Path(folder) / name).write_bytes(data)
+        merged = subprocess.run(
+            [git, "merge-file", "-p", *names],
+            cwd=folder,
+            # No configuration of the user's or of a repository around the folder.
+            env={
+                "PATH": os.defpath,
+                "GIT_CONFIG_NOSYSTEM": "1",
+                "GIT_CONFIG_GLOBAL": os.devnull,
+                "GIT_CEILING_DIRECTORIES": str(Path(folder).parent),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    return merged.stdout if merged.returncode == 0 else None

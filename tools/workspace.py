@@ -1,0 +1,288 @@
+"""The folder an agent works in: containment, listing, safe reads, atomic writes, undo.
+
+Owns every byte that is read from or written to the user's tree by a tool. Must not know models,
+sessions' records or what an edit means. Not for several threads at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatch
+from mimetypes import guess_type
+from pathlib import Path, PurePosixPath
+
+from tools import ripgrep
+from tools.base import ToolError
+from tools.beneath import NO_LIMIT, Loaded, Tree
+from tools.journal import Journal, Write
+from tools.patch import file_patch
+from tools.undo import Restored, by_path, take_back, undo
+
+__all__ = ["MAX_FILE", "Change", "Journal", "Restored", "Workspace", "is_secret", "undo"]
+
+MAX_FILE = 8 << 20
+"""The largest file that is read, in bytes."""
+_SECRETS = (
+    *(".env", ".env.*", ".envrc", ".netrc", ".pypirc", ".npmrc", ".pgpass", ".git-credentials"),
+    *("*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.keystore"),
+    *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"),
+)
+_CHANGED = "{!r} has changed on disk since it was read; read it again."
+_NO_SECRETS = ("*.example", "*.sample", "*.template", "*.dist", "*.pub")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file as it was when the workspace was opened, and as it is."""
+
+    path: str
+    before: bytes | None
+    """None: it did not exist."""
+    after: bytes | None
+
+
+class Workspace:
+    """A root folder and everything a tool may do beneath it.
+
+    A path is relative to the root, or absolute and beneath it; where a link is on the way, the
+    real name counts.
+    """
+
+    def __init__(self, root: Path, journal: Journal | None = None) -> None:
+        self._tree = Tree(root)
+        self._journal = journal
+        self._seen: dict[str, str] = {}
+        self._writes: list[Write] = []
+        self._listing: tuple[str, ...] | None = None
+
+    @property
+    def root(self) -> Path:
+        """Real path."""
+        return self._tree.root
+
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that are not ignored, relative, with `/`, sorted; `.git` left out.
+
+        Kept until a write or `refresh`. Links, and names that are not UTF-8, are left out.
+        """
+        if self._listing is None:
+            self._listing = _list(self.root)
+        return self._listing
+
+    def refresh(self) -> None:
+        """Forget the listing: something else may have made or removed files."""
+        self._listing = None
+
+    def resolve(self, path: str) -> Path:
+        """The real place of a path beneath the root.
+
+        Raises:
+            ToolError: It is outside the root, or in `.git`.
+        """
+        return self.root / self._tree.name(path)
+
+    def name(self, path: str) -> str:
+        """The real name of a path, relative to the root, with `/`; `.` for the root.
+
+        Raises:
+            ToolError: As `resolve`.
+        """
+        return self._tree.name(path)
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes, remembered as seen.
+
+        Raises:
+            ToolError: There is no such file (the nearest are named), or it is a folder, a pipe,
+                a device, binary, a secret, or larger than `MAX_FILE`.
+        """
+        name = self.name(path)
+        self._seen.pop(name, None)
+        data = self._load(name).data
+        self._seen[name] = _digest(data)
+        return data
+
+    def peek(self, path: str) -> bytes:
+        """As `read`, for those who do not show the bytes to a model: not remembered as seen."""
+        return self._load(self.name(path)).data
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is there."""
+        return self._tree.status(self.name(path)) is not None
+
+    def basis(self, path: str, unread: bool = False) -> bytes:
+        """A file's bytes to make a new version from, when they are the ones that were read.
+
+        Args:
+            unread: Whether a file that was never read will do as well.
+
+        Raises:
+            ToolError: It was not read, or has changed since; and as `read`.
+        """
+        name = self.name(path)
+        data = self._load(name).data
+        known = self._seen.get(name)
+        if known is None and not unread:
+            raise ToolError(f"{name!r} exists and was not read: read it first.")
+        if known is not None and known != _digest(data):
+            raise ToolError(_CHANGED.format(name))
+        return data
+
+    def write(self, path: str, data: bytes, *, basis: bytes | None = None) -> None:
+        """Replace or create a file atomically; missing folders are made.
+
+        Args:
+            basis: The whole bytes that `data` was made from. Without it the file must have been
+                read, or not exist.
+
+        Raises:
+            ToolError: The file was not read, has changed since, or cannot be written; it is as
+                it was.
+        """
+        name = self.name(path)
+        known = self._seen.get(name) if basis is None else _digest(basis)
+        there = self._tree.load(name, MAX_FILE)
+        if there is not None:
+            _refuse_unreadable(name, there.data)
+            if known is None:
+                raise ToolError(f"{name!r} exists and was not read: read it first.")
+        if known is not None and (there is None or _digest(there.data) != known):
+            raise ToolError(_CHANGED.format(name))
+        self._put(name, there, data)
+        if basis is None or name in self._seen:
+            self._seen[name] = _digest(data)
+
+    def changes(self) -> tuple[Change, ...]:
+        """What was written since the workspace was opened, a file each, net, sorted by path."""
+        first = {write.path: write.before for write in reversed(self._writes)}
+        found = []
+        for path, before in sorted(first.items()):
+            try:
+                there = self._tree.load(path, NO_LIMIT)
+            except ToolError:
+                there = None  # something else than a file stands there now
+            after = there.data if there else None
+            if before != after:
+                found.append(Change(path, before, after))
+        return tuple(found)
+
+    def patch(self) -> str:
+        """The changes as a patch that `git apply` takes; empty for none.
+
+        Bytes that are not UTF-8 are surrogates: write it with `errors="surrogateescape"` and
+        `newline=""`.
+        """
+        parts = []
+        for change in self.changes():
+            status = self._tree.status(change.path)
+            mode = status.st_mode if status else 0
+            parts.append(file_patch(change.path, change.before, change.after, mode))
+        return "".join(parts)
+
+    def checkpoint(self) -> int:
+        """A mark to return to."""
+        return len(self._writes)
+
+    def restore(self, checkpoint: int) -> tuple[Restored, ...]:
+        """Take back every write since the mark, newest first, and folders made for them.
+
+        What others wrote to the same files meanwhile stays where it can be merged; where it
+        cannot, the file is left as it is.
+
+        Raises:
+            ToolError: A file cannot be written.
+        """
+        taken = self._writes[checkpoint:]
+        done = []
+        for path, own in by_path(taken).items():
+            restored = take_back(self._tree, own, self._journal)
+            if restored is None:
+                continue
+            done.append(restored)
+            if path in self._seen and restored.outcome == "restored":
+                self._seen[path] = _digest(own[0].before or b"")
+            else:
+                self._seen.pop(path, None)
+        kept = {item.path for item in done if item.outcome == "kept"}
+        self._writes[checkpoint:] = [write for write in taken if write.path in kept]
+        self._tree.prune(folder for write in taken for folder in write.made)
+        self.refresh()
+        return tuple(done)
+
+    def _load(self, name: str) -> Loaded:
+        if is_secret(name):
+            raise ToolError(f"{name!r} may hold secrets; it is not read.")
+        there = self._tree.load(name, MAX_FILE)
+        if there is None:
+            raise ToolError(self.missing(name))
+        _refuse_unreadable(name, there.data)
+        return there
+
+    def _put(self, name: str, there: Loaded | None, data: bytes) -> None:
+        def record(made: tuple[str, ...]) -> None:
+            # The file is looked at again: the temporary one took its time to reach the disk.
+            now = self._tree.load(name, MAX_FILE)
+            if (now and now.data) != (there and there.data):
+                raise ToolError(_CHANGED.format(name))
+            before, mode = (there.data, there.mode) if there else (None, 0)
+            write = Write(name, before, data, mode, made)
+            if self._journal:
+                self._journal.record(write)
+            self._writes.append(write)
+
+        count = len(self._writes)
+        mode, owner = (there.mode, there.owner) if there else (None, None)
+        try:
+            self._tree.replace(name, data, mode, owner, record)
+        except ToolError:
+            del self._writes[count:]
+            raise
+        self.refresh()
+
+    def missing(self, name: str) -> str:
+        """What to tell somebody who asked for a file that is not there."""
+        leaf = PurePosixPath(name).name.casefold()
+        files = self.files()
+        same = [path for path in files if PurePosixPath(path).name.casefold() == leaf]
+        nearest = (same + get_close_matches(name, files, 3))[:3]
+        hint = f" Nearest: {', '.join(dict.fromkeys(nearest))}." if nearest else ""
+        return f"There is no file {name!r}.{hint}"
+
+
+def is_secret(name: str) -> bool:
+    """Whether a file of this name usually holds keys or passwords."""
+    leaf = PurePosixPath(name).name.casefold()
+    return any(fnmatch(leaf, pattern) for pattern in _SECRETS) and not any(
+        fnmatch(leaf, pattern) for pattern in _NO_SECRETS
+    )
+
+
+def _refuse_unreadable(name: str, data: bytes) -> None:
+    if is_secret(name):
+        raise ToolError(f"{name!r} may hold secrets; it is neither read nor written.")
+    if b"\0" in data:
+        kind = guess_type(name)[0] or "unknown type"
+        raise ToolError(f"{name!r} is binary ({kind}, {len(data):,} bytes).")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _list(root: Path) -> tuple[str, ...]:
+    listed = subprocess.run(
+        [ripgrep.program(), "--files", "--null", *ripgrep.ignores(root)],
+        cwd=root,
+        env={},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    # 1: no files. 2: some folder could not be read, the others are listed.
+    if listed.returncode == 2 and not listed.stdout:
+        raise ToolError(f"The files cannot be listed: {listed.stderr.decode(errors='replace')}")
+    names = (name.decode("utf-8", "replace") for name in listed.stdout.split(b"\0") if name)
+    return tuple(sorted(name for name in names if "\ufffd" not in name))
