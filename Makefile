@@ -19,8 +19,8 @@ REBUILD = $$(if [ -f $(1) ] && ! cmp --silent $(1) $(SETTINGS); then \
 
 EXAMPLE ?= wrong_formula
 MODEL ?= qwen2.5-coder-1.5b
-# The models that the tests load.
-TEST_MODELS ?= smollm2-135m qwen2.5-coder-0.5b
+# What the tests load, separated by blanks.
+TEST_MODELS ?= smollm2-135m
 WORKERS ?= 2
 
 .PHONY: help env install demo test lint bench lock clean settings

@@ -50,6 +50,11 @@ class Judge:
     """Tests seen to fail although the baseline did not pass them."""
     _last: TestRun | None = None
 
+    @property
+    def baseline_ok(self) -> bool:
+        """Whether nothing failed before the first edit."""
+        return self.baseline is not None and self.baseline.ok
+
     def see(self, run: TestRun) -> None:
         if self.baseline is None:
             self.baseline = run

@@ -31,9 +31,17 @@ from agent.models.base import (
     Usage,
 )
 from agent.models.local.model import LocalModel
+from agent.models.local.process import SPINS
 
 CONTEXT = 4096
 QUESTION = "Write a long Python module with twenty small functions on lists, each with a docstring."
+BODY = Form(
+    (CallForm("write_file", ((("path", "lists.py"),),), ("content",), ('"""',), "python"),),
+    required=True,
+    max_calls=1,
+    max_thought=16,
+)
+"""One long body: hardly anything of it is forced."""
 FUNCTIONS = tuple(f"function_{number}" for number in range(40))
 FORM = Form(
     (
@@ -49,6 +57,7 @@ FORM = Form(
     max_calls=8,
     max_thought=16,
 )
+"""Many short calls: much of them is forced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ class Bare:
     """The least that decodes: evaluate one token, take the likeliest next, nothing else."""
 
     def __init__(self, path: Path, threads: int, gpu_layers: int) -> None:
-        # Before numpy, and after OMP_WAIT_POLICY is set.
+        # Before numpy, and after GOMP_SPINCOUNT is set.
         import llama_cpp.llama_cpp as lib
         import numpy
 
@@ -154,8 +163,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--gpu-layers", type=int, default=0)
     options = parser.parse_args()
-    # As the worker has it; libgomp reads it once, when it is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # As the model's process has it; libgomp reads it once, when it is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     threads = options.threads or len(os.sched_getaffinity(0))
     bare = Bare(options.path, threads, options.gpu_layers)
     spec = ModelSpec("measured", CONTEXT)
@@ -166,7 +175,8 @@ def main() -> None:
         ways: dict[str, Callable[[], Rate]] = {
             "bare loop": lambda: bare.decode(options.tokens),
             "free text": lambda: decode(model, options.tokens, None),
-            "structured": lambda: decode(model, options.tokens, FORM),
+            "one body": lambda: decode(model, options.tokens, BODY),
+            "many calls": lambda: decode(model, options.tokens, FORM),
         }
         rates: dict[str, list[Rate]] = {name: [] for name in ways}
         for _ in range(options.rounds):

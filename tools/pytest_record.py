@@ -71,7 +71,7 @@ def read_record(file: Path, places: Places) -> Record:
                 message = f"cannot be imported\n{places.explain(found, error_lines(text))}"
                 cases[name] = TestCase(name, Outcome.ERROR, message, positions(found))
             case "interrupt":
-                interrupted = places.of(_frames(event))
+                interrupted = places.of(_frames(event, "frames"))
             case "broken":
                 broken = error_lines(_string(event, "text"))
     return Record(tuple(cases.values()), tuple(running), interrupted, broken)
@@ -79,20 +79,21 @@ def read_record(file: Path, places: Places) -> Record:
 
 def _case(name: str, event: Mapping[str, Any], places: Places) -> TestCase:
     expected = event.get("xfail") is True
+    calls = positions(places.of(_frames(event, "calls")))
     match event.get("outcome"):
         case "passed":
-            return TestCase(name, Outcome.XPASS if expected else Outcome.PASSED)
+            return TestCase(name, Outcome.XPASS if expected else Outcome.PASSED, calls=calls)
         case "skipped":
             outcome = Outcome.XFAIL if expected else Outcome.SKIPPED
             return TestCase(name, outcome, printable(_string(event, "text"))[:200])
         case _:
             outcome = Outcome.FAILED if event.get("when") == "call" else Outcome.ERROR
     text = _string(event, "text")
-    found = places.of(_frames(event)) or places.in_text(text)
+    found = places.of(_frames(event, "frames")) or places.in_text(text)
     message = places.explain(found, error_lines(text))
     if outcome is Outcome.ERROR:
         message = f"in its {_string(event, 'when')}\n{message}"
-    return TestCase(name, outcome, message, positions(found))
+    return TestCase(name, outcome, message, positions(found), calls)
 
 
 def _events(file: Path) -> Iterator[Mapping[str, Any]]:
@@ -115,8 +116,8 @@ def _string(event: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _frames(event: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
-    frames = event.get("frames")
+def _frames(event: Mapping[str, Any], field: str) -> Iterator[tuple[str, int, str]]:
+    frames = event.get(field)
     for frame in frames if isinstance(frames, list) else []:
         match frame:
             case [str() as file, int() as line, str() as name] if "\0" not in file:

@@ -8,6 +8,7 @@ it must import nothing but the standard library and pytest, nor need more than P
 import json
 import os
 import signal
+import sys
 import threading
 import traceback
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from types import FrameType, TracebackType
+    from types import CodeType, FrameType, TracebackType
 
     import pluggy
 
@@ -24,6 +25,10 @@ _TEXT = 20_000
 """Characters kept of one failure."""
 _FRAMES = 40
 """Frames kept from each end of a traceback."""
+_CALLS = 50_000
+"""Calls of one test that are looked at, so that looking costs it a fraction of a second."""
+_FUNCTIONS = 400
+"""Functions of one test that are written down."""
 _AGAIN = 4
 """Once a test has hung, each later one gets this fraction of the time: most hang alike."""
 
@@ -40,11 +45,15 @@ def pytest_configure(config: "pytest.Config") -> None:
 
 
 class _Watch:
-    """Fails a test that takes too long, and notes where tests raise; where the tests run."""
+    """Fails a test that takes too long, notes where tests raise and which functions they call.
+
+    It lives where the tests run.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.expired = False
+        self.calls = _Calls()
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_setup(self) -> "Generator[None, None, None]":
@@ -55,16 +64,20 @@ class _Watch:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_call(self) -> "Generator[None, None, None]":
         self._start()
+        self.calls.start()
         yield
+        self.calls.stop()
         self._stop()
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
         self, call: "pytest.CallInfo[None]"
     ) -> "Generator[None, pluggy.Result[pytest.TestReport], None]":
-        outcome = yield
+        report = vars((yield).get_result())
+        if call.when == "call":
+            report["parity_calls"] = self.calls.functions()
         if call.excinfo is not None:
-            vars(outcome.get_result())["parity_frames"] = _frames(call.excinfo.tb)
+            report["parity_frames"] = _frames(call.excinfo.tb)
 
     def _start(self) -> None:
         if self.seconds <= 0 or threading.current_thread() is not threading.main_thread():
@@ -84,6 +97,35 @@ class _Watch:
         seconds = self.seconds / (_AGAIN if self.expired else 1)
         self.expired = True
         pytest.fail("timed out: no end after {:.3g} s".format(seconds))  # noqa: UP032
+
+
+class _Calls:
+    """Which functions below the folder of the tests a test calls; the first are enough."""
+
+    def __init__(self) -> None:
+        self.root = os.getcwd() + os.sep
+        self.found = {}  # type: dict[CodeType, None]
+        self.left = 0
+        self.look = self._look  # a bound method is another object each time it is taken
+
+    def start(self) -> None:
+        self.found, self.left = {}, _CALLS
+        if sys.gettrace() is None:  # else a debugger or a measurement of coverage is at work
+            sys.settrace(self.look)
+
+    def stop(self) -> None:
+        if sys.gettrace() is self.look:
+            sys.settrace(None)
+
+    def functions(self) -> "list[list[object]]":
+        return [[code.co_filename, code.co_firstlineno, code.co_name] for code in self.found]
+
+    def _look(self, frame: "FrameType", event: str, argument: object) -> None:
+        self.left -= 1
+        if self.left <= 0 or len(self.found) >= _FUNCTIONS:
+            sys.settrace(None)
+        elif frame.f_code.co_filename.startswith(self.root):
+            self.found[frame.f_code] = None
 
 
 class _Record:
@@ -119,6 +161,7 @@ class _Record:
             xfail=hasattr(report, "wasxfail"),
             text=_shortened(report.longrepr),
             frames=getattr(report, "parity_frames", []),
+            calls=getattr(report, "parity_calls", []),
         )
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:

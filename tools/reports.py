@@ -43,6 +43,8 @@ class TestCase:
     """Why it failed, in a few lines: the places in the workspace with their source, the error."""
     frames: tuple[tuple[str, int], ...] = ()
     """Path in the workspace and line of the traceback's frames, innermost last."""
+    calls: tuple[tuple[str, int], ...] = ()
+    """Path in the workspace and first line of the functions it called, where that is known."""
 
     __test__ = False
 

@@ -115,7 +115,8 @@ def render_header(attributes: Sequence[tuple[str, str]]) -> str:
 def render_message(message: AssistantMessage, tools: Sequence[ToolSpec] = ()) -> str:
     """An answer that was not written as text, as a text-format model would have written it."""
     if message.raw:
-        return message.raw
+        thought = bool(message.reasoning)
+        return split_thought(message.raw, thinking=True)[1].lstrip() if thought else message.raw
     bodies = {tool.name: tool.bodies for tool in tools}
     calls = [render_call(call, bodies.get(call.name, ())) for call in message.calls]
     return "\n".join([*([message.text] if message.text else []), *calls])
@@ -306,7 +307,7 @@ def _block(said: str, at: int, mark: str) -> tuple[int, str] | None:
     while at <= len(said):
         line, after = _line(said, at)
         if line.rstrip() == mark:
-            closing = (after, said[start : at - 1] if at > start else "")
+            closing = (after, _whole(said[start : at - 1]) if at > start else "")
             following = said[after:].lstrip("\n ")
             if not following or following.startswith((CLOSE, "```")):
                 return closing
@@ -315,6 +316,13 @@ def _block(said: str, at: int, mark: str) -> tuple[int, str] | None:
             break
         at = after
     return first
+
+
+def _whole(body: str) -> str:
+    """A body without the beginning of a closing tag that a model put before the fence."""
+    head, newline, last = body.rpartition("\n")
+    begun = last.startswith("</") and last != CLOSE and CLOSE.startswith(last)
+    return head if newline and begun else body
 
 
 def _line(said: str, at: int) -> tuple[str, int]:

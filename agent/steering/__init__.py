@@ -1,1 +1,1 @@
-"""Who takes the next step: the model (free) or the harness (guided), over the same loop and tools."""
+"""Who takes the next step: the model (free) or the harness (guided), over one loop and tools."""

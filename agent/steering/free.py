@@ -7,10 +7,8 @@ nor how a tool works.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-
-from tools.outline import Index
 
 from agent.events import Status
 from agent.messages import ToolCall, ToolMessage, ToolOutput, UserMessage
@@ -20,6 +18,7 @@ from agent.steering.moves import Ask, Move, Moves, Reply, Verdict, ask, use
 from agent.verify import Judge
 from tools.base import ToolSpec
 from tools.find_tests import is_test_path
+from tools.outline import Index
 from tools.tests import TestRun
 from tools.workspace import Workspace
 
@@ -73,9 +72,9 @@ class Free:
     def _carry_out(self, call: ToolCall) -> Generator[Move, Reply, ToolOutput]:
         """Use a tool for the model; the tests run before its first change, as the baseline."""
         note = ""
-        if call.name in CHANGING and self.has_tests and self.judge.baseline is None:
-            if (yield from self._test()).ok:
-                note = "\n" + fill("free_reproduce")
+        first_change = call.name in CHANGING and self.has_tests and self.judge.baseline is None
+        if first_change and (yield from self._test()).ok:
+            note = "\n" + fill("free_reproduce")
         result = yield from use(call, by_model=True)
         if isinstance(result.details, TestRun) and not call.arguments.get("only"):
             self.judge.see(result.details)
@@ -101,16 +100,17 @@ class Free:
         paths = self.workspace.files()
         forms = []
         for spec in self.tools:
-            plain = tuple(name for name in spec.parameters if name not in spec.bodies)
+            plain = [name for name in spec.parameters if name not in spec.bodies]
+            headers: Iterable[Sequence[tuple[str, str | None]]]
             if {"path", "symbol"} <= set(plain):
-                headers = tuple(
+                headers = (
                     (("path", path), ("symbol", symbol.name))
                     for path in index.paths
                     for symbol in index.symbols(path)
                 )
             elif spec.name == "write_file" or "path" not in spec.required:
-                headers = (tuple((name, None) for name in spec.required if name in plain),)
+                headers = [[(name, None) for name in spec.required if name in plain]]
             else:
-                headers = tuple((("path", path),) for path in paths)
-            forms.append(CallForm(spec.name, headers, spec.bodies))
+                headers = ([("path", path)] for path in paths)
+            forms.append(CallForm(spec.name, tuple(map(tuple, headers)), spec.bodies))
         return Form(tuple(forms))

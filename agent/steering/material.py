@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from tools.outline import Frame, Index, Ranked
-
 from agent.messages import ToolCall
 from agent.models.base import CallForm
-from tools.find_tests import is_test_path
-from tools.reports import Outcome, TestCase
+from agent.steering.suspects import replaceable
+from tools.find_tests import Runner, is_test_path
+from tools.outline import Index, Ranked
+from tools.reports import Outcome
 from tools.syntax import Kind, Symbol, language_of
 from tools.tests import TestRun
 from tools.workspace import Workspace
@@ -25,8 +25,8 @@ MAX_TESTS = 2
 """Failing tests whose source is shown."""
 MAX_TEST_LINES = 40
 NEW_TEST = "test_issue.py"
-MAX_CLASS_LINES = 30
-"""A class longer than this is changed by its methods, not as a whole."""
+FENCE_TOKENS = 12
+"""What a path and a fence around code take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,6 @@ class Material:
     """Whether every symbol that was ranked is shown."""
 
 
-def rank(index: Index, task: str, run: TestRun | None, tests: str) -> tuple[Ranked, ...]:
-    """Every symbol outside the tests, by how likely it must change."""
-    failing = failures(run)
-    frames = [Frame(path, line) for case in failing for path, line in case.frames]
-    messages = "\n".join(case.message for case in failing[:MAX_TESTS])
-    return index.rank("\n".join((task, messages, tests)), frames)
-
-
 def gather(
     workspace: Workspace,
     index: Index,
@@ -58,18 +50,17 @@ def gather(
 ) -> Material:
     """Show whole files when all of them fit in `budget` tokens, else the likeliest symbols."""
     paths = list(dict.fromkeys(item.path for item in ranked))
-    sources = {path: workspace.read(path) for path in paths}
+    sources = {path: workspace.peek(path) for path in paths}
+    offered = [item for item in ranked if replaceable(item, index, sources[item.path])]
     whole = [_fence(path, _decode(sources[path])) for path in paths]
     if sum(count(text) for text in whole) <= budget:
-        return Material("\n\n".join(whole), tuple(filter(_replaceable, ranked)), complete=True)
+        return Material("\n\n".join(whole), tuple(offered), complete=True)
     chosen: list[Ranked] = []
-    spent = 0
-    for item in filter(_replaceable, ranked):
-        cost = count(_text(sources[item.path], item.symbol)) + 12
-        if spent + cost > budget:
-            continue
-        spent += cost
-        chosen.append(item)
+    for item in offered:
+        cost = count(_text(sources[item.path], item.symbol)) + FENCE_TOKENS
+        if cost <= budget:
+            budget -= cost
+            chosen.append(item)
     shown = [
         _fence(path, _excerpt(sources[path], [it.symbol for it in chosen if it.path == path]))
         for path in dict.fromkeys(item.path for item in chosen)
@@ -77,21 +68,16 @@ def gather(
     return Material("\n\n".join(shown), tuple(chosen), complete=False)
 
 
-def failures(run: TestRun | None) -> list[TestCase]:
-    """The cases that failed, in the order of the run."""
-    return list(run.failures) if run is not None else []
-
-
 def failing_tests(workspace: Workspace, index: Index, run: TestRun | None) -> str:
     """The source of the first tests that fail; empty when it cannot be told where they are."""
     blocks: list[str] = []
-    for case in failures(run):
+    for case in run.failures if run is not None else ():
         path, _, rest = case.id.partition("::")
         name = rest.split("[")[0].replace("::", ".")
         symbol = next((s for s in index.symbols(path) if s.name == name), None)
         if symbol is None:
             continue
-        lines = _text(workspace.read(path), symbol).splitlines()[:MAX_TEST_LINES]
+        lines = _text(workspace.peek(path), symbol).splitlines()[:MAX_TEST_LINES]
         block = _fence(path, "\n".join(lines))
         if block not in blocks:
             blocks.append(block)
@@ -106,7 +92,7 @@ def replacing(candidates: Iterable[Ranked], workspace: Workspace) -> CallForm:
     openings: list[str] = []
     languages: set[str] = set()
     for item in candidates:
-        source = workspace.read(item.path)
+        source = workspace.peek(item.path)
         headers.append((("path", item.path), ("symbol", item.symbol.name)))
         openings.append(_opening(source, item.symbol))
         languages.add(language_of(item.path) or "")
@@ -137,7 +123,10 @@ def choosing(offered: Sequence[Ranked]) -> CallForm:
 def chosen(offered: Sequence[Ranked], calls: Sequence[ToolCall]) -> tuple[Ranked, ...]:
     """Those of the definitions on offer that the calls name, in their order."""
     by_name = {(item.path, item.symbol.name): item for item in offered}
-    wanted = (by_name.get((c.arguments.get("path"), c.arguments.get("symbol"))) for c in calls)
+    wanted = (
+        by_name.get((str(call.arguments.get("path")), str(call.arguments.get("symbol"))))
+        for call in calls
+    )
     return tuple(dict.fromkeys(item for item in wanted if item))
 
 
@@ -153,21 +142,34 @@ def new_test(
         key=lambda path: not any(stem in PurePosixPath(path).stem for stem in likely),
     )
     for path in ordered:
-        source = workspace.read(path)
+        source = workspace.peek(path)
         imports = [s for s in index.symbols(path) if s.kind is Kind.IMPORTS]
         if imports:
             folder = PurePosixPath(path).parent
-            return str(folder / NEW_TEST), _decode(source[: imports[0].end]) + "\n\n\n"
-    module = next((item.path for item in ranked), "")
-    name = module.removeprefix("src/").removesuffix(".py").replace("/", ".")
-    opening = f"from {name.removesuffix('.__init__')} import " if name else ""
-    folder = PurePosixPath("tests") if any(p.startswith("tests/") for p in tests) else "."
-    return str(PurePosixPath(folder) / NEW_TEST), opening
+            head = _decode(source[: imports[0].end])
+            return str(folder / NEW_TEST), f"{head}\n\n\n{_test_head(run)}"
+    beside = any(path.startswith("tests/") for path in tests)
+    return f"tests/{NEW_TEST}" if beside else NEW_TEST, ""
+
+
+def same_code(workspace: Workspace, index: Index, call: ToolCall) -> bool:
+    """Whether a call to replace a symbol gives the very code that is there."""
+    path, name = call.arguments.get("path"), call.arguments.get("symbol")
+    for symbol in index.symbols(str(path)):
+        if symbol.name == name:
+            now = _text(workspace.peek(str(path)), symbol)
+            return _squeezed(now) == _squeezed(str(call.arguments.get("code", "")))
+    return False
+
+
+def definition(workspace: Workspace, item: Ranked) -> str:
+    """A symbol's code in a fence below its path."""
+    return _fence(item.path, _text(workspace.peek(item.path), item.symbol))
 
 
 def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
     """Whether the new test fails for what the code does, not for how the test is written."""
-    new = [case for case in failures(after) if case.id.startswith(path)]
+    new = [case for case in after.failures if case.id.startswith(path)]
     mistaken = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
     return (
         bool(new)
@@ -175,6 +177,16 @@ def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
         and not any(word in case.message for case in new for word in mistaken)
         and all(case.outcome is Outcome.FAILED for case in new)
     )
+
+
+def _test_head(run: TestRun) -> str:
+    if run.runner is Runner.UNITTEST:
+        return "class IssueTest(unittest.TestCase):\n    def test_issue(self):\n        "
+    return "def test_issue():\n    "
+
+
+def _squeezed(code: str) -> list[str]:
+    return [line.strip() for line in code.splitlines() if line.strip()]
 
 
 def _opening(source: bytes, symbol: Symbol) -> str:
@@ -187,11 +199,6 @@ def _opening(source: bytes, symbol: Symbol) -> str:
     ends = {Kind.VARIABLE: "=", Kind.CLASS: symbol.name.rsplit(".", 1)[-1]}
     head, end, _ = symbol.signature.partition(ends.get(symbol.kind, "("))
     return indent + head + end if end else ""
-
-
-def _replaceable(item: Ranked) -> bool:
-    lines = item.symbol.last_line - item.symbol.first_line + 1
-    return item.symbol.kind is not Kind.CLASS or lines <= MAX_CLASS_LINES
 
 
 def _excerpt(source: bytes, symbols: Sequence[Symbol]) -> str:

@@ -135,7 +135,7 @@ def _write_beginning(writer: Writer, text: str, grammar: Grammar) -> None:
 
 def _write_body(writer: Writer, mark: str) -> None:
     """Free text up to the closing fence, which is written out whatever the model made of it."""
-    closing = re.compile(rf"^(?:{mark}|{text_calls.CLOSE})", re.MULTILINE)
+    closing = re.compile(rf"^(?:{mark}|{text_calls.CLOSE[:-1]})", re.MULTILINE)
     while True:
         token = writer.choose()
         line = writer.line
@@ -152,7 +152,8 @@ def _write_body(writer: Writer, mark: str) -> None:
         at = match.start()
         begun = line[at:] if at < len(line) else ""
         kept = candidate[len(line) : at]
-        writer.force(kept + (mark[len(begun) :] if mark.startswith(begun) else mark))
+        # What is begun of `</call` stays in the text, and the reader leaves it out.
+        writer.force(kept + (mark[len(begun) :] if mark.startswith(begun) else f"\n{mark}"))
         return
 
 

@@ -27,7 +27,11 @@ KV_TYPES = {"f16": 1, "q4_0": 2, "q8_0": 8}
 """ggml's numbers of the types a KV cache may have."""
 
 _ABORTED = 2
+_SERIOUS, _CONTINUED = (3, 4), 5
+"""llama.cpp's levels of log: warning and error; the rest of the line before."""
 _FLASH_AUTO = -1
+_USEFUL_THREADS = 16
+"""More only wait for each other: memory is the limit by then."""
 CONTROL = 8
 USER_DEFINED = 16
 
@@ -181,6 +185,8 @@ class Driver:
             DecodeFailed: llama.cpp reports an error.
         """
         for start in range(0, len(tokens), BATCH):
+            if self.aborting:
+                raise Aborted  # A GPU does not ask while it evaluates.
             chunk: list[Any] = list(tokens[start : start + BATCH])
             size = len(chunk)
             self._array[:size] = chunk
@@ -269,6 +275,21 @@ class Sampler:
             self._chain = None
 
 
+def listen(hear: Callable[[str], None]) -> object:
+    """Have llama.cpp's warnings and errors told instead of printed, as long as the result lives."""
+    level = 0
+
+    def heard(new: int, text: bytes, _: object) -> None:
+        nonlocal level
+        level = level if new == _CONTINUED else new
+        if level in _SERIOUS:
+            hear(text.decode("utf-8", "replace"))
+
+    callback = lib.llama_log_callback(heard)
+    lib.llama_log_set(callback, ctypes.c_void_p(None))
+    return callback
+
+
 def piece(vocab: int, token: int, buffer: ctypes.Array[ctypes.c_char]) -> bytes:
     """The bytes of one token, control tokens written out, however long they are."""
     size = lib.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, True)
@@ -306,4 +327,4 @@ def physical_cores() -> int:
         limit = max(1, int(quota) // int(period)) if quota != "max" else len(cores)
     except (OSError, ValueError):
         limit = len(cores)
-    return max(1, min(len(cores), limit))
+    return max(1, min(len(cores), limit, _USEFUL_THREADS))

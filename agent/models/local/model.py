@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -158,14 +157,16 @@ class LocalModel:
 
     def _frames(self, process: Process) -> Iterator[FromWorker | None]:
         """What arrives, and None every `_POLL` seconds in which nothing does."""
-        heard = time.monotonic()
+        # Not by the clock: it goes on while this process is suspended.
+        silent = 0.0
         while True:
             try:
                 frame = process.frames.get(timeout=_POLL)
             except queue.Empty:
                 # Importing the libraries gives no sign of life yet.
                 patience = self._silence if process.loaded else max(self._silence, _START)
-                if time.monotonic() - heard > patience:
+                silent += _POLL
+                if silent > patience:
                     process.kill()
                     raise WorkerSilent(
                         f"The model's process was silent for {patience:g} s and was "
@@ -175,7 +176,7 @@ class LocalModel:
                 continue
             if frame is None:
                 raise self._death(process)
-            heard = time.monotonic()
+            silent = 0.0
             yield frame
 
     def _death(self, process: Process) -> ModelError:

@@ -20,7 +20,11 @@ from agent.models.local import protocol
 from agent.models.local.protocol import Count, Counted, FromWorker, Load, Loaded, ToWorker
 
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_PASSED_PREFIXES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "GGML_", "OMP_")
+_PASSED_PREFIXES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "GGML_", "OMP_", "GOMP_")
+SPINS = "1000"
+"""How often llama.cpp's threads look for each other before they sleep. libgomp's own default is
+300 times that: beside a compiler or a test run the model was 2 to 10 times slower with it, alone
+no faster; without any spinning it was a third slower alone."""
 _LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from agent.models.local.worker import main; main()"
@@ -87,8 +91,10 @@ class Process:
         code = self._popen.returncode if self._popen else None
         if code is None:
             how = "could not be started"
+        elif code == -signal.SIGKILL:
+            return "was killed by SIGKILL, which may mean that the memory ran out"
         elif code < 0:
-            how = f"was killed by {_signal_name(-code)}"
+            how = f"was ended by {_signal_name(-code)}"
         else:
             how = f"ended with exit code {code}"
         lines = [line for line in self.log if line]
@@ -140,6 +146,8 @@ class Process:
                     waiting.put(frame.tokens)
             case Loaded():
                 self.loaded = frame
+                # What was remarked at loading does not explain a later end.
+                self.log.clear()
                 self.frames.put(frame)
             case _:
                 self.frames.put(frame)
@@ -166,9 +174,8 @@ def _spawn() -> subprocess.Popen[bytes]:
         for name, value in os.environ.items()
         if name in _PASSED or name.startswith(_PASSED_PREFIXES)
     }
-    # Threads that wait for each other sleep instead of spinning: with the tests or a compiler at
-    # work beside it, a spinning model was twenty times slower.
-    environment.setdefault("OMP_WAIT_POLICY", "passive")
+    if "OMP_WAIT_POLICY" not in environment:
+        environment.setdefault("GOMP_SPINCOUNT", SPINS)
     # On an assertion ggml would start a debugger, which may wait for ever.
     environment["GGML_NO_BACKTRACE"] = "1"
     return subprocess.Popen(

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 _SIGN = 1.0
 """Seconds between two signs of life at least."""
 _PR_SET_PDEATHSIG = 1
-_SERIOUS, _CONTINUED = (2, 3), 5
-"""llama.cpp's levels: warning and error; the rest of the line before."""
 
 
 class Worker:
@@ -49,11 +47,14 @@ class Worker:
     def __init__(self, source: io.BufferedReader, sink: io.RawIOBase) -> None:
         self._source = source
         self._sink = sink
-        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._turn = threading.Lock()
+        """Held while the request that a cancel may concern changes."""
         self._asks: queue.SimpleQueue[Ask | Load] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
         self._current = 0
         self._next_sign = 0.0
+        self._listening: object = None
         self._conversation: Conversation | None = None
         self.log: deque[str] = deque(maxlen=40)
 
@@ -69,7 +70,7 @@ class Worker:
 
     def send(self, frame: protocol.FromWorker) -> None:
         data = protocol.encode(frame)
-        with self._lock:
+        with self._writing:
             view = memoryview(data)
             while view:
                 view = view[self._sink.write(view) or 0 :]
@@ -93,7 +94,7 @@ class Worker:
         os._exit(0)
 
     def _cancel(self, number: int) -> None:
-        with self._lock:
+        with self._turn:
             self._cancelled.add(number)
             if number == self._current and self._conversation is not None:
                 self._conversation.driver.abort()
@@ -102,6 +103,7 @@ class Worker:
         # 300 ms; after the reader runs, so that the end of the other side is noticed meanwhile.
         from agent.models.local import conversation, driver
 
+        self._listening = driver.listen(self._hear)
         started = time.monotonic()
         try:
             made = conversation.Conversation(load, self._progress)
@@ -126,6 +128,12 @@ class Worker:
             )
         )
 
+    def _hear(self, line: str) -> None:
+        """Keep a line of llama.cpp's; on stderr it also outlives an abort."""
+        self.log.append(line.strip())
+        with contextlib.suppress(OSError):
+            os.write(2, line.encode())
+
     def _progress(self, done: float) -> None:
         """A sign of life while gigabytes are read from a slow disk."""
         now = time.monotonic()
@@ -139,7 +147,7 @@ class Worker:
         if self._conversation is None:
             self.send(Failed(ask.id, Fault.INTERNAL, "no model is loaded"))
             return
-        with self._lock:
+        with self._turn:
             self._current = ask.id
             self._conversation.driver.resume()
             if ask.id in self._cancelled:
@@ -155,7 +163,7 @@ class Worker:
         except Exception as error:  # the boundary: whatever it was, the other side must hear of it
             self.send(Failed(ask.id, Fault.INTERNAL, f"{type(error).__name__}: {error}"))
         finally:
-            with self._lock:
+            with self._turn:
                 self._current = 0
                 self._cancelled.discard(ask.id)
 
@@ -169,9 +177,7 @@ def main() -> None:
     # Whatever a library prints goes to the log, not between the frames.
     os.dup2(2, 1)
     worker = Worker(source, sink)
-    log = _keep_log(worker.log)
     worker.run()
-    del log
 
 
 def _die_with_parent(parent: int) -> None:
@@ -181,25 +187,3 @@ def _die_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
-
-
-def _keep_log(log: deque[str]) -> object:
-    """Keep llama.cpp's warnings and errors, and repeat them on stderr in case it aborts.
-
-    The callback lasts as long as what is returned.
-    """
-    from llama_cpp import llama_cpp as lib
-
-    level = 0
-
-    def heard(new: int, text: bytes, _: object) -> None:
-        nonlocal level
-        level = new if new != _CONTINUED else level
-        if level in _SERIOUS:
-            log.append(text.decode("utf-8", "replace").strip())
-            with contextlib.suppress(OSError):
-                os.write(2, text)
-
-    callback = lib.llama_log_callback(heard)
-    lib.llama_log_set(callback, ctypes.c_void_p(None))
-    return callback

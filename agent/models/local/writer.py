@@ -60,7 +60,7 @@ class Writer:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting: list[int] = []
         self._told = 0
-        self._spoken = not thinking
+        self._spoken = False
         self._next_delta = 0.0
 
     @property

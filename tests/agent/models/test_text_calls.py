@@ -263,3 +263,5 @@ def test_results_are_told_with_their_failure() -> None:
 def test_a_message_of_a_text_model_is_repeated_as_it_was() -> None:
     message = AssistantMessage("x", raw="exactly\r\n this ")
     assert text_calls.render_message(message) == "exactly\r\n this "
+    thinker = AssistantMessage("x", "hm", raw="hm\n</think>\n\nx")
+    assert text_calls.render_message(thinker) == "x"

@@ -16,6 +16,7 @@ import pytest
 from agent.errors import (
     ContextOverflow,
     ModelFileError,
+    ModelTooBig,
     WorkerDied,
     WorkerSilent,
 )
@@ -252,7 +253,7 @@ def test_a_killed_process_is_reported_and_replaced(open_model: Callable[..., Loc
 
 
 def test_a_process_that_stops_answering_is_ended(open_model: Callable[..., LocalModel]) -> None:
-    model = open_model(silence=1.0)
+    model = open_model(silence=3.0)
     ask(model, Request(OPENING, max_tokens=4))
     pid = model.pid
     assert pid is not None
@@ -262,7 +263,7 @@ def test_a_process_that_stops_answering_is_ended(open_model: Callable[..., Local
         if isinstance(event, TextDelta):
             os.kill(pid, signal.SIGSTOP)
 
-    with pytest.raises(WorkerSilent, match="1 s"):
+    with pytest.raises(WorkerSilent, match="3 s"):
         ask(model, Request([UserMessage("Tell a story.")], max_tokens=1000), halt)
     assert time.monotonic() - started < 30
     with pytest.raises(ProcessLookupError):
@@ -281,6 +282,13 @@ def test_a_file_cut_short_is_refused_in_one_line(
             ask(open_model(path), Request(OPENING))
         assert "\n" not in str(caught.value)
         assert "short.gguf" in str(caught.value)
+
+
+def test_a_window_larger_than_the_memory_is_refused(
+    open_model: Callable[..., LocalModel],
+) -> None:
+    with pytest.raises(ModelTooBig, match="does not fit the memory"):
+        ask(open_model(context=20_000_000), Request(OPENING))
 
 
 @pytest.mark.parametrize("content", [b"", b"GGUF\x03\0\0\0", b"no model" * 100_000])
