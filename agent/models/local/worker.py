@@ -101,7 +101,11 @@ class Worker:
 
     def _load(self, load: Load) -> None:
         # 300 ms; after the reader runs, so that the end of the other side is noticed meanwhile.
-        from agent.models.local import conversation, driver
+        try:
+            from agent.models.local import conversation, driver
+        except ImportError as error:
+            self.send(Failed(0, Fault.INTERNAL, f"the `local` extra is not installed: {error}"))
+            return
 
         self._listening = driver.listen(self._hear)
         started = time.monotonic()

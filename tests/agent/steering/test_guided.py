@@ -1,0 +1,178 @@
+"""The harness conducts a turn: over real files, real pytest and a scripted model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from agent import events
+from agent.events import Event, Status, TurnFinished
+from agent.loop import Agent, Limits
+from agent.models.scripted import ScriptedModel
+from agent.steering.guided import Guided
+from tools.base import Toolbox
+from tools.edit import ReplaceSymbol
+from tools.files import WriteFile
+from tools.find_tests import find_command
+from tools.outline import Index
+from tools.tests import RunTests
+from tools.workspace import Workspace
+
+CODE = """\
+RATE = 2
+
+
+def double(x):
+    return x + RATE
+
+
+def half(x):
+    return x / 3
+"""
+TESTS = """\
+from calc import double, half
+
+
+def test_zero():
+    assert half(0) == 0
+
+
+def test_half():
+    assert half(4) == 2
+"""
+
+
+def call(symbol: str, code: str, tool: str = "replace_symbol", path: str = "calc.py") -> str:
+    where = f'symbol = "{symbol}"\n' if symbol else ""
+    body = "content" if tool == "write_file" else "code"
+    return (
+        f'[[step]]\ntext = "It is {symbol}."\n[[step.call]]\ntool = "{tool}"\n'
+        f"path = \"{path}\"\n{where}{body} = '''\n{code}'''\n"
+    )
+
+
+HALF = "def half(x):\n    return x / 2\n"
+HALF_NO_BETTER = "def half(x):\n    return x / 4\n"
+HALF_AS_IT_IS = "def half(x):\n    return x / 3\n"
+DOUBLE = "def double(x):\n    return x * RATE\n"
+
+
+def conduct(tmp_path: Path, script: Sequence[str], tests: str = TESTS) -> list[Event]:
+    root = tmp_path / "repository"
+    root.mkdir()
+    (root / "calc.py").write_text(CODE)
+    (root / "test_calc.py").write_text(tests)
+    (tmp_path / "script.toml").write_text("\n".join(script))
+    model = ScriptedModel.load(tmp_path / "script.toml")
+    workspace = Workspace(root)
+    command = find_command(root, workspace.files())
+    assert command is not None
+    toolbox = Toolbox.of(
+        [ReplaceSymbol(workspace), WriteFile(workspace), RunTests(root, command, 60)]
+    )
+    steering = Guided(
+        workspace, lambda: Index.build(workspace, None), model.spec, model.count, has_tests=True
+    )
+    agent = Agent(model, toolbox, workspace, steering, Limits(steps=30))
+    return list(agent.run("`half(4)` gives 1.33 and should give 2.", threading.Event()))
+
+
+def ended(seen: Sequence[Event]) -> TurnFinished:
+    last = seen[-1]
+    assert isinstance(last, TurnFinished)
+    return last
+
+
+def questions(seen: Sequence[Event]) -> list[str]:
+    said = [event.message for event in seen if isinstance(event, events.Said)]
+    return [message.text for message in said if type(message).__name__ == "UserMessage"]
+
+
+def test_the_first_answer_may_be_right(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", HALF)])
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert end.changed == ("calc.py",)
+    assert end.totals.steps == 1
+
+
+def test_the_question_shows_code_failing_test_and_its_error(tmp_path: Path) -> None:
+    (question,) = questions(conduct(tmp_path, [call("half", HALF)]))
+    assert "`half(4)` gives 1.33" in question
+    assert "def double(x):" in question
+    assert "def test_half():" in question
+    assert "def test_zero():" not in question
+    assert "assert half(4) == 2" in question
+
+
+def test_a_change_that_does_not_help_is_fed_back_then_taken_back(tmp_path: Path) -> None:
+    steps = [call("half", HALF_NO_BETTER), call("half", HALF_AS_IT_IS), call("half", HALF)]
+    seen = conduct(tmp_path, steps)
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert "The tests still fail" in questions(seen)[1]
+    assert [event for event in seen if isinstance(event, events.Rewound)]
+    assert end.patch.count("\n+ ") == 1
+
+
+def test_suspects_are_asked_about_in_turn_those_that_failing_tests_call_first(
+    tmp_path: Path,
+) -> None:
+    wrong = "def double(x):\n    return x - RATE\n"
+    steps = [call("double", wrong), call("double", wrong), call("half", HALF)]
+    seen = conduct(tmp_path, steps)
+    assert ended(seen).status is Status.VERIFIED
+    assert "Look closely at `" in questions(seen)[2]
+
+
+def test_code_that_is_there_already_is_no_edit(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", HALF_AS_IT_IS), call("half", HALF)])
+    tools = [event for event in seen if isinstance(event, events.ToolFinished)]
+    assert [tool.call.name for tool in tools] == ["run_tests", "replace_symbol", "run_tests"]
+    assert ended(seen).status is Status.VERIFIED
+
+
+def test_of_two_bugs_the_first_mended_is_kept(tmp_path: Path) -> None:
+    tests = TESTS + "\n\ndef test_double():\n    assert double(3) == 6\n"
+    seen = conduct(tmp_path, [call("half", HALF), call("double", DOUBLE)], tests)
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert "2 tests failed and pass now" in end.summary
+
+
+def test_when_all_attempts_fail_nothing_is_left_changed(tmp_path: Path) -> None:
+    answers = [f"def half(x):\n    return x / {number}\n" for number in range(4, 14)]
+    seen = conduct(tmp_path, [call("half", answer) for answer in answers])
+    end = ended(seen)
+    assert end.status is Status.FAILED
+    assert end.changed == ()
+    assert (tmp_path / "repository" / "calc.py").read_text() == CODE
+
+
+TEST_OF_ISSUE = "from calc import half\n\n\ndef test_issue():\n    assert half(4) == 2\n"
+
+
+def test_where_nothing_fails_a_failing_test_is_written_first(tmp_path: Path) -> None:
+    passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
+    useless = TEST_OF_ISSUE.replace("half(4) == 2", "half(0) == 0")
+    steps = [
+        call("", useless, "write_file", "test_issue.py"),
+        call("", TEST_OF_ISSUE, "write_file", "test_issue.py"),
+        call("half", HALF),
+    ]
+    end = ended(conduct(tmp_path, steps, passing))
+    assert end.status is Status.VERIFIED
+    assert end.changed == ("calc.py", "test_issue.py")
+
+
+@pytest.mark.parametrize("wrong", ["half(4) == nine", "no_such(4) == 2"])
+def test_a_test_that_fails_for_its_own_mistake_is_no_proof(tmp_path: Path, wrong: str) -> None:
+    passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
+    mistaken = TEST_OF_ISSUE.replace("half(4) == 2", wrong)
+    steps = [call("", mistaken, "write_file", "test_issue.py")] * 3 + [call("half", HALF)]
+    end = ended(conduct(tmp_path, steps, passing))
+    assert end.status is Status.UNVERIFIED
+    assert end.changed == ("calc.py",)
