@@ -86,6 +86,8 @@ class CallForm:
     """The arguments that follow the header as fenced blocks, in this order."""
     openings: tuple[str, ...] = ()
     """For each header, the text its first block must begin with; empty for none."""
+    avoid: str = ""
+    """A line that must not come right after the opening, comments and spaces aside."""
     language: str = ""
     """What the fence of a single block is labelled; several are labelled by their arguments."""
 

@@ -152,9 +152,7 @@ def test_three_equal_calls_warn_and_five_stop(tmp_path: Path) -> None:
 
 
 def test_equal_calls_after_new_changes_are_no_loop(tmp_path: Path) -> None:
-    answers = [
-        says("", write(f"f{number}.txt", "x\n"), read("a.txt")) for number in range(6)
-    ]
+    answers = [says("", write(f"f{number}.txt", "x\n"), read("a.txt")) for number in range(6)]
     agent = agent_for(tmp_path, [*answers, says("ok")])
     _, end = finish(agent.run("do it", threading.Event()))
     assert end.status is Status.UNVERIFIED

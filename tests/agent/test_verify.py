@@ -23,7 +23,9 @@ def run(**cases: bool) -> TestRun:
     return TestRun(("pytest",), Runner.PYTEST, found, code, "", 0.1)
 
 
-def judged(*runs: TestRun, changed: tuple[str, ...] = ("a.py",), tests: tuple[str, ...] = ()) -> str:
+def judged(
+    *runs: TestRun, changed: tuple[str, ...] = ("a.py",), tests: tuple[str, ...] = ()
+) -> str:
     judge = Judge()
     for item in runs:
         judge.see(item)

@@ -123,14 +123,17 @@ def _write_bodies(writer: Writer, choice: Choice, line: str, grammar: Grammar) -
         label = name if len(form.bodies) > 1 else form.language
         opening = _opening(form, choice.index) if number == 0 else ""
         text = f"{mark}{label}\n{opening}"
-        _write_beginning(writer, text, grammar)
+        _write_beginning(writer, text, grammar, form.avoid if number == 0 else "")
         _write_body(writer, mark)
         writer.force("\n")
 
 
-def _write_beginning(writer: Writer, text: str, grammar: Grammar) -> None:
-    matcher: Matcher = grammar.literal(text)
-    writer.follow(matcher, until=len(writer.text) + len(text))
+def _write_beginning(writer: Writer, text: str, grammar: Grammar, avoid: str) -> None:
+    matcher: Matcher = grammar.literal(text, avoid)
+    end = len(writer.text) + len(text)
+    writer.follow(matcher, until=end)
+    while avoid and "\n" not in writer.text[end:]:
+        writer.follow(matcher, until=len(writer.text) + 1)
 
 
 def _write_body(writer: Writer, mark: str) -> None:
