@@ -77,7 +77,8 @@ lint: env  ## formatting, lint, types, imports
 	@$(BIN)/lint-imports
 
 test: lint  ## the checks and all tests
-	@for model in $(TEST_MODELS); do $(BIN)/agent models pull $$model --yes; done
+	@for model in $(TEST_MODELS); do $(BIN)/agent models pull $$model --yes || \
+		echo "test: without $$model the tests that load it are skipped" >&2; done
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 bench: env  ## how fast the command starts

@@ -5,6 +5,7 @@ Must stay quick to import: what a subcommand needs is imported inside it.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -102,7 +103,7 @@ def fix(
 @_yes
 def undo(session: str | None, repo: Path, yes: bool) -> None:
     """Take back what the last session (or SESSION) changed; your later edits stay."""
-    from agent.fix import undo_session
+    from agent.undoing import undo_session
 
     raise SystemExit(undo_session(session, repo, _confirmer(yes)))
 
@@ -118,19 +119,35 @@ def _confirmer(yes: bool) -> Callable[[str], bool]:
     return confirm
 
 
+def _complain(message: str) -> None:
+    from tools.text_filter import printable  # only needed here
+
+    click.echo(f"error: {' '.join(printable(message).split())}", err=True)
+
+
 def main() -> None:
     """Run the command; every error that a user can cause is one line and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # it may be ASCII; what it lacks is escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli.main(prog_name="agent", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
         raise SystemExit(ExitCode.INTERRUPTED) from None
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         raise SystemExit(ExitCode.BAD_INPUT) from None
+    except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        hint = f" See `{context.command_path} --help`." if context else ""
+        _complain(error.format_message() + hint)
+        raise SystemExit(ExitCode.BAD_INPUT) from None
     except AgentError as error:
-        click.echo(f"error: {error}", err=True)
+        _complain(str(error))
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:  # the reader of our output has gone, as `agent … | head`
         sys.stderr.close()
+        raise SystemExit(ExitCode.FAILED) from None
+    except OSError as error:  # a disk that is full, a folder of ours that cannot be written
+        _complain(str(error))
         raise SystemExit(ExitCode.FAILED) from None

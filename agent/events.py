@@ -64,6 +64,8 @@ class TurnStarted:
     root: str
     test_command: str
     """Empty when there is none."""
+    test_origin: str
+    """Where the command comes from: `--test-command`, `found: pytest.ini`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`agent fix` and `agent undo`: one turn without a screen, and taking it back.
+"""`agent fix`: one turn without a screen.
 
 Owns the assembly of a headless run. Must not know any tool's, model's or steering's inside.
 """
@@ -6,10 +6,9 @@ Owns the assembly of a headless run. Must not know any tool's, model's or steeri
 from __future__ import annotations
 
 import os
-import shutil
+import shlex
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,9 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
-
-from tools.edit import Edit, ReplaceSymbol
-from tools.outline import Index, Outline
 
 from agent import config
 from agent.config import Settings
@@ -29,18 +25,19 @@ from agent.loop import Agent, Limits
 from agent.models.base import EditFormat, Model, Steering
 from agent.models.opening import open_model
 from agent.printer import JsonPrinter, Printer, TextPrinter
-from agent.session import Session, SessionInfo, sessions, state_folder
+from agent.session import Session, SessionInfo, state_folder
 from agent.steering.free import Free
-from agent.steering.guided import Guided
 from agent.steering.moves import Steering as SteeringProtocol
-from tools.base import Tool, Toolbox
+from agent.work_tree import copied, find_root
+from tools.base import Tool, Toolbox, ToolError
 from tools.files import ReadFile, WriteFile
-from tools.find_tests import TestCommand, find_command, parse_command
 from tools.journal import Journal
+from tools.outline import Index, Outline
 from tools.search import Search
 from tools.shell import Run
+from tools.testing.commands import TestCommand, missing_program, parse_command
+from tools.testing.find_tests import find_command
 from tools.tests import RunTests
-from tools.undo import undo
 from tools.workspace import Workspace
 
 OUTLINE_TOKENS = 800
@@ -70,6 +67,8 @@ def fix_issue(options: FixOptions) -> ExitCode:
         AgentError: What was given cannot be used, or the model cannot be opened.
     """
     task = _read_issue(options.issue)
+    if options.output and not options.output.absolute().parent.is_dir():
+        raise InputError(f"There is no folder for the patch {options.output}.")
     root = find_root(options.repo)
     settings = config.load(options.flags, os.environ, config.user_file()).settings
     with ExitStack() as stack:
@@ -77,66 +76,37 @@ def fix_issue(options: FixOptions) -> ExitCode:
         session = Session.create(root, task, state_folder())
         stack.callback(session.close)
         cancel = stack.enter_context(_interruptible())
-        tree = stack.enter_context(_copy(root)) if options.dry_run else root
-        workspace = Workspace(tree, Journal(session.info.journal))
+        tree = stack.enter_context(copied(root)) if options.dry_run else root
+        # What is written to a copy is not the tree's to undo.
+        workspace = Workspace(tree, None if options.dry_run else Journal(session.info.journal))
         steering = Steering(options.steering) if options.steering else model.spec.steering
         agent, tests = _assemble(workspace, model, steering, settings)
         printer = _printer(options.as_json)
         start = TurnStarted(
-            task, model.spec.name, steering.value, str(tree), str(tests) if tests else ""
+            task,
+            model.spec.name,
+            steering.value,
+            str(tree),
+            str(tests or ""),
+            tests.origin if tests else "",
         )
         session.record(start)
         printer.show(start)
         finished: TurnFinished | None = None
         for event in agent.run(task, cancel):
             session.record(event)
-            printer.show(event)
             if isinstance(event, TurnFinished):
                 finished = event
+                patch = _leave_patch(options, session.info, finished)
+            printer.show(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
-        _leave(options, session.info, finished)
+        if finished.changed and options.dry_run:
+            print(f"Nothing was changed. The patch is {patch}.", file=sys.stderr)
+        elif finished.changed:
+            where = "" if options.repo == Path() else f" --repo {shlex.quote(str(options.repo))}"
+            print(f"To take it back: agent undo{where}", file=sys.stderr)
         return finished.status.exit_code
-
-
-def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -> ExitCode:
-    """Take back a session's changes, listed first.
-
-    Raises:
-        InputError: There is no such session, or nothing to take back.
-    """
-    root = find_root(repo)
-    info = _session_to_undo(name, root)
-    for path in _written(info):
-        print(f"  {path}", file=sys.stderr)
-    if not confirm(f"Take back what session {info.id} wrote to these files?"):
-        return ExitCode.FAILED
-    kept = False
-    for restored in undo(info.journal, info.root):
-        kept = kept or restored.outcome == "kept"
-        print(f"{restored.outcome}  {restored.path}")
-    if kept:
-        print("Files marked kept have your own later edits in the same lines.", file=sys.stderr)
-        return ExitCode.FAILED
-    (info.folder / "undone").touch()
-    return ExitCode.VERIFIED
-
-
-def find_root(folder: Path) -> Path:
-    """The work tree that `folder` is in, else the folder itself.
-
-    Raises:
-        InputError: There is no such folder, or it is a bare repository.
-    """
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}.")
-    real = folder.resolve()
-    for place in (real, *real.parents):
-        if (place / ".git").exists():
-            return place
-    if (real / "HEAD").is_file() and (real / "objects").is_dir():
-        raise InputError(f"{folder} is a bare repository: it has no files to work on.")
-    return real
 
 
 def _read_issue(path: Path) -> str:
@@ -153,19 +123,28 @@ def _read_issue(path: Path) -> str:
 def _assemble(
     workspace: Workspace, model: Model, steering: Steering, settings: Settings
 ) -> tuple[Agent, TestCommand | None]:
-    tests = (
-        parse_command(settings.test_command)
-        if settings.test_command
-        else find_command(workspace.root, workspace.files())
-    )
+    try:
+        tests = (
+            parse_command(settings.test_command)
+            if settings.test_command
+            else find_command(workspace.root, workspace.files())
+        )
+    except ToolError as error:
+        raise InputError(str(error)) from error
+    if settings.test_command and tests and (program := missing_program(tests, workspace.root)):
+        raise InputError(f"The test command cannot be run: there is no program {program}.")
     index = _LazyIndex(workspace)
     toolbox = Toolbox.of(_tools(workspace, model, tests, index, settings))
     limits = Limits(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.max_usd)
     chosen: SteeringProtocol
     match steering:
         case Steering.FREE:
-            chosen = Free(workspace, toolbox.specs, index, tests is not None)
+            forms = index if model.spec.forms else None
+            chosen = Free(workspace, toolbox.specs, forms, tests is not None)
         case Steering.GUIDED:
+            # 30 ms; not needed where the model takes the steps
+            from agent.steering.guided import Guided
+
             chosen = Guided(workspace, index, model.spec, model.count, tests is not None)
     return Agent(model, toolbox, workspace, chosen, limits), tests
 
@@ -182,8 +161,12 @@ def _tools(
     yield Outline(index, OUTLINE_TOKENS, model.count)
     match model.spec.edit_format:
         case EditFormat.SYMBOL:
+            from tools.edit import ReplaceSymbol  # 10 ms; not for those that write whole files
+
             yield ReplaceSymbol(workspace)
         case EditFormat.SEARCH_REPLACE:
+            from tools.edit import Edit  # as above
+
             yield Edit(workspace)
         case EditFormat.WHOLE_FILE:
             pass
@@ -221,42 +204,15 @@ def _printer(as_json: bool) -> Printer:
     )
 
 
-def _leave(options: FixOptions, info: SessionInfo, finished: TurnFinished) -> None:
-    """Write the patch where it was wanted and say how to undo the change."""
+def _leave_patch(options: FixOptions, info: SessionInfo, finished: TurnFinished) -> Path:
+    """Write the patch where it was wanted, else into the session; the place."""
     patch = options.output or info.folder / "changes.patch"
     if finished.patch or options.output:
         try:
             patch.write_text(finished.patch, encoding="utf-8", errors="surrogateescape")
         except OSError as error:
             raise InputError(f"The patch {patch} cannot be written: {error.strerror}.") from error
-    if not finished.changed:
-        return
-    if options.dry_run:
-        print(f"Nothing was changed. The patch is {patch}.", file=sys.stderr)
-    else:
-        where = "" if Path.cwd() == info.root else f" --repo {info.root}"
-        print(f"To take it back: agent undo{where}", file=sys.stderr)
-
-
-def _written(info: SessionInfo) -> list[str]:
-    """The files that a session wrote."""
-    if not info.journal.is_dir():
-        return []
-    return sorted({write.path for write in Journal(info.journal).writes()})
-
-
-def _session_to_undo(name: str | None, root: Path) -> SessionInfo:
-    for info in sessions(state_folder()):
-        if name is not None and info.id != name:
-            continue
-        if name is None and (info.root != root or (info.folder / "undone").exists()):
-            continue
-        if _written(info):
-            return info
-        if name is not None:
-            raise InputError(f"Session {name} changed nothing.")
-    wanted = f"session {name}" if name else f"session that changed {root}"
-    raise InputError(f"There is no {wanted} to undo.")
+    return patch
 
 
 @contextmanager
@@ -275,19 +231,6 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _copy(root: Path) -> Iterator[Path]:
-    """A copy of the tree's files, without those that are ignored, that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
-        target = Path(folder).resolve() / root.name
-        for path in Workspace(root).files():
-            copy = target / path
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / path, copy, follow_symlinks=False)
-        target.mkdir(exist_ok=True)
-        yield target
 
 
 @contextmanager

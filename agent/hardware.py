@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,9 +53,6 @@ class Hardware:
     @property
     def usable_gpus(self) -> tuple[Gpu, ...]:
         return self.gpus if self.offload else ()
-
-    def without_gpus(self) -> Hardware:
-        return replace(self, gpus=())
 
 
 def detect() -> Hardware:

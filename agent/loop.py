@@ -19,7 +19,7 @@ from agent.events import Event, Origin, Status, Totals
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
 from agent.models.base import Answer, Model, Reading, ReasoningDelta, Request, StopReason, TextDelta
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
-from tools.base import Cancel, Cancelled, Toolbox, ToolResult
+from tools.base import Cancel, Cancelled, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
 WARN_AFTER = 3
@@ -106,6 +106,8 @@ class Agent:
             verdict = self._cancelled(deadline)
         except ModelError as error:
             verdict = Verdict(Status.MODEL_FAILED, str(error))
+        except ToolError as error:  # of the tree itself: a file that cannot be read or put back
+            verdict = Verdict(Status.FAILED, str(error))
         self.totals = replace(self.totals, seconds=time.monotonic() - started)
         changed = tuple(change.path for change in self.workspace.changes())
         patch = self.workspace.patch()
@@ -211,6 +213,7 @@ class Agent:
         yield events.ToolStarted(call, origin)
         started = time.monotonic()
         result = self.toolbox.call(call.name, call.arguments, deadline)
+        self.workspace.refresh()  # what it ran may have made or removed files
         if move.by_model:
             result = self._mark_repeats(call, result)
         yield events.ToolFinished(call, origin, result, time.monotonic() - started)

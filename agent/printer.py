@@ -32,7 +32,8 @@ class JsonPrinter:
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
     def show(self, event: Event) -> None:
-        self.out.write(json.dumps(to_json(event), ensure_ascii=False) + "\n")
+        # ASCII: a reader's encoding is not known, and bytes that are no UTF-8 are surrogates here.
+        self.out.write(json.dumps(to_json(event)) + "\n")
         self.out.flush()
 
 
@@ -57,7 +58,8 @@ class TextPrinter:
                 head = f"{event.model}, {event.steering}, in {event.root}"
                 self._line(self._style(printable(head), BOLD))
                 if event.test_command:
-                    self._line(self._style(f"tests: {printable(event.test_command)}", DIM))
+                    tests = f"tests: {event.test_command} ({event.test_origin})"
+                    self._line(self._style(printable(tests), DIM))
             case events.StepStarted(number):
                 self._line("")
                 self._line(self._style(f"step {number}", BOLD + CYAN))
@@ -93,7 +95,10 @@ class TextPrinter:
             self.out.write(self._patch(event.patch).rstrip("\n") + "\n\n")
         colour = GREEN if event.status is Status.VERIFIED else RED
         status = self._style(event.status.value, BOLD + colour)
-        self.out.write(f"{status}: {printable(event.summary)}\n{figures(event.totals)}\n")
+        self.out.write(f"{status}: {printable(event.summary)}\n")
+        if event.patch:
+            self.out.write(f"{extent(event.patch)}\n")
+        self.out.write(f"{figures(event.totals)}\n")
         self.out.flush()
 
     def _patch(self, patch: str) -> str:
@@ -133,6 +138,15 @@ class TextPrinter:
 
     def _style(self, text: str, code: str) -> str:
         return f"{code}{text}{RESET}" if self.colour and code and text else text
+
+
+def extent(patch: str) -> str:
+    """How much a patch changes: `2 files changed, +5 -3`."""
+    from unidiff.patch import PatchSet  # 15 ms; only needed at the end of a turn
+
+    files = PatchSet(patch, metadata_only=True)
+    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    return f"{count} changed, +{files.added} -{files.removed}"
 
 
 def figures(totals: Totals) -> str:

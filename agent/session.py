@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,12 +53,15 @@ class Session:
 
     def __init__(self, info: SessionInfo) -> None:
         self.info = info
-        self._file = (info.folder / "record.jsonl").open("a", encoding="utf-8", newline="\n")
+        # A lone surrogate, of bytes that are no UTF-8, becomes the escape that JSON has for it.
+        self._file = (info.folder / "record.jsonl").open(
+            "a", encoding="utf-8", errors="backslashreplace", newline="\n"
+        )
 
     @classmethod
     def create(cls, root: Path, task: str, state: Path) -> Session:
         now = datetime.now(UTC)
-        name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        name = f"{now:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
         folder = state / "sessions" / name
         folder.mkdir(parents=True, mode=0o700)
         info = SessionInfo(name, folder, root, task, now.isoformat(timespec="seconds"))

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agent.events import Status
 from agent.steering.moves import Verdict
-from tools.tests import TestRun
+
+if TYPE_CHECKING:
+    from tools.testing.reports import TestRun
 
 
 @dataclass(frozen=True, slots=True)

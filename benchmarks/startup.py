@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-HEAVY = ("textual", "anthropic", "llama_cpp", "llguidance", "numpy")
+HEAVY = ("textual", "anthropic", "llama_cpp", "llguidance", "numpy", "pydantic", "tree_sitter")
 """What a command that needs no model must not import."""
 
 SCRIPT = """\
@@ -40,17 +40,24 @@ finally:
 """
 
 
+def environment(state: Path) -> dict[str, str]:
+    """As a user's, whose Python keeps what it compiles."""
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PARITY_STATE": str(state)}
+
+
 def to_the_end(command: Sequence[str], cwd: Path) -> float:
     """Seconds that a command takes."""
+    environ = environment(cwd / "state")
     begun = time.perf_counter()
-    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=cwd, env=environ, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begun
 
 
 def to_the_first_request(command: Sequence[str], cwd: Path) -> float:
     """Seconds until `agent fix --json` says that its first request leaves."""
+    environ = environment(cwd.parent / "state")
     begun = time.perf_counter()
-    environ = {**os.environ, "PARITY_STATE": str(cwd.parent / "state")}
     with subprocess.Popen(
         command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -5,6 +5,7 @@ Owns the only place where a tool's failure becomes data. Must not know what any 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -43,7 +44,8 @@ class ToolResult:
 class Arguments(BaseModel):
     """Base of every tool's arguments: unknown names are refused, values are not changed later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built at the first call or question for its schema: most runs need a few of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 A = TypeVar("A", bound=Arguments)
@@ -74,7 +76,7 @@ class Tool(Generic[A]):
 
     @property
     def spec(self) -> ToolSpec:
-        return ToolSpec(self.name, self.description, self.Args.model_json_schema(), self.bodies)
+        return ToolSpec(self.name, self.description, _schema(self.Args), self.bodies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,11 @@ class Toolbox:
             return tool.run(args, cancel)
         except (ToolError, OSError) as error:
             return _failure(name, str(error))
+
+
+@functools.cache
+def _schema(arguments: type[Arguments]) -> Mapping[str, Any]:
+    return arguments.model_json_schema()
 
 
 def _failure(name: str, message: str) -> ToolResult:

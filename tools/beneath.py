@@ -19,8 +19,6 @@ from tools.base import ToolError
 NO_LIMIT = 1 << 40
 """A size in bytes that no file here has: for what this program wrote itself."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_GROWTH = 1 << 20
-"""Bytes by which a file may grow while it is read, before it counts as too large."""
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS = (

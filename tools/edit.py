@@ -13,8 +13,7 @@ from difflib import SequenceMatcher
 from pydantic import Field
 
 from tools.base import Arguments, Cancel, Tool, ToolError, ToolResult
-from tools.change import change
-from tools.splice import splice
+from tools.editing.change import change
 from tools.text import SourceText, line_at, numbered
 from tools.workspace import Workspace
 
@@ -168,6 +167,9 @@ class ReplaceSymbol(Tool[ReplaceArguments]):
         name = self._workspace.name(args.path)
         if not args.code.strip():
             raise ToolError(f"`code` is empty: give the whole definition of {args.symbol}.")
+        # 40 ms; only needed to edit
+        from tools.editing.splice import splice
+
         spliced = splice(name, SourceText.of(data).text, args.symbol, args.code)
         note = "".join(f"\n[{note}]" for note in spliced.notes)
         verb = f"replace {spliced.name} in"

@@ -8,8 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tools.base import Arguments, Cancel, Tool, ToolError, ToolResult
-from tools.change import change, encodable, refuse_broken
-from tools.definitions import elision
+from tools.editing.change import change, encodable, refuse_broken
 from tools.text import SourceText, numbered, shown
 from tools.workspace import Workspace
 
@@ -113,6 +112,9 @@ class WriteFile(Tool[WriteArguments]):
         text = encodable(args.content).replace("\r\n", "\n")
         if self._workspace.exists(args.path):
             data = self._workspace.basis(args.path)
+            # 20 ms; only needed to replace a file
+            from tools.editing.definitions import elision
+
             gap = elision(text, SourceText.of(data).text)
             if gap:
                 raise ToolError(f"The content leaves out a part ({gap!r}): give the whole file.")

@@ -31,7 +31,7 @@ def python_for(root: Path, names: Sequence[str] = ()) -> tuple[str, dict[str, st
         The interpreter's path, and for each module it has installed the place.
     """
     for folder in environments(root):
-        installed = _in_environment(folder, ("pytest", *names))
+        installed = installed_in(folder, ("pytest", *names))
         if "pytest" in installed:
             return str(folder / "bin" / "python"), installed
     if python := shutil.which("python3", path=clean_environment()["PATH"]):
@@ -49,7 +49,8 @@ def environments(root: Path) -> Iterator[Path]:
             yield folder
 
 
-def _in_environment(folder: Path, names: Sequence[str]) -> dict[str, str]:
+def installed_in(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Where a virtual environment has these modules, by its files."""
     places = sorted(folder.glob("lib*/python*/site-packages"))
     found: dict[str, str] = {}
     for name in names:

@@ -16,10 +16,8 @@ from pydantic_core import PydanticCustomError
 
 from tools.base import Arguments, Cancel, Cancelled, Tool, ToolResult
 from tools.interpreters import project_path
-from tools.process import Finished, clean_environment, execute
+from tools.process import execute
 from tools.text_filter import clip, clip_line, printable
-
-__all__ = ["Finished", "Run", "RunArguments", "clean_environment", "execute", "split_command"]
 
 _OUTPUT = 4_000
 """Characters of a program's output that a model reads."""

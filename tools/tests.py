@@ -1,4 +1,4 @@
-"""The `run_tests` tool, and all that a caller needs of tests in one place.
+"""The `run_tests` tool.
 
 Owns what a model is told of a run. Must not know what a result is used for.
 """
@@ -10,23 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tools.base import Arguments, Cancel, Tool, ToolError, ToolResult
-from tools.find_tests import Runner, TestCommand, find_command, is_test_path, parse_command
-from tools.reports import Outcome, TestCase, TestRun
-from tools.runners import run_tests
-
-__all__ = [
-    "Outcome",
-    "RunTests",
-    "RunTestsArguments",
-    "Runner",
-    "TestCase",
-    "TestCommand",
-    "TestRun",
-    "find_command",
-    "is_test_path",
-    "parse_command",
-    "run_tests",
-]
+from tools.testing.commands import Runner, TestCommand, startable
 
 
 class RunTestsArguments(Arguments):
@@ -47,13 +31,19 @@ class RunTests(Tool[RunTestsArguments]):
         """
         self._root = root
         self._command = command
+        self._startable: TestCommand | None = None
         self._timeout = timeout
 
     def run(self, args: RunTestsArguments, cancel: Cancel) -> ToolResult:
         only = (args.only or "").strip()
         if only.startswith("-"):
             raise ToolError(f"{only!r} is no test; give a file or tests/test_a.py::test_b.")
-        run = run_tests(self._command, self._root, cancel, self._timeout, (only,) if only else ())
+        # 20 ms; only needed to run them
+        from tools.testing.runners import run_tests
+
+        # Once: what the tests ran with before a change, they run with after it.
+        self._startable = self._startable or startable(self._command, self._root)
+        run = run_tests(self._startable, self._root, cancel, self._timeout, (only,) if only else ())
         summary = run.summary()
         output = f"{summary}\n\n{run.brief()}".strip()
         if only and run.runner is Runner.OTHER:

@@ -19,9 +19,7 @@ from tools.base import ToolError
 from tools.beneath import NO_LIMIT, Loaded, Tree
 from tools.journal import Journal, Write
 from tools.patch import file_patch
-from tools.undo import Restored, by_path, take_back, undo
-
-__all__ = ["MAX_FILE", "Change", "Journal", "Restored", "Workspace", "is_secret", "undo"]
+from tools.undo import Restored, by_path, take_back
 
 MAX_FILE = 8 << 20
 """The largest file that is read, in bytes."""

@@ -66,6 +66,8 @@ class ModelSpec:
     """The most tokens one answer may have."""
     sampling: Sampling = Sampling()
     """The vendor's advice for the first attempt."""
+    forms: bool = False
+    """Whether it can be held to a form; one that cannot is not sent any."""
     price_in: float = 0.0
     """Dollars per million prompt tokens; local models cost none."""
     price_out: float = 0.0
@@ -86,8 +88,12 @@ class CallForm:
     """The arguments that follow the header as fenced blocks, in this order."""
     openings: tuple[str, ...] = ()
     """For each header, the text its first block must begin with; empty for none."""
-    avoid: str = ""
-    """A line that must not come right after the opening, comments and spaces aside."""
+    original: str = ""
+    """Code that is there now. When given, the body is this code with one place changed."""
+    editable: tuple[int, ...] = ()
+    """The lines of `original`, counted from 0, in which that place may be."""
+    variant: int = 0
+    """Which place: 0 where the model doubts the code most, 1 where it doubts it second, …"""
     language: str = ""
     """What the fence of a single block is labelled; several are labelled by their arguments."""
 

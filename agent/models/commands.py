@@ -6,41 +6,27 @@ Owns the tables and their JSON. Must not know how anything is fetched, read or c
 from __future__ import annotations
 
 import json
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from agent.errors import InputError, ModelFileError, ModelTooBig
+from agent.errors import ModelFileError, ModelTooBig
 from agent.hardware import GIB, Hardware, detect, memory_bandwidth
 from agent.models.cards import Cards
-from agent.models.catalogue import Catalogue, Entry, Resolved
+from agent.models.catalogue import Catalogue, Resolved
+from agent.models.entry import Entry
 from agent.models.gguf import read_gguf
 from agent.models.ollama import ollama_models
-from agent.models.plan import CPU_OVERHEAD, GPU_OVERHEAD, fit_shape, plan
+from agent.models.places import Place, places
+from agent.models.plan import fit_shape, plan
 from agent.models.shape import KvType, Shape, shape_of
-
-_PLANNED = (24, 12)
-"""GiB of the cards that a plan shows beside this machine."""
 
 
 @click.group("models")
 def models() -> None:
     """Models: what is here, what fits, fetch one."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A memory that models are planned for."""
-
-    title: str
-    memory: int
-    """Bytes."""
-    overhead: int
-    bandwidth: float | None
-    """Bytes a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +136,19 @@ def plan_models(model: str | None, memory: str | None, as_json: bool) -> None:
     """What fits in 24 GB, 12 GB and this machine, with how much context, how fast at most."""
     catalogue = Catalogue.load()
     shapes = _shapes(catalogue, model)
-    places = _places(memory)
+    chosen = places(memory)
     kinds = tuple(KvType) if model else (KvType.F16, KvType.Q8_0)
     if as_json:
         _print_json(
             [
                 _plan_json(name, shape, place, kind)
-                for place in places
+                for place in chosen
                 for name, shape in shapes
                 for kind in kinds
             ]
         )
         return
-    for place in places:
+    for place in chosen:
         rate = f", {place.bandwidth / 1e9:.0f} GB/s" if place.bandwidth else ""
         click.echo(f"{place.title}: {place.memory / GIB:.1f} GiB{rate}")
         header = ("NAME", "WEIGHTS", *(f"{kind.value.upper()} CTX" for kind in kinds), "TOK/S")
@@ -172,9 +158,7 @@ def plan_models(model: str | None, memory: str | None, as_json: bool) -> None:
     click.echo("bandwidth allows, with the context empty; llama.cpp reaches 60 to 70 % of it.")
 
 
-def _plan_line(
-    name: str, shape: Shape, place: _Place, kinds: tuple[KvType, ...]
-) -> tuple[str, ...]:
+def _plan_line(name: str, shape: Shape, place: Place, kinds: tuple[KvType, ...]) -> tuple[str, ...]:
     plans = [
         plan(shape, place.memory, place.bandwidth, kind, overhead=place.overhead) for kind in kinds
     ]
@@ -188,7 +172,7 @@ def _plan_line(
     )
 
 
-def _plan_json(name: str, shape: Shape, place: _Place, kind: KvType) -> dict[str, object]:
+def _plan_json(name: str, shape: Shape, place: Place, kind: KvType) -> dict[str, object]:
     made = plan(shape, place.memory, place.bandwidth, kind, overhead=place.overhead)
     return {
         "model": name,
@@ -204,40 +188,6 @@ def _plan_json(name: str, shape: Shape, place: _Place, kind: KvType) -> dict[str
         "decode_ceiling": made.decode_ceiling,
         "decode_full": made.decode_full,
     }
-
-
-def _places(memory: str | None) -> list[_Place]:
-    cards = Cards.load()
-    if memory is not None:
-        return [_card_place(parse_memory(memory), cards)]
-    places = [_card_place(size * GIB, cards) for size in _PLANNED]
-    hardware = detect()
-    for gpu in hardware.usable_gpus:
-        rate = cards.bandwidth(gpu.name)
-        places.append(_Place(f"This machine, {gpu.name}", gpu.free, GPU_OVERHEAD, rate))
-    if not any(gpu.unified for gpu in hardware.usable_gpus):
-        rate = memory_bandwidth()
-        places.append(_Place("This machine, RAM", hardware.available, CPU_OVERHEAD, rate))
-    return places
-
-
-def _card_place(memory: int, cards: Cards) -> _Place:
-    card = cards.typical.get(memory // GIB, "") if memory % GIB == 0 else ""
-    title = f"{memory / GIB:g} GB" + (f", as {card}" if card else "")
-    return _Place(title, memory, GPU_OVERHEAD, cards.bandwidth(card) if card else None)
-
-
-def parse_memory(text: str) -> int:
-    """Bytes of `24GB`, `24GiB`, `24` or `8000MB`; units are powers of 1024, as cards are sold.
-
-    Raises:
-        InputError: It is none of these.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(g|m|t)?(?:i?b)?\s*", text, re.IGNORECASE)
-    if match is None or float(match[1]) <= 0:
-        raise InputError(f"{text!r} is no amount of memory; write it as 24GB")
-    unit = {"m": 1 << 20, "g": GIB, "t": 1 << 40}[(match[2] or "g").casefold()]
-    return int(float(match[1]) * unit)
 
 
 def _shapes(catalogue: Catalogue, model: str | None) -> list[tuple[str, Shape]]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent.errors import AgentError, ModelFileError, ModelMissing
-from agent.models.catalogue import Entry, HubSource, Source, WheelSource
+from agent.models.entry import Entry, HubSource, Source, WheelSource
 from agent.models.gguf import read_gguf
 from agent.models.hub import Patience, fetch_url, hub_url
 from agent.models.partial import Partial, SourceFailed

@@ -52,7 +52,7 @@ def _local(settings: Settings) -> Model:
     fitted = fit(resolved.path, hardware, settings.context or CONTEXT)
     model = LocalModel(
         resolved.path,
-        replace(resolved.spec, context=fitted.context),
+        replace(resolved.spec, context=fitted.context, forms=True),
         context=fitted.context,
         gpu_layers=fitted.gpu_layers,
         kv_type=fitted.kv_type.value,

@@ -6,6 +6,8 @@ The file is TOML. Each `[[step]]` is one answer, given in order whatever is aske
 
     steering = "free"            # optional; or "guided"
     edit_format = "symbol"       # optional; which edit tools are offered
+    price_in = 3.0               # optional: dollars for a million tokens read
+    price_out = 15.0             # optional: dollars for a million tokens written
 
     [[step]]
     reasoning = "…"              # optional
@@ -74,6 +76,8 @@ class _Script(BaseModel):
     steering: Steering = Steering.FREE
     edit_format: EditFormat = EditFormat.SYMBOL
     context: int = Field(32_768, gt=0)
+    price_in: float = Field(0.0, ge=0)
+    price_out: float = Field(0.0, ge=0)
     step: list[_Step] = []
 
 
@@ -89,6 +93,8 @@ class ScriptedModel:
             context=script.context,
             steering=script.steering,
             edit_format=script.edit_format,
+            price_in=script.price_in,
+            price_out=script.price_out,
         )
 
     @classmethod

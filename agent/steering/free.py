@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agent.events import Status
 from agent.messages import ToolCall, ToolMessage, ToolOutput, UserMessage
@@ -17,10 +18,12 @@ from agent.prompts import fill
 from agent.steering.moves import Ask, Move, Moves, Reply, Verdict, ask, use
 from agent.verify import Judge
 from tools.base import ToolSpec
-from tools.find_tests import is_test_path
-from tools.outline import Index
-from tools.tests import TestRun
+from tools.testing.find_tests import is_test_path
+from tools.testing.reports import TestRun
 from tools.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tools.outline import Index
 
 CHANGING = ("edit", "replace_symbol", "write_file", "run")
 """Tools that may change the tree."""
@@ -34,8 +37,8 @@ class Free:
 
     workspace: Workspace
     tools: tuple[ToolSpec, ...]
-    index: Callable[[], Index]
-    """The index of the workspace as it is now."""
+    index: Callable[[], Index] | None
+    """The index of the workspace as it is now; None for a model that is held to no form."""
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
     judge: Judge = field(default_factory=Judge)
@@ -94,8 +97,10 @@ class Free:
         self.judge.see(result.details)
         return result.details
 
-    def _form(self) -> Form:
+    def _form(self) -> Form | None:
         """Calls whose tool, path and symbol are among those that exist."""
+        if self.index is None:
+            return None
         index = self.index()
         paths = self.workspace.files()
         forms = []

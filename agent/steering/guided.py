@@ -8,29 +8,24 @@ anew. Must not know how a model is asked, nor how a tool works.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 
 from agent.messages import AssistantMessage, ToolCall, UserMessage
-from agent.models.base import CallForm, Form, ModelSpec, Sampling
+from agent.models.base import CallForm, Form, ModelSpec
 from agent.prompts import fill
-from agent.steering import material
+from agent.steering import material, questions
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, ask, use
-from agent.steering.suspects import mentioned, suspects
+from agent.steering.questions import Question
+from agent.steering.suspects import suspects
 from agent.verify import Judge, compare
 from tools.outline import Index
-from tools.tests import TestRun
+from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
-ATTEMPTS = 9
-"""Independent answers to one question: they help as much as the format does."""
-OWN_TEST_ATTEMPTS = 5
-"""The same where only a test that the model wrote says what is right."""
-CANDIDATES = 8
-"""Definitions among which the model chooses at first."""
-SUSPECTS = 5
-"""Definitions that it is asked about one by one."""
+OWN_TEST_ATTEMPTS = 8
+"""Attempts after the first where only a test that the model wrote says what is right."""
 TEST_ATTEMPTS = 3
 """Tries at writing a test that fails."""
 CODE_SHARE = 0.4
@@ -39,17 +34,6 @@ MAX_CODE = 6_000
 """Tokens of code, however large the window: a weak model loses its way in more."""
 CHOICES = 60
 """Definitions offered when the code does not fit."""
-VARIED = Sampling(temperature=0.7, top_p=0.9, top_k=40)
-"""For every attempt after the first: the likeliest answer was wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """The end of a question; what comes before it is the same at every attempt."""
-
-    text: str
-    form: Form
-    sampling: Sampling | None
 
 
 @dataclass(slots=True)
@@ -110,53 +94,43 @@ class Guided:
         shared = fill("guided_task", task=task, code=shown.code, tests=self._tests(run))
         checkpoint = self.workspace.checkpoint()
         tried: set[str] = set()
-        said = ""
-        attempts = OWN_TEST_ATTEMPTS if self.judge.baseline_ok else ATTEMPTS
-        for attempt in range(attempts):
-            question = self._question(shown, attempt, said)
-            message = UserMessage(f"{shared}\n\n{question.text}")
-            for feedback_left in (attempt == 0, False):
-                answer = yield from ask(Ask(message, question.form, question.sampling))
-                said = said or answer.text
-                after, problems = yield from self._try(answer, run, tried)
-                if after is not None and compare(run, after).better:
-                    return after
-                if not feedback_left or (after is None and not problems):
-                    break
-                outcome = "\n".join(problems) if after is None else _outcome(run, after)
-                message = UserMessage(fill("guided_feedback", outcome=outcome))
-            if attempt + 1 < attempts:
-                yield Rewind(1, checkpoint, f"Attempt {attempt + 1} did not help; asking anew.")
-        yield Rewind(1, checkpoint, f"{attempts} attempts did not help.")
-        self.judge.see(run)  # the tree is again as this run saw it
-        return None
-
-    def _question(self, shown: Material, attempt: int, said: str) -> _Question:
-        """What to ask at an attempt.
-
-        First what is wrong, and where: the model chooses. Then about one suspect after the
-        other, those that its first answer named before the rest; then with chance in the
-        choice of words, about the first suspects again.
-        """
-        sampling = None
-        candidates = shown.candidates
-        order = [*mentioned(said, candidates), *candidates] if attempt else []
-        order = list(dict.fromkeys(order))[:SUSPECTS]
-        if attempt == 0 or not order:
-            likely = candidates[:CANDIDATES]
-            form = Form((material.replacing(likely, self.workspace),), required=True, max_calls=4)
-            return _Question(fill("guided_where"), form, None)
-        alone = len(order) == 1
-        if alone or attempt > len(order):
-            sampling = replace(VARIED, seed=attempt)
-        suspect = order[(attempt - 1) % len(order)]
-        form = Form((material.replacing([suspect], self.workspace),), required=True, max_calls=1)
-        if alone:
-            return _Question(fill("guided_where"), form, sampling)
-        code = material.definition(self.workspace, suspect)
-        return _Question(
-            fill("guided_suspect", symbol=suspect.symbol.name, code=code), form, sampling
+        better, said = yield from self._attempt(
+            shared, questions.first(shown, self.workspace), run, tried
         )
+        attempts = questions.further(shown, self.workspace, said)
+        if self.judge.baseline_ok:
+            attempts = itertools.islice(attempts, OWN_TEST_ATTEMPTS)
+        for number, question in enumerate(attempts, start=1):
+            if better is not None:
+                break
+            yield Rewind(1, checkpoint, f"Attempt {number} did not help; asking anew.")
+            better, _ = yield from self._attempt(shared, question, run, tried)
+        if better is None:
+            yield Rewind(1, checkpoint, "No attempt helped.")
+            self.judge.see(run)  # the tree is again as this run saw it
+        return better
+
+    def _attempt(
+        self, shared: str, question: Question, run: TestRun, tried: set[str]
+    ) -> Generator[Move, Reply, tuple[TestRun | None, str]]:
+        """Ask, apply, test; feed back once what came of it.
+
+        Returns:
+            The run of the tests if it is better than `run`; and what the model said.
+        """
+        message = UserMessage(f"{shared}\n\n{question.text}")
+        answer = yield from ask(Ask(message, question.form, question.sampling))
+        said = answer.text
+        after, problems = yield from self._try(answer, run, tried)
+        if after is not None and compare(run, after).better:
+            return after, said
+        if not question.discussed or not (problems or (after and _moved(run, after))):
+            return None, said
+        outcome = "\n".join(problems) if after is None else _outcome(run, after)
+        message = UserMessage(fill("guided_feedback", outcome=outcome))
+        answer = yield from ask(Ask(message, replace(question.form, max_thought=200)))
+        after, _ = yield from self._try(answer, run, tried)
+        return (after if after and compare(run, after).better else None), said
 
     def _try(
         self, answer: AssistantMessage, run: TestRun | None, tried: set[str]
@@ -181,17 +155,19 @@ class Guided:
         shared = fill("guided_task", task=task, code=shown.code, tests="")
         checkpoint = self.workspace.checkpoint()
         tried: set[str] = set()
-        said = ""
-        for attempt in range(OWN_TEST_ATTEMPTS):
-            question = self._question(shown, attempt, said)
+        question: Question | None = questions.first(shown, self.workspace)
+        attempts: Iterator[Question] = iter(())
+        while question is not None:
             message = UserMessage(f"{shared}\n\n{question.text}")
             answer = yield from ask(Ask(message, question.form, question.sampling))
-            said = said or answer.text
+            if not tried:
+                attempts = questions.rewrites(shown, self.workspace, answer.text)
             after, problems = yield from self._try(answer, None, tried)
             changed = self.workspace.checkpoint() > checkpoint
             if changed and not problems and (after is None or after.ok):
                 return
             yield Rewind(1, checkpoint, "That is no change to keep; asking anew.")
+            question = next(attempts, None)
 
     def _reproduce(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
         """Have a failing test written; the run that shows it fail, or None."""
@@ -205,7 +181,7 @@ class Guided:
         question = fill("guided_reproduce", task=task, code=shown.code)
         checkpoint = self.workspace.checkpoint()
         for attempt in range(TEST_ATTEMPTS):
-            sampling = None if attempt == 0 else replace(VARIED, seed=attempt)
+            sampling = None if attempt == 0 else replace(questions.VARIED, seed=attempt)
             form = Form((call,), required=True, max_calls=1, max_thought=120)
             answer = yield from ask(Ask(UserMessage(question), form, sampling, max_tokens=700))
             problems = yield from self._apply(answer)
@@ -265,6 +241,11 @@ class Guided:
 
     def _budget(self) -> int:
         return min(MAX_CODE, int(self.spec.context * CODE_SHARE))
+
+
+def _moved(before: TestRun, after: TestRun) -> bool:
+    """Whether a change that did not help did something to what fails, and broke nothing."""
+    return not compare(before, after).broken and after.brief() != before.brief()
 
 
 def _outcome(before: TestRun, after: TestRun) -> str:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from agent.messages import ToolCall
 from agent.models.base import CallForm
 from agent.steering.suspects import replaceable
-from tools.find_tests import Runner, is_test_path
 from tools.outline import Index, Ranked
-from tools.reports import Outcome
 from tools.syntax import Kind, Symbol, language_of
-from tools.tests import TestRun
+from tools.testing.commands import Runner
+from tools.testing.find_tests import is_test_path
+from tools.testing.reports import Outcome, TestRun
 from tools.workspace import Workspace
 
 MAX_TESTS = 2
@@ -162,11 +162,6 @@ def same_code(workspace: Workspace, index: Index, call: ToolCall) -> bool:
     return False
 
 
-def definition(workspace: Workspace, item: Ranked) -> str:
-    """A symbol's code in a fence below its path."""
-    return _fence(item.path, _text(workspace.peek(item.path), item.symbol))
-
-
 def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
     """Whether the new test fails for what the code does, not for how the test is written."""
     new = [case for case in after.failures if case.id.startswith(path)]
@@ -187,6 +182,25 @@ def _test_head(run: TestRun) -> str:
 
 def _squeezed(code: str) -> list[str]:
     return [line.strip() for line in code.splitlines() if line.strip()]
+
+
+def varying(item: Ranked, workspace: Workspace, number: int) -> CallForm:
+    """The form of a call that keeps a symbol but for its `number`-th most doubtful place."""
+    code = _text(workspace.peek(item.path), item.symbol)
+    lines = code.splitlines()
+    named = next((n for n, line in enumerate(lines) if item.symbol.signature in line), 0)
+    fixed = set(range(named + (item.symbol.kind is not Kind.VARIABLE)))
+    for match in re.finditer(r"(\"\"\"|''').*?\1", code, re.DOTALL):
+        first = code.count("\n", 0, match.start())
+        fixed |= set(range(first, first + match[0].count("\n") + 1))
+    editable = tuple(
+        number
+        for number, line in enumerate(lines)
+        if number not in fixed and line.strip() and not line.strip().startswith(("#", "//"))
+    )
+    return replace(
+        replacing([item], workspace), original=f"{code}\n", editable=editable, variant=number
+    )
 
 
 def _opening(source: bytes, symbol: Symbol) -> str:

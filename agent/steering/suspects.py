@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import sqrt
 
-from tools.find_tests import is_test_path
 from tools.outline import Frame, Index, Ranked
-from tools.reports import TestCase
 from tools.syntax import Kind, Symbol
-from tools.tests import TestRun
+from tools.testing.find_tests import is_test_path
+from tools.testing.reports import TestCase, TestRun
 
 CALLED = 2.0
 """Weight of being called by the failing tests and by no other, against the task's words (1)."""

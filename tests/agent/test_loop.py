@@ -20,13 +20,16 @@ from tools.base import Cancel, Toolbox
 from tools.files import ReadFile, WriteFile
 from tools.workspace import Workspace
 
+SPEC = ModelSpec("talker", context=1000, price_in=1000.0, price_out=2000.0)
+LIMITS = Limits()
+
 
 @dataclass
 class Talker:
     """Answers with the calls it was given; an exception in the list is raised instead."""
 
     answers: list[AssistantMessage | ModelError]
-    spec: ModelSpec = ModelSpec("talker", context=1000, price_in=1000.0, price_out=2000.0)
+    spec: ModelSpec = SPEC
     requests: list[Request] = field(default_factory=list)
 
     def count(self, text: str) -> int:
@@ -72,7 +75,7 @@ def write(path: str, content: str) -> ToolCall:
 
 
 def agent_for(
-    tmp_path: Path, answers: Sequence[AssistantMessage | ModelError], limits: Limits = Limits()
+    tmp_path: Path, answers: Sequence[AssistantMessage | ModelError], limits: Limits = LIMITS
 ) -> Agent:
     (tmp_path / "a.txt").write_text("hello\n")
     workspace = Workspace(tmp_path)

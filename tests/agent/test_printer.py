@@ -17,7 +17,7 @@ END = events.TurnFinished(
     Status.VERIFIED,
     "1 test failed and pass now.",
     Totals(2, Usage(300, 200, 100, 100, 40, 40, 1.0, 4.0), 9.0),
-    patch="diff --git a/x b/x\n-old\n+new\n",
+    patch="diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n a\n-old\n+new\n+and\n",
 )
 
 
@@ -36,6 +36,7 @@ def test_the_answer_is_on_stdout_and_progress_on_stderr() -> None:
     assert "✓ tests: 1 failed (harness)" in err
     assert "+new" in out
     assert "verified: 1 test failed and pass now." in out
+    assert "1 file changed, +2 -1" in out
     assert "2 steps · prompt 100 read / 200 reused · output 40 tokens · 10.0 tok/s · 9.0 s" in out
     assert "The sign" not in out
 
@@ -48,7 +49,9 @@ def test_without_colour_there_is_no_escape() -> None:
 def test_hostile_text_cannot_steer_the_terminal() -> None:
     hostile = "\x1b]52;c;aGk=\x07\x9b2J"
     tool = events.ToolFinished(CALL, Origin.MODEL, ToolResult("", hostile), 0.1)
-    end = events.TurnFinished(Status.FAILED, hostile, Totals(), patch=f"+{hostile}")
+    end = events.TurnFinished(
+        Status.FAILED, hostile, Totals(), patch=END.patch.replace("new", hostile)
+    )
     text = "".join(shown(events.Wrote(hostile), tool, events.Notice(hostile), end))
     assert "\x1b" not in text
     assert "\x9b" not in text

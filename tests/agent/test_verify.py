@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from agent.events import Status
 from agent.verify import Judge, compare
-from tools.find_tests import Runner
-from tools.reports import Outcome, TestCase
-from tools.tests import TestRun
+from tools.testing.commands import Runner
+from tools.testing.reports import Outcome, TestCase, TestRun
 
 
 def run(**cases: bool) -> TestRun:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.workspace import Journal, Restored, Workspace, undo
+from tools.journal import Journal
+from tools.undo import Restored, undo
+from tools.workspace import Workspace
 
 LINES = [f"line {number}\n" for number in range(12)]
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tools.base import ToolError
-from tools.workspace import MAX_FILE, Journal, Workspace
+from tools.journal import Journal
+from tools.workspace import MAX_FILE, Workspace
 
 
 @pytest.fixture

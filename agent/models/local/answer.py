@@ -17,6 +17,9 @@ from agent.models.local.writer import Writer
 _OVERRUN = 32
 """The most tokens past `max_thought`, or a quarter of it, to wait for the end of a line."""
 
+_LINE_TOKENS = 80
+"""The most tokens that a line is written anew with."""
+
 _BEGUN = re.compile(r"<(?:call\b|tool_call>|tools>)")
 """The beginning of a call, in our format or in one that models were trained on."""
 _FENCED = re.compile(rf"{_BEGUN.pattern}|^[ \t]*```", re.MULTILINE)
@@ -122,18 +125,53 @@ def _write_bodies(writer: Writer, choice: Choice, line: str, grammar: Grammar) -
     for number, name in enumerate(form.bodies):
         label = name if len(form.bodies) > 1 else form.language
         opening = _opening(form, choice.index) if number == 0 else ""
+        if form.original:
+            _write_variant(writer, form, f"{mark}{label}\n", mark)
+            writer.force("\n")
+            continue
         text = f"{mark}{label}\n{opening}"
-        _write_beginning(writer, text, grammar, form.avoid if number == 0 else "")
+        _write_beginning(writer, text, grammar)
         _write_body(writer, mark)
         writer.force("\n")
 
 
-def _write_beginning(writer: Writer, text: str, grammar: Grammar, avoid: str) -> None:
-    matcher: Matcher = grammar.literal(text, avoid)
-    end = len(writer.text) + len(text)
-    writer.follow(matcher, until=end)
-    while avoid and "\n" not in writer.text[end:]:
-        writer.follow(matcher, until=len(writer.text) + 1)
+def _write_beginning(writer: Writer, text: str, grammar: Grammar) -> None:
+    matcher: Matcher = grammar.literal(text)
+    writer.follow(matcher, until=len(writer.text) + len(text))
+
+
+def _write_variant(writer: Writer, form: CallForm, head: str, mark: str) -> None:
+    """The code that is there, but for one line from where the model doubts it.
+
+    A small model that rewrites code copies its faults; made to depart at the token it trusts
+    least it often writes the cure.
+    """
+    writer.force(head)
+    tokens = writer.tokenize(form.original)
+    places = []
+    for doubt in writer.doubts(tokens):
+        before = writer.text_of(tokens[: doubt.index])
+        other = writer.peek(doubt.token)
+        plain = other.strip() and "\n" not in other and "#" not in other
+        if plain and not writer.ends(doubt.token) and before.count("\n") in form.editable:
+            places.append((before, doubt))
+            if len(places) > form.variant:
+                break
+    if len(places) <= form.variant:
+        writer.force(f"{form.original.rstrip()}\n{mark}")
+        return
+    before, doubt = places[form.variant]
+    writer.write([*tokens[: doubt.index], doubt.token])
+    for _ in range(_LINE_TOKENS):
+        token = writer.choose()
+        line, newline, _ = writer.peek(token).partition("\n")
+        if newline or writer.ends(token):
+            writer.drop()
+            writer.force(line if newline else "")
+            break
+        writer.write([token])
+    rest = form.original[len(before) :].partition("\n")[2].rstrip()
+    writer.force(f"\n{rest}\n{mark}" if rest else f"\n{mark}")
 
 
 def _write_body(writer: Writer, mark: str) -> None:

@@ -85,19 +85,13 @@ class Grammar:
             matcher.consume(self._tokenizer.tokenize_str("\n" + begun))
         return matcher
 
-    def literal(self, text: str, avoid: str = "") -> Matcher:
-        """A matcher for exactly this text and then anything, but not for `avoid` as a line.
+    def literal(self, text: str) -> Matcher:
+        """A matcher for exactly this text and then anything.
 
         Its forced tokens stop where a longer token could begin, which is then sampled: so a
         forced opening and the model's own text meet on a token as the model would have cut it.
         """
         grammar = f"start: TEXT\nTEXT: /{_escape(text)}(?s:.*)/"
-        if avoid:
-            same = rf"{_escape(text)}[ \t]*{_escape(avoid.strip())}[ \t]*(#[^\n]*)?"
-            grammar = (
-                f"start: TEXT\nTEXT: LINE & ~SAME\nLINE: /{_escape(text)}[^\\n]*\\n(?s:.*)/\n"
-                f"SAME: /{same}\\n(?s:.*)/"
-            )
         return Matcher(self._compile(grammar), self._mask, self._size)
 
     def _compile(self, grammar: str) -> llguidance.LLMatcher:

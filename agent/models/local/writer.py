@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from agent.models.base import ReasoningDelta, Sampling, TextDelta
-from agent.models.local.driver import Aborted, Driver, Sampler
+from agent.models.local.driver import Aborted, Doubt, Driver, Sampler
 from agent.models.local.structure import Matcher
 
 Emit = Callable[[TextDelta | ReasoningDelta], None]
@@ -105,6 +105,21 @@ class Writer:
         """The text of a token as far as it is whole letters."""
         return self._driver.piece(token).decode("utf-8", "ignore")
 
+    def doubts(self, tokens: Sequence[int]) -> tuple[Doubt, ...]:
+        """Where the model would not go on with these tokens; see `Driver.doubts`."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._driver.evaluate(waiting)
+        return self._driver.doubts(tokens)
+
+    def tokenize(self, text: str) -> list[int]:
+        """The tokens of plain text."""
+        return self._driver.tokenize(text, special=False)
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """What tokens say, as far as it is whole letters."""
+        return b"".join(map(self._driver.piece, tokens)).decode("utf-8", "ignore")
+
     def write(self, tokens: Sequence[int]) -> None:
         """Append tokens to the answer.
 
@@ -129,7 +144,7 @@ class Writer:
     def force(self, text: str) -> None:
         """Append this text, tokenised by itself."""
         if text:
-            self.write(self._driver.tokenize(text, special=False))
+            self.write(self.tokenize(text))
 
     def follow(self, matcher: Matcher, until: int | None = None) -> None:
         """Write what the matcher allows, forced tokens unsampled, until it is done.

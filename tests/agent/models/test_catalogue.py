@@ -11,7 +11,8 @@ import pytest
 from agent.errors import ModelFileError, ModelMissing
 from agent.hardware import GIB, Gpu, Hardware
 from agent.models.base import EditFormat, Steering
-from agent.models.catalogue import Catalogue, HubSource, WheelSource, models_folder
+from agent.models.catalogue import Catalogue, models_folder
+from agent.models.entry import HubSource, WheelSource
 from tests.agent.models.gguf_files import language_model, write_gguf
 from tests.agent.models.ollama_files import add_model
 
@@ -154,7 +155,7 @@ def test_the_default_is_the_best_that_fits_the_card(catalogue: Catalogue) -> Non
     assert catalogue.default_for(card(24)).name == "qwen3.8-27b"
     assert catalogue.default_for(card(16)).name == "devstral-small-2-24b"
     assert catalogue.default_for(card(8)) is catalogue.embedded
-    assert catalogue.default_for(card(24).without_gpus()) is catalogue.embedded
+    assert catalogue.default_for(replace(card(24), gpus=())) is catalogue.embedded
     assert catalogue.default_for(replace(card(24), offload=False)) is catalogue.embedded
 
 

@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 
 from agent.errors import InputError, ModelFileError, ModelMissing
 from agent.hardware import GIB
-from agent.models.commands import models, parse_memory
+from agent.models.commands import models
+from agent.models.places import parse_memory
 from tests.agent.models.gguf_files import language_model, write_gguf
 from tests.agent.models.ollama_files import add_model
 

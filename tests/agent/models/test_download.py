@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ExitCode, ModelFileError, ModelMissing
-from agent.models.catalogue import Catalogue, Entry, HubSource, Source, WheelSource
+from agent.models.catalogue import Catalogue
 from agent.models.download import DiskFull, pull
+from agent.models.entry import Entry, HubSource, Source, WheelSource
 from agent.models.hub import Patience, hub_url
 from tests.agent.models.file_server import Behaviour, serve
 from tests.agent.models.gguf_files import language_model, write_gguf

@@ -10,8 +10,15 @@ import pytest
 
 from agent.errors import InputError, ModelError
 from agent.messages import UserMessage
-from agent.models.base import Answer, EditFormat, ReasoningDelta, Request, Steering, StopReason
-from agent.models.base import TextDelta
+from agent.models.base import (
+    Answer,
+    EditFormat,
+    ReasoningDelta,
+    Request,
+    Steering,
+    StopReason,
+    TextDelta,
+)
 from agent.models.scripted import ScriptedModel
 
 SCRIPT = """

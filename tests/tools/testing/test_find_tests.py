@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tools.base import ToolError
-from tools.find_tests import Runner, TestCommand, find_command, is_test_path, parse_command
+from tools.testing.commands import Runner, TestCommand, missing_program, parse_command, startable
+from tools.testing.find_tests import find_command, is_test_path
 
 PYTEST_TEST = "def test_a():\n    assert True\n"
 UNITTEST_TEST = "import unittest\n\n\nclass A(unittest.TestCase):\n    def test_a(self): pass\n"
@@ -104,7 +106,16 @@ def test_own_environment_comes_first(tmp_path: Path) -> None:
     own = environment(tmp_path, ".venv", "pytest")
     command = find(tmp_path, {"test_a.py": PYTEST_TEST})
     assert command is not None
-    assert command.argv[0] == str(own)
+    assert startable(command, tmp_path).argv == (str(own), "-m", "pytest")
+
+
+def test_a_python_with_pytest_is_looked_for_when_the_tests_run(tmp_path: Path) -> None:
+    command = find(tmp_path, {"tox.ini": "[testenv]\ncommands = {envpython} runtests.py\n"})
+    assert command is not None
+    assert command.argv == ("python", "runtests.py")
+    argv = startable(command, tmp_path).argv
+    assert argv[1:] == command.argv[1:]
+    assert subprocess.run([argv[0], "-c", "import pytest"], check=False).returncode == 0
 
 
 def test_own_environment_is_judged_without_running_it(tmp_path: Path) -> None:
@@ -112,7 +123,9 @@ def test_own_environment_is_judged_without_running_it(tmp_path: Path) -> None:
     own.unlink()
     own.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     own.chmod(0o755)
-    assert find(tmp_path, {"test_a.py": PYTEST_TEST}) is not None
+    command = find(tmp_path, {"test_a.py": PYTEST_TEST})
+    assert command is not None
+    assert startable(command, tmp_path).argv[0] == str(own)
     assert not (tmp_path / "ran").exists()
 
 
@@ -136,9 +149,13 @@ def test_source_folder(tmp_path: Path) -> None:
 
 def test_source_folder_of_an_installed_copy_stays_out(tmp_path: Path) -> None:
     environment(tmp_path, ".venv", "pytest", "pkg")
-    command = find(tmp_path, {"src/pkg/__init__.py": "", "tests/test_a.py": PYTEST_TEST})
+    files = {"src/pkg/__init__.py": "", "tests/test_a.py": PYTEST_TEST}
+    command = find(tmp_path, files)
     assert command is not None
-    assert command.sources == ()
+    assert startable(command, tmp_path).sources == ()
+    more = find(tmp_path, {**files, "src/other.py": ""})
+    assert more is not None
+    assert startable(more, tmp_path).sources == ("src",)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +180,14 @@ def test_a_users_command_is_recognised(text: str, runner: Runner) -> None:
     assert command.runner is runner
     assert str(command) == text
     assert command.origin == "--test-command"
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "check.sh").write_text("true\n")
+    for text in ("./check.sh", "pytest -q", "sh check.sh", f"{sys.executable} -m pytest"):
+        assert missing_program(parse_command(text), tmp_path) == ""
+    assert missing_program(parse_command("no-such-program -q"), tmp_path) == "no-such-program"
+    assert missing_program(parse_command("./no.sh"), tmp_path) == "./no.sh"
 
 
 def test_assignments_before_a_command_are_its_environment() -> None:

@@ -1,4 +1,4 @@
-"""The lines that `tools.recorder` wrote, read as cases.
+"""The lines that `tools.testing.recorder` wrote, read as cases.
 
 They were written in a process that runs the repository's code: each is checked, never trusted.
 """
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.reports import Outcome, TestCase
+from tools.testing.reports import Outcome, TestCase
+from tools.testing.tracebacks import Place, Places, error_lines, positions
 from tools.text_filter import printable
-from tools.tracebacks import Place, Places, error_lines, positions
 
 _LIMIT = 20_000_000
 """Bytes of a record that are read."""

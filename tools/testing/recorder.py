@@ -104,7 +104,7 @@ class _Calls:
 
     def __init__(self) -> None:
         self.root = os.getcwd() + os.sep
-        self.found = {}  # type: dict[CodeType, None]
+        self.found: dict[CodeType, None] = {}  # not evaluated in a function
         self.left = 0
         self.look = self._look  # a bound method is another object each time it is taken
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from tools.layout import Line, inside_strings, margin, outdent, with_first_margin
+from tools.editing.layout import Line, inside_strings, margin, outdent, with_first_margin
 from tools.syntax import Kind, Symbol, language_of, symbols
 
 _FENCE = re.compile(r"\s*```[^\n]*\n(.*?)\n?[ \t]*(?:```\s*)?\Z", re.DOTALL)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.project_settings import small_text
+from tools.testing.project_settings import small_text
 from tools.text_filter import clip, clip_line, printable
 
 _MESSAGE = 900

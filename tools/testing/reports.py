@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tools.find_tests import Runner
+from tools.testing.commands import Runner
 from tools.text_filter import clip, clip_line
 
 _LINE = 180
@@ -80,11 +80,6 @@ class TestRun:
     @property
     def failures(self) -> tuple[TestCase, ...]:
         return tuple(case for case in self.cases if case.failing)
-
-    @property
-    def collection_error(self) -> bool:
-        """Whether a file of tests could not even be imported."""
-        return any(case.message.startswith("cannot be imported") for case in self.failures)
 
     @property
     def ok(self) -> bool:

@@ -2,8 +2,8 @@
 
 Must not know how commands are found, nor what the results are used for.
 
-pytest is watched by a plugin of ours (`tools.recorder`), not by its JUnit file: that one is written
-at the end alone, so that a crash or a test that never ends would leave nothing.
+pytest is watched by a plugin of ours (`tools.testing.recorder`), not by its JUnit file: that one is
+written at the end alone, so that a crash or a test that never ends would leave nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.base import Cancel, Cancelled, ToolError
-from tools.find_tests import Runner, TestCommand, program_end
-from tools.interpreters import project_path, python_for
-from tools.process import Finished, clean_environment, execute
-from tools.project_settings import pytest_settings
-from tools.pytest_record import read_record
-from tools.reports import NONE_COLLECTED, Outcome, TestCase, TestRun
+from tools.interpreters import project_path
+from tools.process import Finished, execute
+from tools.testing.commands import Runner, TestCommand, program_end, startable
+from tools.testing.project_settings import pytest_settings
+from tools.testing.pytest_record import read_record
+from tools.testing.reports import NONE_COLLECTED, Outcome, TestCase, TestRun
+from tools.testing.tracebacks import Place, Places, positions
+from tools.testing.unittest_output import read_unittest
 from tools.text_filter import clip
-from tools.tracebacks import Place, Places, positions
-from tools.unittest_output import read_unittest
 
 _OUTPUT = 2_000_000
 """Bytes of the runner's output that are kept: unittest's results are read from it."""
@@ -52,18 +53,34 @@ def run_tests(
         Cancelled: `cancel` was set.
         ToolError: What `only` names does not exist.
     """
+    command = startable(command, root)
     with tempfile.TemporaryDirectory(prefix="parity-tests-") as folder:
+        order = _Order(command, root, cancel, timeout, only, Path(folder))
         try:
             match command.runner:
                 case Runner.PYTEST:
-                    return _run_pytest(command, root, cancel, timeout, only, Path(folder))
+                    return _run_pytest(order)
                 case Runner.UNITTEST:
-                    return _run_unittest(command, root, cancel, timeout, only, Path(folder))
+                    return _run_unittest(order)
                 case Runner.OTHER:
-                    return _run_other(command, root, cancel, timeout, Path(folder))
+                    return _run_other(order)
         except _NotStarted as error:
             case = TestCase(str(command), Outcome.ERROR, str(error))
             return TestRun(command.argv, command.runner, (case,), None, str(error), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One run that was asked for."""
+
+    command: TestCommand
+    root: Path
+    cancel: Cancel
+    timeout: float
+    """Seconds for the whole run."""
+    only: Sequence[str]
+    folder: Path
+    """Temporary; what the runner leaves behind goes there."""
 
 
 class _NotStarted(Exception):
@@ -71,31 +88,27 @@ class _NotStarted(Exception):
 
 
 def _execute(
-    command: TestCommand,
+    order: _Order,
     argv: Sequence[str],
-    root: Path,
-    cancel: Cancel,
-    timeout: float,
-    folder: Path,
     first: signal.Signals = signal.SIGINT,
 ) -> Finished:
-    own = dict(command.env)
-    path = [str(folder), *(str(root / name) for name in command.sources)]
+    own = dict(order.command.env)
+    path = [str(order.folder), *(str(order.root / name) for name in order.command.sources)]
     env = {
-        **project_path(root),
+        **project_path(order.root),
         **own,
         "PYTHONPATH": os.pathsep.join([*path, *filter(None, [own.get("PYTHONPATH")])]),
-        "PARITY_TEST_SECONDS": str(timeout / _SHARE),
+        "PARITY_TEST_SECONDS": str(order.timeout / _SHARE),
         # What these tools would leave in the user's tree.
-        "COVERAGE_FILE": str(folder / "coverage"),
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
+        "COVERAGE_FILE": str(order.folder / "coverage"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(order.folder / "hypothesis"),
     }
     try:
         done = execute(
             argv,
-            root,
-            timeout=timeout,
-            cancel=cancel,
+            order.root,
+            timeout=order.timeout,
+            cancel=order.cancel,
             env=env,
             limit=_OUTPUT,
             first=first,
@@ -107,17 +120,11 @@ def _execute(
     return done
 
 
-def _run_pytest(
-    command: TestCommand,
-    root: Path,
-    cancel: Cancel,
-    timeout: float,
-    only: Sequence[str],
-    folder: Path,
-) -> TestRun:
+def _run_pytest(order: _Order) -> TestRun:
+    command, root, only, folder = order.command, order.root, order.only, order.folder
     recorder = folder / "parity_recorder.py"
     shutil.copyfile(Path(__file__).with_name("recorder.py"), recorder)
-    argv = _startable(command, root)
+    argv = command.argv
     end = program_end(argv, "pytest") or program_end(argv, "py.test")
     theirs = [word for word in argv[end:] if not only or not (root / word.split("::")[0]).exists()]
     # Before the user's own options, which win; after the configured ones, which do not.
@@ -125,19 +132,10 @@ def _run_pytest(
     ours += ["--maxfail=0", "--continue-on-collection-errors"]
     settings = pytest_settings(root)
     quiet = ["--no-cov"] if settings is not None and "--cov" in settings.addopts else []
-    done = _execute(
-        command, [*argv[:end], *ours, *quiet, *theirs, *only], root, cancel, timeout, folder
-    )
+    done = _execute(order, [*argv[:end], *ours, *quiet, *theirs, *only])
     if done.code == _USAGE and settings is not None and settings.addopts:
         # Configured options of plugins that are not installed here.
-        done = _execute(
-            command,
-            [*argv[:end], *ours, "-o", "addopts=", *theirs, *only],
-            root,
-            cancel,
-            timeout,
-            folder,
-        )
+        done = _execute(order, [*argv[:end], *ours, "-o", "addopts=", *theirs, *only])
     if done.code == _USAGE and only and "not found:" in done.output:
         raise ToolError(f"There is no test {', '.join(only)}.")
     places = Places(root)
@@ -150,27 +148,21 @@ def _run_pytest(
     )
 
 
-def _run_unittest(
-    command: TestCommand,
-    root: Path,
-    cancel: Cancel,
-    timeout: float,
-    only: Sequence[str],
-    folder: Path,
-) -> TestRun:
-    argv = _startable(command, root)
+def _run_unittest(order: _Order) -> TestRun:
+    command, root = order.command, order.root
+    argv = command.argv
     end = program_end(argv, "unittest")
     if tuple(argv[end : end + 1]) == ("discover",):
         end += 1
     start = _start_folder(argv[end:])
     options = [] if {"-v", "--verbose"} & set(argv[end:]) else ["-v"]
-    for name in only:
+    for name in order.only:
         pattern = _dotted(name, start)
         # unittest itself takes an unknown pattern for a run without tests.
         if name.split("::")[0].endswith(".py") and not (root / name.split("::")[0]).is_file():
             raise ToolError(f"There is no test {name}.")
         options += ["-k", pattern]
-    done = _execute(command, [*argv[:end], *options, *argv[end:]], root, cancel, timeout, folder)
+    done = _execute(order, [*argv[:end], *options, *argv[end:]])
     places = Places(root)
     cases, unfinished = read_unittest(done.output, root, start, places)
     found = list(cases)
@@ -181,14 +173,13 @@ def _run_unittest(
     return _complete(command, done, found)
 
 
-def _run_other(
-    command: TestCommand, root: Path, cancel: Cancel, timeout: float, folder: Path
-) -> TestRun:
-    done = _execute(command, command.argv, root, cancel, timeout, folder, first=signal.SIGTERM)
+def _run_other(order: _Order) -> TestRun:
+    command = order.command
+    done = _execute(order, command.argv, first=signal.SIGTERM)
     if done.code == 0:
         return _complete(command, done, [TestCase(str(command), Outcome.PASSED)])
     message = f"{done.ending}\n{clip(done.output.strip(), _TAIL, head=0)}"
-    places = Places(root).in_text(done.output)
+    places = Places(order.root).in_text(done.output)
     frames = positions(places)
     return _complete(command, done, [TestCase(str(command), Outcome.FAILED, message, frames)])
 
@@ -226,17 +217,6 @@ def _complete(
         done.seconds,
         done.timed_out,
     )
-
-
-def _startable(command: TestCommand, root: Path) -> tuple[str, ...]:
-    """The command, with an interpreter that exists for a `pytest` or `python` that does not."""
-    program, *rest = command.argv
-    path = project_path(root).get("PATH", clean_environment()["PATH"])
-    if "/" in program or shutil.which(program, path=path):
-        return command.argv
-    if program in ("pytest", "py.test"):
-        return (python_for(root)[0], "-m", "pytest", *rest)
-    return (python_for(root)[0], *rest) if program == "python" else command.argv
 
 
 def _start_folder(options: Sequence[str]) -> str:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.reports import Outcome, TestCase
+from tools.testing.reports import Outcome, TestCase
+from tools.testing.tracebacks import Place, Places, positions
 from tools.text_filter import printable
-from tools.tracebacks import Place, Places, positions
 
 _BEGIN = re.compile(r"^(?P<test>\S+) \((?P<inside>[\w.<>]+)\)(?P<sub> [\[(].*?)?(?= \.\.\. |$)")
 _STATUS = re.compile(

@@ -1,0 +1,46 @@
+"""Where a turn works: the work tree that a folder is in, or a copy of it.
+
+Looks at files alone: no git is run, and nothing that the repository configures. Must not know what
+is done there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import InputError
+from tools.workspace import Workspace
+
+
+def find_root(folder: Path) -> Path:
+    """The work tree that `folder` is in, else the folder itself.
+
+    Raises:
+        InputError: There is no such folder, or it is a bare repository.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    real = folder.resolve()
+    for place in (real, *real.parents):
+        if (place / ".git").exists():
+            return place
+        if (place / "HEAD").is_file() and (place / "objects").is_dir():
+            raise InputError(f"{folder} is a bare repository: it has no files to work on.")
+    return real
+
+
+@contextmanager
+def copied(root: Path) -> Iterator[Path]:
+    """A copy of the tree's files, without those that are ignored, that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+        target = Path(folder).resolve() / root.name
+        for path in Workspace(root).files():
+            copy = target / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / path, copy, follow_symlinks=False)
+        target.mkdir(exist_ok=True)
+        yield target

@@ -1,0 +1,1 @@
+"""Running a repository's own tests: the command, the runners, their results."""
