@@ -50,7 +50,7 @@ REPLACE = CallForm(
     ((("path", "calc.py"), ("symbol", "mean")), (("path", "calc.py"), ("symbol", "total"))),
     ("body",),
     ("def mean(", "def total("),
-    "python",
+    language="python",
 )
 EDIT = CallForm("edit", ((("path", "README.md"),),), ("old", "new"))
 TESTS = CallForm("run_tests", ((),))
