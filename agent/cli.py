@@ -6,6 +6,7 @@ Must stay quick to import: what a subcommand needs is imported inside it.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +128,9 @@ def _complain(message: str) -> None:
 
 def main() -> None:
     """Run the command; every error that a user can cause is one line and an exit code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  kept
     if isinstance(sys.stdout, io.TextIOWrapper):  # it may be ASCII; what it lacks is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -72,6 +72,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
     root = find_root(options.repo)
     settings = config.load(options.flags, os.environ, config.user_file()).settings
     with ExitStack() as stack:
+        stack.enter_context(_told_to_the_user())
         model = stack.enter_context(_closing(open_model(settings)))
         session = Session.create(root, task, state_folder())
         stack.callback(session.close)
@@ -109,6 +110,15 @@ def fix_issue(options: FixOptions) -> ExitCode:
         return finished.status.exit_code
 
 
+@contextmanager
+def _told_to_the_user() -> Iterator[None]:
+    """Outside a turn a `ToolError` is about what the user gave: the tree, the test command."""
+    try:
+        yield
+    except ToolError as error:
+        raise InputError(str(error)) from error
+
+
 def _read_issue(path: Path) -> str:
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
@@ -123,14 +133,11 @@ def _read_issue(path: Path) -> str:
 def _assemble(
     workspace: Workspace, model: Model, steering: Steering, settings: Settings
 ) -> tuple[Agent, TestCommand | None]:
-    try:
-        tests = (
-            parse_command(settings.test_command)
-            if settings.test_command
-            else find_command(workspace.root, workspace.files())
-        )
-    except ToolError as error:
-        raise InputError(str(error)) from error
+    tests = (
+        parse_command(settings.test_command)
+        if settings.test_command
+        else find_command(workspace.root, workspace.files())
+    )
     if settings.test_command and tests and (program := missing_program(tests, workspace.root)):
         raise InputError(f"The test command cannot be run: there is no program {program}.")
     index = _LazyIndex(workspace)

@@ -191,11 +191,10 @@ def read(lines: Iterable[str]) -> Outcome:
     outcome = Outcome()
     for event in map(json.loads, lines):
         match event:
-            case {"event": "step_finished", "malformed": malformed}:
+            case {"event": "step_finished", "malformed": malformed, "calls": calls}:
+                outcome.calls += calls
                 outcome.malformed += len(malformed)
                 outcome.problems += malformed
-            case {"event": "tool_started", "origin": "model"}:
-                outcome.calls += 1
             case {"event": "tool_finished", "origin": "model", "call": call, "result": result}:
                 if call["name"] in EDIT_TOOLS:
                     outcome.edits += 1
@@ -230,6 +229,7 @@ def totals(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"fixed {fixed} of {len(outcomes)}; called verified and not fixed: {wrong}"
     yield f"tool calls well-formed: {_share(calls, calls + malformed)}"
     yield f"edits applied: {_share(applied, edits)}"
+    yield f"answers that changed nothing or did not parse, and were never edits: {calls - edits}"
     yield (
         f"steps {sum(each.steps for each in outcomes)}, prompt tokens "
         f"{sum(each.prompt for each in outcomes)} "

@@ -17,7 +17,7 @@ from agent.models.base import CallForm, Form
 from agent.prompts import fill
 from agent.steering.moves import Ask, Move, Moves, Reply, Verdict, ask, use
 from agent.verify import Judge
-from tools.base import ToolSpec
+from tools.base import ToolError, ToolSpec
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
@@ -93,7 +93,7 @@ class Free:
         call = ToolCall(f"harness_{next(self._ids)}", "run_tests", {})
         result = yield from use(call, by_model=False)
         if not isinstance(result.details, TestRun):
-            raise TypeError(f"run_tests gave {result.output}")
+            raise ToolError(f"The tests could not be run: {result.output}")
         self.judge.see(result.details)
         return result.details
 

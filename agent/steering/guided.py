@@ -20,6 +20,7 @@ from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, ask, use
 from agent.steering.questions import Question
 from agent.steering.suspects import suspects
 from agent.verify import Judge, compare
+from tools.base import ToolError
 from tools.outline import Index
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
@@ -215,21 +216,23 @@ class Guided:
     def _apply(self, answer: AssistantMessage) -> Generator[Move, Reply, list[str]]:
         """Carry out the answer's calls; what went wrong, a line each."""
         problems = list(answer.malformed)
-        index = self.index()
-        calls = [c for c in answer.calls if not material.same_code(self.workspace, index, c)]
-        if not calls and not problems:
-            problems.append("The code you gave is the code that is there: it changes nothing.")
-        for call in calls:
+        changed = False
+        for call in answer.calls:
+            if reason := material.unusable(self.workspace, self.index(), call):
+                problems.append(reason)
+                continue
             result = yield from use(call, by_model=True)
+            changed = changed or result.ok
             if not result.ok:
                 problems.append(result.output)
-        return problems
+        # Where one of several calls changes something, the tests say whether that helps.
+        return [] if changed else problems or ["Your answer holds no code."]
 
     def _test(self) -> Generator[Move, Reply, TestRun]:
         call = ToolCall(f"harness_{next(self._ids)}", "run_tests", {})
         result = yield from use(call, by_model=False)
         if not isinstance(result.details, TestRun):
-            raise TypeError(f"run_tests gave {result.output}")
+            raise ToolError(f"The tests could not be run: {result.output}")
         self.judge.see(result.details)
         return result.details
 

@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from textwrap import dedent
 
 from agent.messages import ToolCall
 from agent.models.base import CallForm
 from agent.steering.suspects import replaceable
 from tools.outline import Index, Ranked
-from tools.syntax import Kind, Symbol, language_of
+from tools.syntax import Kind, Symbol, language_of, problem
 from tools.testing.commands import Runner
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import Outcome, TestRun
@@ -152,14 +153,20 @@ def new_test(
     return f"tests/{NEW_TEST}" if beside else NEW_TEST, ""
 
 
-def same_code(workspace: Workspace, index: Index, call: ToolCall) -> bool:
-    """Whether a call to replace a symbol gives the very code that is there."""
-    path, name = call.arguments.get("path"), call.arguments.get("symbol")
-    for symbol in index.symbols(str(path)):
-        if symbol.name == name:
-            now = _text(workspace.peek(str(path)), symbol)
-            return _squeezed(now) == _squeezed(str(call.arguments.get("code", "")))
-    return False
+def unusable(workspace: Workspace, index: Index, call: ToolCall) -> str:
+    """Why it is not worth making a call to replace a symbol; empty if it is.
+
+    The same code, or code that does not parse, needs no tool to be refused.
+    """
+    path, name = str(call.arguments.get("path")), call.arguments.get("symbol")
+    code = str(call.arguments.get("code", ""))
+    symbol = next((symbol for symbol in index.symbols(path) if symbol.name == name), None)
+    if call.name != "replace_symbol" or symbol is None:
+        return ""
+    if _squeezed(_text(workspace.peek(path), symbol)) == _squeezed(code):
+        return f"The code you gave for {name} is the code that is there: it changes nothing."
+    wrong = problem(path, dedent(code).encode())
+    return f"Line {wrong.line} of your {name} does not parse: {wrong.message}" if wrong else ""
 
 
 def reproduces(before: TestRun, after: TestRun, path: str) -> bool:

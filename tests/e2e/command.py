@@ -146,8 +146,8 @@ def processes() -> list[tuple[int, int, str]]:
 
 
 def children_of(pid: int) -> tuple[int, ...]:
-    """A process's child processes."""
-    return tuple(child for child, parent, _ in processes() if parent == pid)
+    """A process's child processes, but for those that only wait to be reaped."""
+    return tuple(child for child, parent, state in processes() if parent == pid and state != "Z")
 
 
 def alive(pid: int) -> bool:

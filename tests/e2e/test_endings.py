@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def test_an_interrupted_answer_leaves_the_work(
     assert "+    return 2" in done.out
     assert done.err.endswith("To take it back: agent undo\n")
     assert agent.run("undo", "--yes", cwd=plain).code == 0
+
+
+def test_what_a_killed_command_wrote_can_be_undone(agent: Agent, plain: Path) -> None:
+    running = agent.start("fix", "ISSUE.md", "--model", agent.script(EDIT_THEN_THINK), cwd=plain)
+    running.until("step 2")
+    running.process.kill()
+    running.end()
+    assert "return 2" in (plain / "app.py").read_text()
+    assert agent.run("undo", "--yes", cwd=plain).code == 0
+    assert "return 1" in (plain / "app.py").read_text()
 
 
 def test_an_interrupted_test_run_ends_its_processes(agent: Agent, plain: Path) -> None:
@@ -92,6 +103,21 @@ def test_a_model_whose_process_is_killed_is_started_again(
     assert "Traceback" not in done.err
 
 
+def test_a_model_whose_process_keeps_dying(agent: Agent, plain: Path, small_model: str) -> None:
+    argv = ("--model", small_model, "--steering", "free")
+    running = agent.start("fix", "ISSUE.md", *argv, cwd=plain)
+    running.until("step 1\n")
+    while running.process.poll() is None:
+        for worker in running.children():
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        time.sleep(0.05)
+    done = running.end()
+    assert done.code == 6
+    assert "model failed: The model's process was killed by SIGKILL" in done.out
+    assert "Traceback" not in done.err
+
+
 def test_a_model_does_not_outlive_a_command_that_was_killed(
     agent: Agent, plain: Path, small_model: str
 ) -> None:
@@ -120,6 +146,15 @@ def test_a_reader_that_goes_away(agent: Agent, plain: Path, options: list[str]) 
     assert "Traceback" not in told
     assert "Exception" not in told
     assert patch.exists() is (options == [])
+
+
+def test_streams_that_are_closed(agent: Agent, plain: Path) -> None:
+    argv = [*COMMAND, "fix", "ISSUE.md", "--model", agent.script(PLAIN_FIX)]
+    shell = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    done = subprocess.run([*shell, *argv], cwd=plain, env=agent.environ, check=False)
+    assert done.returncode == 3
+    done = subprocess.run([*shell, *COMMAND, "fix", "-"], cwd=plain, env=agent.environ, check=False)
+    assert done.returncode == 2
 
 
 def talk(agent: Agent, plain: Path, model: str, *options: str) -> Running:

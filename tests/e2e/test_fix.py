@@ -38,7 +38,7 @@ def test_a_repair_is_verified_and_shown(agent: Agent, formula: Path) -> None:
 
 
 def test_every_line_of_json_is_an_event(agent: Agent, formula: Path) -> None:
-    done = fix(agent, formula, "--json", script=FORMULA_FIX)
+    done = fix(agent, formula, "--json", "--steering", "guided", script=FORMULA_FIX)
     events = [json.loads(line) for line in done.out.splitlines()]
     assert events[0]["event"] == "turn_started"
     assert events[-1]["event"] == "turn_finished"
@@ -141,11 +141,13 @@ def test_bytes_that_are_no_utf_8_pass_through_unharmed(agent: Agent, plain: Path
         b"# -*- coding: latin-1 -*-\n# caf\xe9\ndef value():\n    return 1\n"
     )
     commit(plain)
-    for options in (["--json"], ["--output", "change.log"]):
-        done = fix(agent, plain, *options, "--dry-run")
-        assert done.code in (1, 3), done.err
-        assert done.out
+    done = fix(agent, plain, "--json", "--dry-run")
+    assert done.code == 3, done.err
+    assert "caf\udce9" in json.loads(done.out.splitlines()[-1])["patch"]
+    done = fix(agent, plain, "--output", "change.log")
+    assert done.code == 3, done.err
     assert b"caf\xe9" in (plain / "app.py").read_bytes()
+    git(plain, "apply", "--check", "--reverse", "change.log")
 
 
 def test_an_output_that_cannot_show_every_letter(agent: Agent, plain: Path) -> None:
