@@ -206,9 +206,8 @@ def _printer(as_json: bool) -> Printer:
     if as_json:
         return JsonPrinter(sys.stdout)
     live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    return TextPrinter(
-        sys.stdout, sys.stderr, colour=live and "NO_COLOR" not in os.environ, live=live
-    )
+    colour = live and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return TextPrinter(sys.stdout, sys.stderr, colour=colour, live=live)
 
 
 def _leave_patch(options: FixOptions, info: SessionInfo, finished: TurnFinished) -> Path:

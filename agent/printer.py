@@ -12,6 +12,7 @@ from typing import Protocol, TextIO, assert_never
 
 from agent import events
 from agent.events import Event, Origin, Status, Totals, TurnFinished, to_json
+from tools.testing.reports import TestRun
 from tools.text_filter import printable
 
 DIM, BOLD, RED, GREEN, YELLOW, CYAN, RESET = (
@@ -84,7 +85,8 @@ class TextPrinter:
 
     def _tool(self, event: events.ToolFinished) -> None:
         result = event.result
-        mark = self._style("✓", GREEN) if result.ok else self._style("✗", RED)
+        good = result.ok and (not isinstance(result.details, TestRun) or result.details.ok)
+        mark = self._style("✓", GREEN) if good else self._style("✗", RED)
         who = "" if event.origin is Origin.MODEL else self._style(" (harness)", DIM)
         self._line(f"{mark} {printable(result.display)}{who}")
 

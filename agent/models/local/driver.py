@@ -1,4 +1,4 @@
-"""llama.cpp by its low-level interface: weights, tokens, the KV cache, sampling, abort.
+"""llama.cpp by its low-level interface: weights, tokens, the KV cache, doubts, abort.
 
 Owns every call into llama_cpp and the exact record of what the cache holds. Must not know
 messages, templates, forms or frames.
@@ -19,14 +19,13 @@ import numpy as np
 import numpy.typing as npt
 # isort: on
 
-from agent.models.base import Sampling
 
 BATCH = 512
+"""Prompt tokens evaluated at once: large enough for speed, small enough to report progress."""
 _DOUBTED_AT_ONCE = 64
 """Tokens whose logits are all wanted: 64 of 150,000 take 39 MB."""
 _ALTERNATIVES = 4
 """Tokens looked at for each place."""
-"""Prompt tokens evaluated at once: large enough for speed, small enough to report progress."""
 
 KV_TYPES = {"f16": 1, "q4_0": 2, "q8_0": 8}
 """ggml's numbers of the types a KV cache may have."""
@@ -305,47 +304,6 @@ class Driver:
     def close(self) -> None:
         lib.llama_free(self.context)
         lib.llama_model_free(self.model)
-
-
-class Sampler:
-    """Chooses tokens by one answer's `Sampling`."""
-
-    def __init__(self, driver: Driver, sampling: Sampling) -> None:
-        self._driver = driver
-        self._chain: Any = None
-        greedy = sampling.temperature <= 0
-        if greedy and sampling.repeat_penalty == 1.0:
-            return
-        chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-        add = lib.llama_sampler_chain_add
-        if sampling.repeat_penalty != 1.0:
-            penalties = lib.llama_sampler_init_penalties(
-                driver.n_vocab, 64, sampling.repeat_penalty, 0.0, 0.0
-            )
-            add(chain, penalties)
-        if greedy:
-            add(chain, lib.llama_sampler_init_greedy())
-        else:
-            if sampling.top_k > 0:
-                add(chain, lib.llama_sampler_init_top_k(sampling.top_k))
-            if sampling.top_p < 1.0:
-                add(chain, lib.llama_sampler_init_top_p(sampling.top_p, 1))
-            if sampling.min_p > 0.0:
-                add(chain, lib.llama_sampler_init_min_p(sampling.min_p, 1))
-            add(chain, lib.llama_sampler_init_temp(sampling.temperature))
-            add(chain, lib.llama_sampler_init_dist(sampling.seed & 0xFFFFFFFF))
-        self._chain = chain
-
-    def choose(self) -> int:
-        """A token by the driver's logits as they stand, masked or not."""
-        if self._chain is None:
-            return int(self._driver.logits().argmax())
-        return int(lib.llama_sampler_sample(self._chain, self._driver.context, -1))
-
-    def close(self) -> None:
-        if self._chain is not None:
-            lib.llama_sampler_free(self._chain)
-            self._chain = None
 
 
 def listen(hear: Callable[[str], None]) -> object:

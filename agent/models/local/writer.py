@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from agent.models.base import ReasoningDelta, Sampling, TextDelta
-from agent.models.local.driver import Aborted, Doubt, Driver, Sampler
+from agent.models.local.driver import Aborted, Doubt, Driver
+from agent.models.local.sampler import Sampler
 from agent.models.local.structure import Matcher
 
 Emit = Callable[[TextDelta | ReasoningDelta], None]

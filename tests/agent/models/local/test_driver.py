@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("llama_cpp")
 
 from agent.models.base import Sampling
-from agent.models.local.driver import Aborted, Driver, LoadFailed, Sampler, shared
+from agent.models.local.driver import Aborted, Driver, LoadFailed, shared
+from agent.models.local.sampler import Sampler
 
 
 @pytest.fixture(scope="module")
