@@ -250,7 +250,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="names of programs, separated by commas")
     parser.add_argument("--limit", type=int, default=None, help="the first so many programs")
     parser.add_argument("--max-seconds", type=int, default=300, help="for each program")
-    parser.add_argument("--max-steps", type=int, default=12, help="for each program")
+    parser.add_argument("--max-steps", type=int, default=50, help="for each program")
     parser.add_argument("--keep", type=Path, default=None, help="a folder for the events")
     parser.add_argument(
         "--agent",

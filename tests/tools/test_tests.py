@@ -128,6 +128,31 @@ def test_pytest_outcomes_messages_and_frames(tmp_path: Path) -> None:
     )
 
 
+def test_each_test_tells_which_functions_of_the_repository_it_calls(tmp_path: Path) -> None:
+    code = (
+        "import json\n\n\ndef outer(x):\n    return inner(x)\n\n\ndef inner(x):\n"
+        "    return json.dumps(x)\n\n\ndef idle():\n    pass\n"
+    )
+    tests = "from code_u import idle, outer\ndef test_a(): outer(1)\ndef test_b(): assert idle()\n"
+    write(tmp_path, code_u=code, test_a=tests)
+    cases = by_id(run(tmp_path, PYTEST))
+    assert cases["test_a.py::test_a"].calls == (
+        ("test_a.py", 2),
+        ("code_u.py", 4),
+        ("code_u.py", 8),
+    )
+    assert cases["test_a.py::test_b"].calls == (("test_a.py", 3), ("code_u.py", 12))
+
+
+def test_a_test_that_traces_by_itself_is_left_to_it(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_a="import sys\ndef mine(*a): return None\n"
+        "def test_a():\n    sys.settrace(mine)\n    assert sys.gettrace() is mine\n",
+    )
+    assert run(tmp_path, PYTEST).ok
+
+
 def test_brief_is_short_and_says_why(tmp_path: Path) -> None:
     failing = "".join(f"def test_{i}():\n    assert [{i}] * 900 == {{}}\n" for i in range(6))
     write(tmp_path, test_many=failing)
