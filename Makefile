@@ -57,7 +57,7 @@ $(READY): $(UV) $(SETTINGS) pyproject.toml requirements/dev.lock requirements/bu
 
 install: $(UV) $(SETTINGS)  ## the `agent` command for this user, outside this folder
 	@$(UV) tool install --python .uv/bin/python --constraints requirements/dev.lock $(UV_BUILD) \
-		$(call REBUILD,.uv/installed.toml) --reinstall-package parity-agent '.[local,claude,gpu]'
+		$(call REBUILD,.uv/installed.toml) --reinstall-package parity-agent '.[local,gpu]'
 	@cp $(SETTINGS) .uv/installed.toml
 
 demo: env  ## a local model repairs examples/wrong_formula (EXAMPLE=…, MODEL=…)

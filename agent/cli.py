@@ -48,7 +48,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="parity-agent", prog_name="agent")
 def cli() -> None:
-    """A coding agent for your terminal, on your own GPU or with Claude."""
+    """A coding agent for your terminal, with a model on your own machine."""
 
 
 _repo = click.option(
@@ -71,7 +71,11 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
 @click.option("--max-seconds", type=float, help="The most seconds.")
 @click.option("--max-usd", type=float, help="The most dollars.")
 @click.option("--dry-run", is_flag=True, help="Work on a copy; leave a patch, not a change.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write the patch to this file.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the patch to this file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One event a line on stdout.")
 @_yes
 def fix(

@@ -141,7 +141,10 @@ def _assemble(
     if settings.test_command and tests and (program := missing_program(tests, workspace.root)):
         raise InputError(f"The test command cannot be run: there is no program {program}.")
     index = _LazyIndex(workspace)
-    toolbox = Toolbox.of(_tools(workspace, model, tests, index, settings))
+    # A guided model is only ever asked for whole symbols.
+    guided = steering is Steering.GUIDED
+    edit_format = EditFormat.SYMBOL if guided else model.spec.edit_format
+    toolbox = Toolbox.of(_tools(workspace, model, tests, index, settings, edit_format))
     limits = Limits(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.max_usd)
     chosen: SteeringProtocol
     match steering:
@@ -162,11 +165,12 @@ def _tools(
     tests: TestCommand | None,
     index: Callable[[], Index],
     settings: Settings,
+    edit_format: EditFormat,
 ) -> Iterator[Tool[Any]]:
     yield ReadFile(workspace)
     yield Search(workspace)
     yield Outline(index, OUTLINE_TOKENS, model.count)
-    match model.spec.edit_format:
+    match edit_format:
         case EditFormat.SYMBOL:
             from tools.edit import ReplaceSymbol  # 10 ms; not for those that write whole files
 
@@ -212,26 +216,34 @@ def _printer(as_json: bool) -> Printer:
 
 def _leave_patch(options: FixOptions, info: SessionInfo, finished: TurnFinished) -> Path:
     """Write the patch where it was wanted, else into the session; the place."""
-    patch = options.output or info.folder / "changes.patch"
-    if finished.patch or options.output:
+    spare = info.folder / "changes.patch"
+    for patch in filter(None, (options.output, spare)):
+        if not finished.patch and patch is spare:
+            break
         try:
-            patch.write_text(finished.patch, encoding="utf-8", errors="surrogateescape")
+            patch.write_text(finished.patch, encoding="utf-8", errors="surrogateescape", newline="")
         except OSError as error:
-            raise InputError(f"The patch {patch} cannot be written: {error.strerror}.") from error
-    return patch
+            reason = f"error: The patch {patch} cannot be written: {error.strerror}."
+            print(reason, file=sys.stderr)
+            continue
+        return patch
+    return spare
 
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends the program at once."""
+    """An event that Ctrl-C, SIGTERM and SIGHUP set; a second Ctrl-C ends the program at once."""
     cancel = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if cancel.is_set():
+        if cancel.is_set() and number != signal.SIGHUP:
             raise KeyboardInterrupt
         cancel.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else started by nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield cancel
     finally:

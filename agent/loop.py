@@ -101,11 +101,11 @@ class Agent:
         try:
             verdict = yield from self._conduct(task, deadline)
         except _Ended as end:
-            verdict = end.verdict
+            verdict = self._abandoned(end.verdict)
         except Cancelled:
             verdict = self._cancelled(deadline)
         except ModelError as error:
-            verdict = Verdict(Status.MODEL_FAILED, str(error))
+            verdict = self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
         except ToolError as error:  # of the tree itself: a file that cannot be read or put back
             verdict = Verdict(Status.FAILED, str(error))
         self.totals = replace(self.totals, seconds=time.monotonic() - started)
@@ -249,11 +249,20 @@ class Agent:
             raise _Ended(Status.TOKEN_LIMIT, f"The limit of {limits.tokens} tokens was reached.")
         return left
 
+    def _abandoned(self, verdict: Verdict) -> Verdict:
+        """Take back the change that was being tried when the turn ended."""
+        safe = self.steering.safe
+        if safe is not None and self.workspace.checkpoint() > safe:
+            try:
+                self.workspace.restore(safe)
+            except ToolError as error:
+                return replace(verdict, summary=f"{verdict.summary} {error}")
+        return verdict
+
     def _cancelled(self, deadline: _Deadline) -> Verdict:
         if deadline.passed and not deadline.cancel.is_set():
-            return Verdict(
-                Status.TIME_LIMIT, f"The limit of {self.limits.seconds:g} seconds was reached."
-            )
+            reason = f"The limit of {self.limits.seconds:g} seconds was reached."
+            return self._abandoned(Verdict(Status.TIME_LIMIT, reason))
         return Verdict(Status.INTERRUPTED, "Interrupted; the work so far is kept.")
 
 

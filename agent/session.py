@@ -61,7 +61,7 @@ class Session:
     @classmethod
     def create(cls, root: Path, task: str, state: Path) -> Session:
         now = datetime.now(UTC)
-        name = f"{now:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
+        name = f"{now:%Y%m%d-%H%M%S-%f}-{os.urandom(3).hex()}"
         folder = state / "sessions" / name
         folder.mkdir(parents=True, mode=0o700)
         info = SessionInfo(name, folder, root, task, now.isoformat(timespec="seconds"))

@@ -46,10 +46,15 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
 
 
 def _written(info: SessionInfo) -> list[str]:
-    """The files that a session wrote."""
+    """The files that a session left changed; what it took back itself is not among them."""
     if not info.journal.is_dir():
         return []
-    return sorted({write.path for write in Journal(info.journal).writes()})
+    before: dict[str, bytes | None] = {}
+    after: dict[str, bytes | None] = {}
+    for write in Journal(info.journal).writes():
+        before.setdefault(write.path, write.before)
+        after[write.path] = write.after
+    return sorted(path for path in before if before[path] != after[path])
 
 
 def _session_to_undo(name: str | None, root: Path) -> SessionInfo:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from agent.events import Status
 from agent.steering.moves import Verdict
-
-if TYPE_CHECKING:
-    from tools.testing.reports import TestRun
+from tools.testing.reports import NONE_COLLECTED, Outcome, TestRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +34,20 @@ class Comparison:
 
 
 def compare(before: TestRun, after: TestRun) -> Comparison:
-    """What a change did. Every test that passes now and did not before counts as fixed, but
-    only if `before` had failures: a test that never failed proves nothing."""
-    fixed = after.passed - before.passed if not before.ok else frozenset[str]()
+    """What a change did.
+
+    Fixed is what failed before and passes now; also what could not be reached before, because its
+    file could not be imported or the run did not get so far. A test that is new proves nothing.
+    """
+    known = {case.id for case in before.cases}
+    unread = {_file(case.id) for case in before.failures if case.outcome is Outcome.ERROR}
+    cut = before.timed_out or before.code not in (0, 1, NONE_COLLECTED)
+    fixed = frozenset(
+        name
+        for name in after.passed - before.passed
+        if name in before.failed
+        or (not before.ok and name not in known and (cut or _file(name) in unread))
+    )
     return Comparison(fixed, before.passed - after.passed, after.failed)
 
 
@@ -58,6 +66,14 @@ class Judge:
         """Whether nothing failed before the first edit."""
         return self.baseline is not None and self.baseline.ok
 
+    def _rests_on(self, name: str, path: str) -> bool:
+        """Whether a test's outcome may be the work of a file of tests or of their support."""
+        if "::" not in name or _file(name) == path:  # one exit code may stand for all tests
+            return True
+        runs = [run for run in (self.baseline, self._last) if run is not None]
+        holds_tests = any(_file(case.id) == path for run in runs for case in run.cases)
+        return not holds_tests and name.startswith(path.rpartition("/")[0])
+
     def see(self, run: TestRun) -> None:
         if self.baseline is None:
             self.baseline = run
@@ -69,7 +85,8 @@ class Judge:
 
         Args:
             changed: Paths the agent changed.
-            rewritten_tests: Those of them that held tests before: what they say is no proof.
+            rewritten_tests: Tests and their support that are not what they were at the start,
+                whoever changed them: what they say now is no proof.
         """
         if not list(changed):
             return Verdict(Status.FAILED, "Nothing was changed.")
@@ -80,9 +97,9 @@ class Judge:
             return Verdict(Status.FAILED, f"{_tests(comparison.broken)} passed before and no more.")
         if not self._last.ok and not comparison.better:
             return Verdict(Status.FAILED, f"{_tests(comparison.failing)} still fail.")
-        distrusted = tuple(rewritten_tests)
         proven = comparison.fixed | (self._last.passed & self._failures)
-        proven = frozenset(name for name in proven if not name.startswith(distrusted or ("\0",)))
+        for path in rewritten_tests:
+            proven = frozenset(name for name in proven if not self._rests_on(name, path))
         if not proven:
             return Verdict(
                 Status.UNVERIFIED,
@@ -93,6 +110,11 @@ class Judge:
             Status.VERIFIED,
             f"{_tests(proven)} failed and pass now; none that passed fails{left}.",
         )
+
+
+def _file(name: str) -> str:
+    """The file of a test's id."""
+    return name.partition("::")[0]
 
 
 def _tests(names: Iterable[str]) -> str:

@@ -43,4 +43,7 @@ def copied(root: Path) -> Iterator[Path]:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / path, copy, follow_symlinks=False)
         target.mkdir(exist_ok=True)
+        for name in (".venv", "venv"):  # ignored as a rule, and what the tests run with
+            if (root / name / "pyvenv.cfg").is_file() and not (target / name).exists():
+                (target / name).symlink_to(root / name)
         yield target

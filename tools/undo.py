@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.base import ToolError
@@ -82,17 +82,10 @@ def take_back(
     current = there.data if there else None
     if current == writes[0].before:
         return None
-    state, merged = current, False
-    for write in reversed(writes):
-        if state == write.after:
-            state = write.before
-        elif state != write.before:
-            if state is None or write.before is None or write.after is None:
-                return Restored(path, "kept")
-            combined = _merge(state, write.after, write.before)
-            if combined is None:
-                return Restored(path, "kept")
-            state, merged = combined, True
+    taken = _unwound(current, writes) or _unwound(current, _joined(writes))
+    if taken is None:
+        return Restored(path, "kept")
+    state, merged = taken
     if state is None:
         if journal:
             journal.record(Write(path, current, None, writes[0].mode))
@@ -100,6 +93,33 @@ def take_back(
         return Restored(path, "removed")
     _put(tree, path, there, state, writes[0].mode, journal)
     return Restored(path, "merged" if merged else "restored")
+
+
+def _unwound(current: bytes | None, writes: Sequence[Write]) -> tuple[bytes | None, bool] | None:
+    """A file without its writes, and whether that took a merge; None if it cannot be had."""
+    state, merged = current, False
+    for write in reversed(writes):
+        if state == write.after:
+            state = write.before
+        elif state != write.before:
+            if state is None or write.before is None or write.after is None:
+                return None
+            combined = _merge(state, write.after, write.before)
+            if combined is None:
+                return None
+            state, merged = combined, True
+    return state, merged
+
+
+def _joined(writes: Sequence[Write]) -> list[Write]:
+    """Writes that followed each other without another's hand between them, as one."""
+    joined: list[Write] = []
+    for write in writes:
+        if joined and joined[-1].after == write.before:
+            joined[-1] = replace(joined[-1], after=write.after)
+        else:
+            joined.append(write)
+    return joined
 
 
 def _put(

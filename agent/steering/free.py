@@ -15,10 +15,10 @@ from agent.events import Status
 from agent.messages import ToolCall, ToolMessage, ToolOutput, UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
+from agent.steering.evidence import Evidence
 from agent.steering.moves import Ask, Move, Moves, Reply, Verdict, ask, use
 from agent.verify import Judge
 from tools.base import ToolError, ToolSpec
-from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CHANGING = ("edit", "replace_symbol", "write_file", "run")
 """Tools that may change the tree."""
+REFUSALS_IN_A_ROW = 3
+"""Times a model may say that it is done, when it is not and does nothing about it."""
 MALFORMED_IN_A_ROW = 3
 """Answers in a row whose calls cannot be read, after which the turn ends."""
 
@@ -42,6 +44,9 @@ class Free:
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
     judge: Judge = field(default_factory=Judge)
+    safe: int | None = None
+    """None: what a model changed of its own accord stays."""
+    _evidence: Evidence | None = None
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     offers_tools = True
@@ -53,8 +58,9 @@ class Free:
     def moves(self, task: str) -> Moves:
         """Conduct one turn."""
         self.judge = Judge()
+        self._evidence = None
         message: UserMessage | ToolMessage = UserMessage(task)
-        malformed = 0
+        malformed = refused = 0
         while True:
             answer = yield from ask(Ask(message, self._form(), max_tokens=4096))
             malformed = malformed + 1 if answer.malformed else 0
@@ -64,10 +70,12 @@ class Free:
             for call in answer.calls:
                 outputs.append((yield from self._carry_out(call)))
             if outputs:
+                refused = 0
                 message = ToolMessage(tuple(outputs))
                 continue
             verdict, run = yield from self._verify()
-            if verdict.status is not Status.FAILED:
+            refused += 1
+            if verdict.status is not Status.FAILED or refused == REFUSALS_IN_A_ROW:
                 return verdict
             result = f"```\n{run.brief()}\n```" if run is not None else ""
             message = UserMessage(fill("free_unverified", reason=verdict.summary, result=result))
@@ -75,6 +83,8 @@ class Free:
     def _carry_out(self, call: ToolCall) -> Generator[Move, Reply, ToolOutput]:
         """Use a tool for the model; the tests run before its first change, as the baseline."""
         note = ""
+        if self._evidence is None:
+            self._evidence = Evidence(self.workspace)
         first_change = call.name in CHANGING and self.has_tests and self.judge.baseline is None
         if first_change and (yield from self._test()).ok:
             note = "\n" + fill("free_reproduce")
@@ -86,14 +96,17 @@ class Free:
     def _verify(self) -> Generator[Move, Reply, tuple[Verdict, TestRun | None]]:
         run = (yield from self._test()) if self.has_tests else None
         changes = self.workspace.changes()
-        rewritten = [c.path for c in changes if c.before is not None and is_test_path(c.path)]
-        return self.judge.verdict([change.path for change in changes], rewritten), run
+        paths = [change.path for change in changes]
+        rewritten = self._evidence.rewritten() if self._evidence is not None else []
+        return self.judge.verdict(paths, rewritten), run
 
     def _test(self) -> Generator[Move, Reply, TestRun]:
         call = ToolCall(f"harness_{next(self._ids)}", "run_tests", {})
         result = yield from use(call, by_model=False)
         if not isinstance(result.details, TestRun):
             raise ToolError(f"The tests could not be run: {result.output}")
+        if self.judge.baseline is None and result.details.unusable:
+            raise ToolError(f"The tests cannot be run: {result.details.unusable}")
         self.judge.see(result.details)
         return result.details
 

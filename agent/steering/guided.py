@@ -15,6 +15,7 @@ from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.models.base import CallForm, Form, ModelSpec
 from agent.prompts import fill
 from agent.steering import material, questions
+from agent.steering.evidence import Evidence
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, ask, use
 from agent.steering.questions import Question
@@ -49,6 +50,8 @@ class Guided:
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
     judge: Judge = field(default_factory=Judge)
+    safe: int | None = None
+    """The checkpoint before the change that is being tried; None once a change stands."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     offers_tools = False
@@ -60,7 +63,8 @@ class Guided:
     def moves(self, task: str) -> Moves:
         """Conduct one turn."""
         self.judge = Judge()
-        start = self.workspace.checkpoint()
+        evidence = Evidence(self.workspace)
+        start = self.safe = self.workspace.checkpoint()
         run = (yield from self._test()) if self.has_tests else None
         if run is not None and run.ok:
             run = (yield from self._reproduce(task, run)) or run
@@ -71,7 +75,9 @@ class Guided:
                 yield from self._change_untested(task)
         else:
             yield from self._change_untested(task)
-        return self.judge.verdict([change.path for change in self.workspace.changes()])
+        self.safe = None
+        changed = [change.path for change in self.workspace.changes()]
+        return self.judge.verdict(changed, evidence.rewritten())
 
     def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, bool]:
         """Change the code until the failing tests pass; whether anything got better.
@@ -93,7 +99,7 @@ class Guided:
         """One improvement of `run`, or None when all attempts failed and were taken back."""
         shown = yield from self._show(task, run)
         shared = fill("guided_task", task=task, code=shown.code, tests=self._tests(run))
-        checkpoint = self.workspace.checkpoint()
+        checkpoint = self.safe = self.workspace.checkpoint()
         tried: set[str] = set()
         better, said = yield from self._attempt(
             shared, questions.first(shown, self.workspace), run, tried
@@ -122,19 +128,20 @@ class Guided:
         message = UserMessage(f"{shared}\n\n{question.text}")
         answer = yield from ask(Ask(message, question.form, question.sampling))
         said = answer.text
-        after, problems = yield from self._try(answer, run, tried)
+        after, problems = yield from self._try(answer, question.form, run, tried)
         if after is not None and compare(run, after).better:
             return after, said
-        if not question.discussed or not (problems or (after and _moved(run, after))):
+        moved = after is not None and _moved(run, after)
+        if question.final or not (moved or (problems and question.discussed)):
             return None, said
         outcome = "\n".join(problems) if after is None else _outcome(run, after)
         message = UserMessage(fill("guided_feedback", outcome=outcome))
         answer = yield from ask(Ask(message, replace(question.form, max_thought=200)))
-        after, _ = yield from self._try(answer, run, tried)
+        after, _ = yield from self._try(answer, question.form, run, tried)
         return (after if after and compare(run, after).better else None), said
 
     def _try(
-        self, answer: AssistantMessage, run: TestRun | None, tried: set[str]
+        self, answer: AssistantMessage, form: Form, run: TestRun | None, tried: set[str]
     ) -> Generator[Move, Reply, tuple[TestRun | None, list[str]]]:
         """Apply an answer and run the tests, unless the same was tried before.
 
@@ -145,7 +152,7 @@ class Guided:
         if key in tried:
             return None, []
         tried.add(key)
-        problems = yield from self._apply(answer)
+        problems = yield from self._apply(answer, form)
         if problems or not self.has_tests:
             return None, problems
         return (yield from self._test()), []
@@ -163,7 +170,7 @@ class Guided:
             answer = yield from ask(Ask(message, question.form, question.sampling))
             if not tried:
                 attempts = questions.rewrites(shown, self.workspace, answer.text)
-            after, problems = yield from self._try(answer, None, tried)
+            after, problems = yield from self._try(answer, question.form, None, tried)
             changed = self.workspace.checkpoint() > checkpoint
             if changed and not problems and (after is None or after.ok):
                 return
@@ -185,7 +192,7 @@ class Guided:
             sampling = None if attempt == 0 else replace(questions.VARIED, seed=attempt)
             form = Form((call,), required=True, max_calls=1, max_thought=120)
             answer = yield from ask(Ask(UserMessage(question), form, sampling, max_tokens=700))
-            problems = yield from self._apply(answer)
+            problems = yield from self._apply(answer, form)
             if not problems:
                 after = yield from self._test()
                 if material.reproduces(run, after, path):
@@ -213,11 +220,14 @@ class Guided:
         rest = [item for item in ranked if item not in chosen]
         return material.gather(self.workspace, index, (*chosen, *rest), self._budget(), self.count)
 
-    def _apply(self, answer: AssistantMessage) -> Generator[Move, Reply, list[str]]:
-        """Carry out the answer's calls; what went wrong, a line each."""
+    def _apply(self, answer: AssistantMessage, form: Form) -> Generator[Move, Reply, list[str]]:
+        """Carry out those of the answer's calls that it was asked for; what went wrong."""
         problems = list(answer.malformed)
         changed = False
         for call in answer.calls:
+            if not material.asked_for(call, form):
+                problems.append(f"{call.name} was not asked for here.")
+                continue
             if reason := material.unusable(self.workspace, self.index(), call):
                 problems.append(reason)
                 continue
@@ -233,6 +243,8 @@ class Guided:
         result = yield from use(call, by_model=False)
         if not isinstance(result.details, TestRun):
             raise ToolError(f"The tests could not be run: {result.output}")
+        if self.judge.baseline is None and result.details.unusable:
+            raise ToolError(f"The tests cannot be run: {result.details.unusable}")
         self.judge.see(result.details)
         return result.details
 

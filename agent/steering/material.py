@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 from textwrap import dedent
 
 from agent.messages import ToolCall
-from agent.models.base import CallForm
+from agent.models.base import CallForm, Form
 from agent.steering.suspects import replaceable
+from tools.base import ToolError
 from tools.outline import Index, Ranked
 from tools.syntax import Kind, Symbol, language_of, problem
 from tools.testing.commands import Runner
@@ -25,7 +26,6 @@ from tools.workspace import Workspace
 MAX_TESTS = 2
 """Failing tests whose source is shown."""
 MAX_TEST_LINES = 40
-NEW_TEST = "test_issue.py"
 FENCE_TOKENS = 12
 """What a path and a fence around code take."""
 
@@ -50,8 +50,9 @@ def gather(
     count: Callable[[str], int],
 ) -> Material:
     """Show whole files when all of them fit in `budget` tokens, else the likeliest symbols."""
-    paths = list(dict.fromkeys(item.path for item in ranked))
-    sources = {path: workspace.peek(path) for path in paths}
+    sources = _readable(workspace, dict.fromkeys(item.path for item in ranked))
+    ranked = [item for item in ranked if item.path in sources]
+    paths = list(sources)
     offered = [item for item in ranked if replaceable(item, index, sources[item.path])]
     whole = [_fence(path, _decode(sources[path])) for path in paths]
     if sum(count(text) for text in whole) <= budget:
@@ -78,7 +79,8 @@ def failing_tests(workspace: Workspace, index: Index, run: TestRun | None) -> st
         symbol = next((s for s in index.symbols(path) if s.name == name), None)
         if symbol is None:
             continue
-        lines = _text(workspace.peek(path), symbol).splitlines()[:MAX_TEST_LINES]
+        source = _readable(workspace, [path]).get(path, b"")
+        lines = _text(source, symbol).splitlines()[:MAX_TEST_LINES]
         block = _fence(path, "\n".join(lines))
         if block not in blocks:
             blocks.append(block)
@@ -142,15 +144,30 @@ def new_test(
         ran or tests,
         key=lambda path: not any(stem in PurePosixPath(path).stem for stem in likely),
     )
-    for path in ordered:
-        source = workspace.peek(path)
+    for path, source in _readable(workspace, ordered).items():
         imports = [s for s in index.symbols(path) if s.kind is Kind.IMPORTS]
         if imports:
-            folder = PurePosixPath(path).parent
+            folder = PurePosixPath(path).parent.as_posix()
             head = _decode(source[: imports[0].end])
-            return str(folder / NEW_TEST), f"{head}\n\n\n{_test_head(run)}"
+            return _free_name(workspace, folder), f"{head}\n\n\n{_test_head(run)}"
     beside = any(path.startswith("tests/") for path in tests)
-    return f"tests/{NEW_TEST}" if beside else NEW_TEST, ""
+    return _free_name(workspace, "tests" if beside else "."), ""
+
+
+def _free_name(workspace: Workspace, folder: str) -> str:
+    start = "" if folder == "." else f"{folder}/"
+    names = (f"{start}test_issue{end}.py" for end in ("", *(f"_{n}" for n in range(2, 1000))))
+    return next(name for name in names if not workspace.exists(name))
+
+
+def asked_for(call: ToolCall, form: Form) -> bool:
+    """Whether a call is one of those the form allows; a model may write others when it is free."""
+    wanted = (call.name, *(call.arguments.get(name) for name in ("path", "symbol")))
+    return any(
+        wanted == (allowed.tool, *(dict(header).get(name) for name in ("path", "symbol")))
+        for allowed in form.calls
+        for header in allowed.headers
+    )
 
 
 def unusable(workspace: Workspace, index: Index, call: ToolCall) -> str:
@@ -179,6 +196,17 @@ def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
         and not any(word in case.message for case in new for word in mistaken)
         and all(case.outcome is Outcome.FAILED for case in new)
     )
+
+
+def _readable(workspace: Workspace, paths: Iterable[str]) -> dict[str, bytes]:
+    """The files among these that may be shown: no binaries, no secrets."""
+    found: dict[str, bytes] = {}
+    for path in paths:
+        try:
+            found[path] = workspace.peek(path)
+        except ToolError:
+            continue
+    return found
 
 
 def _test_head(run: TestRun) -> str:

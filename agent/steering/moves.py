@@ -81,6 +81,11 @@ class Steering(Protocol):
         """Whether the model is told of the tools and may pick them."""
         ...
 
+    @property
+    def safe(self) -> int | None:
+        """The checkpoint to return to when a limit or an error ends the turn in the middle."""
+        ...
+
     def moves(self, task: str) -> Moves:
         """Conduct one turn."""
         ...

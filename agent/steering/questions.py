@@ -41,15 +41,18 @@ class Question:
     form: Form
     sampling: Sampling | None = None
     """None: the model's own."""
-    discussed: bool = False
-    """Whether an answer that does not help is worth telling what came of it."""
+    discussed: bool = True
+    """Whether an answer that cannot be used is told why; the same answer would come again where
+    nothing but the code was asked for."""
+    final: bool = False
+    """Whether nothing at all is fed back."""
 
 
 def first(shown: Material, workspace: Workspace) -> Question:
     """What is wrong, and where?"""
     likely = shown.candidates[:CANDIDATES]
     form = Form((material.replacing(likely, workspace),), required=True, max_calls=4)
-    return Question(fill("guided_where"), form, discussed=True)
+    return Question(fill("guided_where"), form)
 
 
 def further(shown: Material, workspace: Workspace, said: str) -> Iterator[Question]:
@@ -72,7 +75,7 @@ def further(shown: Material, workspace: Workspace, said: str) -> Iterator[Questi
         form = Form((material.replacing([suspect], workspace),), required=True, max_calls=1)
         text = fill("guided_suspect", symbol=suspect.symbol.name, path=suspect.path)
         sampling = replace(VARIED, temperature=VARIED.temperature + 0.1 * number, seed=number + 1)
-        yield Question(text, form, sampling, discussed=True)
+        yield Question(text, form, sampling)
 
 
 def rewrites(shown: Material, workspace: Workspace, said: str) -> Iterator[Question]:
@@ -84,4 +87,4 @@ def rewrites(shown: Material, workspace: Workspace, said: str) -> Iterator[Quest
 def _rewrite(suspect: Ranked, call: CallForm) -> Question:
     text = fill("guided_rewrite", symbol=suspect.symbol.name, path=suspect.path)
     form = Form((call,), required=True, max_calls=1, max_thought=0)
-    return Question(text, form, discussed=not call.original)
+    return Question(text, form, discussed=False, final=bool(call.original))

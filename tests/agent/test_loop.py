@@ -52,6 +52,7 @@ class Obeying:
 
     offers_tools: bool = True
     system: str = "Obey."
+    safe: int | None = None
 
     def moves(self, task: str) -> Moves:
         answer = yield from ask(Ask(UserMessage(task)))

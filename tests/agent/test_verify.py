@@ -91,3 +91,21 @@ def test_what_still_fails_is_told() -> None:
     verdict = judge.verdict(["a.py"])
     assert verdict.status is Status.VERIFIED
     assert "1 test still fail" in verdict.summary
+
+
+def test_a_new_test_that_passes_fixes_nothing() -> None:
+    before, after = run(one=False), run(one=False, new=True)
+    assert not compare(before, after).fixed
+    assert judged(before, after) is Status.FAILED
+
+
+def test_what_could_not_be_imported_counts_once_it_passes() -> None:
+    error = TestCase("tests/test_a.py", Outcome.ERROR, "cannot be imported", ())
+    before = TestRun(("pytest",), Runner.PYTEST, (error,), 1, "", 0.1)
+    assert compare(before, run(one=True)).fixed == {"tests/test_a.py::one"}
+
+
+def test_rewritten_support_discredits_the_tests_beneath_it() -> None:
+    status = judged(run(one=False), run(one=True), tests=("tests/conftest.py",))
+    assert status is Status.UNVERIFIED
+    assert judged(run(one=False), run(one=True), tests=("other/conftest.py",)) is Status.VERIFIED

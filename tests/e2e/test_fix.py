@@ -30,7 +30,7 @@ def test_a_repair_is_verified_and_shown(agent: Agent, formula: Path) -> None:
         r"2 steps · prompt \d+ read / \d+ reused · output \d+ tokens · \S+ s", figures
     )
     assert "\nstep 2\n" in done.err
-    assert "✓ tests: 5 passed, 4 failed" in done.err
+    assert "✗ tests: 5 passed, 4 failed" in done.err
     assert "The tax is taken before the discount." in done.err
     assert done.err.endswith("To take it back: agent undo\n")
     assert "\x1b" not in done.out + done.err

@@ -84,3 +84,14 @@ def test_a_repository_that_is_gone(agent: Agent, plain: Path, tmp_path: Path) ->
     done = agent.run("undo", session.name, "--yes", cwd=tmp_path)
     assert done.code == 2
     assert str(plain) in done.err
+
+
+def test_a_session_that_took_everything_back_is_passed_over(agent: Agent, plain: Path) -> None:
+    fix(agent, plain)
+    test = "from app import value\n\n\ndef test_value():\n    assert value() == 3\n"
+    (plain / "test_app.py").write_text(test)
+    guided = 'steering = "guided"\n' + PLAIN_FIX.replace("return 2", "return 7")
+    agent.run("fix", "ISSUE.md", "--model", agent.script(guided), "--max-steps", "1", cwd=plain)
+    assert "return 2" in (plain / "app.py").read_text()
+    assert agent.run("undo", "--yes", cwd=plain).code == 0
+    assert "return 1" in (plain / "app.py").read_text()

@@ -87,6 +87,16 @@ class TestRun:
         ended = self.code == 0 or (self.code == NONE_COLLECTED and not self.cases)
         return ended and not self.failed and not self.timed_out
 
+    @property
+    def unusable(self) -> str:
+        """Why the tests could not be run at all; empty if any was reached."""
+        only = self.cases[0] if len(self.cases) == 1 and not self.timed_out else None
+        if only is None or only.outcome is not Outcome.ERROR or "::" in only.id:
+            return ""
+        if only.id.endswith(".py") and " " not in only.id:  # a file of tests, not the command
+            return ""
+        return " ".join(only.message.split())
+
     def summary(self) -> str:
         """One line: `3 passed, 1 failed in 0.4 s`."""
         counts = Counter(case.outcome for case in self.cases)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent.messages import (
     AssistantMessage,
@@ -36,6 +37,8 @@ from tools.base import ToolSpec
 
 Emit = Callable[[ModelEvent], None]
 
+LEAST_ANSWER = 256
+"""Tokens an answer must have room for, unless it is to be shorter."""
 _CACHED_TEXTS = 4096
 
 
@@ -77,17 +80,19 @@ class Conversation:
         """Answer one request, telling of it meanwhile.
 
         Raises:
-            Overflow: The prompt and `max_tokens` are more than the window holds.
+            Overflow: The prompt leaves no room for an answer in the window.
             DecodeFailed: llama.cpp reports an error.
         """
         started = time.monotonic()
         driver = self.driver
         prompt = self.prompt(request.messages, request.tools)
-        if len(prompt) + request.max_tokens > driver.n_context:
+        room = driver.n_context - len(prompt)
+        if room < min(request.max_tokens, LEAST_ANSWER):
             raise Overflow(
-                f"the prompt's {len(prompt)} tokens and {request.max_tokens} for the answer "
-                f"are more than the window of {driver.n_context}"
+                f"the prompt's {len(prompt)} tokens leave no room for an answer in the window of "
+                f"{driver.n_context}"
             )
+        request = replace(request, max_tokens=min(request.max_tokens, room))
         if before and not self._seen:
             self._seen = self.prompt(before, request.tools)
         new = len(prompt) - shared(self._seen, prompt)

@@ -18,6 +18,7 @@ from tools.base import Toolbox
 from tools.edit import ReplaceSymbol
 from tools.files import WriteFile
 from tools.outline import Index
+from tools.testing.commands import parse_command
 from tools.testing.find_tests import find_command
 from tools.tests import RunTests
 from tools.workspace import Workspace
@@ -61,23 +62,30 @@ HALF_AS_IT_IS = "def half(x):\n    return x / 3\n"
 DOUBLE = "def double(x):\n    return x * RATE\n"
 
 
-def conduct(tmp_path: Path, script: Sequence[str], tests: str = TESTS) -> list[Event]:
+def conduct(
+    tmp_path: Path,
+    script: Sequence[str],
+    tests: str = TESTS,
+    *,
+    steps: int = 60,
+    command: str = "",
+) -> list[Event]:
     root = tmp_path / "repository"
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     (root / "calc.py").write_text(CODE)
     (root / "test_calc.py").write_text(tests)
     (tmp_path / "script.toml").write_text("\n".join(script))
     model = ScriptedModel.load(tmp_path / "script.toml")
     workspace = Workspace(root)
-    command = find_command(root, workspace.files())
-    assert command is not None
+    tested = parse_command(command) if command else find_command(root, workspace.files())
+    assert tested is not None
     toolbox = Toolbox.of(
-        [ReplaceSymbol(workspace), WriteFile(workspace), RunTests(root, command, 60)]
+        [ReplaceSymbol(workspace), WriteFile(workspace), RunTests(root, tested, 60)]
     )
     steering = Guided(
         workspace, lambda: Index.build(workspace, None), model.spec, model.count, has_tests=True
     )
-    agent = Agent(model, toolbox, workspace, steering, Limits(steps=60))
+    agent = Agent(model, toolbox, workspace, steering, Limits(steps=steps))
     return list(agent.run("`half(4)` gives 1.33 and should give 2.", threading.Event()))
 
 
@@ -176,3 +184,46 @@ def test_a_test_that_fails_for_its_own_mistake_is_no_proof(tmp_path: Path, wrong
     end = ended(conduct(tmp_path, steps, passing))
     assert end.status is Status.UNVERIFIED
     assert end.changed == ("calc.py",)
+
+
+def test_a_call_that_was_not_asked_for_is_not_made(tmp_path: Path) -> None:
+    weaker = TESTS.replace("== 2", "> 1")
+    steps = [call("", weaker, "write_file", "test_calc.py"), call("half", HALF)]
+    seen = conduct(tmp_path, steps)
+    assert ended(seen).changed == ("calc.py",)
+    assert "was not asked for" in questions(seen)[1]
+
+
+def test_a_limit_takes_back_the_change_that_was_being_tried(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", HALF_NO_BETTER)] * 3, steps=1)
+    end = ended(seen)
+    assert end.status is Status.STEP_LIMIT
+    assert end.changed == ()
+    assert (tmp_path / "repository" / "calc.py").read_text() == CODE
+
+
+def test_files_that_may_not_be_read_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
+    (tmp_path / "repository" / "id_rsa_tool.py").write_text("def secret():\n    return 1\n")
+    (tmp_path / "repository" / "nul.py").write_bytes(b"def f():\n    return 1\0\n")
+    seen = conduct(tmp_path, [call("half", HALF)])
+    assert ended(seen).status is Status.VERIFIED
+    assert "secret" not in questions(seen)[0]
+
+
+def test_tests_that_cannot_be_run_end_the_turn_before_any_change(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", HALF)], command="pytest tests/typo.py")
+    end = ended(seen)
+    assert end.status is Status.FAILED
+    assert "cannot be run" in end.summary
+    assert end.totals.steps == 0
+
+
+def test_a_second_issue_gets_a_test_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
+    (tmp_path / "repository" / "test_issue.py").write_text("def test_old():\n    pass\n")
+    passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
+    steps = [call("", TEST_OF_ISSUE, "write_file", "test_issue_2.py"), call("half", HALF)]
+    end = ended(conduct(tmp_path, steps, passing))
+    assert end.status is Status.VERIFIED
+    assert end.changed == ("calc.py", "test_issue_2.py")
