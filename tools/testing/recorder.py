@@ -38,7 +38,7 @@ def pytest_configure(config: "pytest.Config") -> None:
     if main_thread and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # Inherited from a parent in the background; the interrupt at the timeout must arrive.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    watch = _Watch(float(os.environ.get("PARITY_TEST_SECONDS", "0")))
+    watch = _Watch(float(os.environ.get("PARITY_ONE_TEST_SECONDS", "0")))
     config.pluginmanager.register(watch, "parity-watch")
     if not hasattr(config, "workerinput"):  # a worker's reports reach the controller
         config.pluginmanager.register(_Record(config), "parity-record")

@@ -98,7 +98,7 @@ def _execute(
         **project_path(order.root),
         **own,
         "PYTHONPATH": os.pathsep.join([*path, *filter(None, [own.get("PYTHONPATH")])]),
-        "PARITY_TEST_SECONDS": str(order.timeout / _SHARE),
+        "PARITY_ONE_TEST_SECONDS": str(order.timeout / _SHARE),
         # What these tools would leave in the user's tree.
         "COVERAGE_FILE": str(order.folder / "coverage"),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(order.folder / "hypothesis"),

@@ -156,9 +156,14 @@ def test_max_tokens_cuts_and_says_so(model: LocalModel) -> None:
 
 
 def test_a_request_longer_than_the_window_is_refused_with_its_numbers(model: LocalModel) -> None:
-    with pytest.raises(ContextOverflow, match=r"\d+ tokens and 2000 for the answer .* 2048"):
-        ask(model, Request([UserMessage("word " * 100)], max_tokens=2000))
+    with pytest.raises(ContextOverflow, match=r"\d+ tokens leave no room .* 2048"):
+        ask(model, Request([UserMessage("word " * 2000)], max_tokens=20))
     assert ask(model, Request(OPENING, max_tokens=4)).usage.output <= 4
+
+
+def test_an_answer_may_take_what_the_prompt_leaves(model: LocalModel) -> None:
+    request = Request([UserMessage("word " * 1700)], max_tokens=2000, stop=(" ", "\n", "w"))
+    assert ask(model, request).stop is StopReason.END
 
 
 def test_text_cannot_smuggle_a_control_token(model: LocalModel) -> None:
