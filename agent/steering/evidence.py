@@ -1,16 +1,36 @@
-"""The tests as they were when a turn began: what was rewritten since proves nothing.
+"""The tests as evidence: run for the judge, and distrusted where they were rewritten.
 
-Owns the look at their files. Must not know verdicts.
+Owns the harness's own runs and the look at the tests' files. Must not know who conducts a turn.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Generator
 from pathlib import PurePosixPath
 
+from agent.messages import ToolCall
+from agent.steering.moves import Move, Reply, use
+from agent.verify import Judge
 from tools.base import ToolError
 from tools.testing.find_tests import is_test_path
+from tools.testing.reports import TestRun
 from tools.workspace import Workspace
+
+
+def run_tests(judge: Judge, call_id: str) -> Generator[Move, Reply, TestRun]:
+    """Run all tests of the harness's own accord and let the judge see what came of it.
+
+    Raises:
+        ToolError: They cannot be run.
+    """
+    result = yield from use(ToolCall(call_id, "run_tests", {}), by_model=False)
+    if not isinstance(result.details, TestRun):
+        raise ToolError(f"The tests could not be run: {result.output}")
+    if judge.baseline is None and result.details.unusable:
+        raise ToolError(f"The tests cannot be run: {result.details.unusable}")
+    judge.see(result.details)
+    return result.details
 
 
 class Evidence:

@@ -15,10 +15,10 @@ from agent.events import Status
 from agent.messages import ToolCall, ToolMessage, ToolOutput, UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
-from agent.steering.evidence import Evidence
+from agent.steering.evidence import Evidence, run_tests
 from agent.steering.moves import Ask, Move, Moves, Reply, Verdict, ask, use
 from agent.verify import Judge
-from tools.base import ToolError, ToolSpec
+from tools.base import ToolSpec
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
@@ -101,14 +101,7 @@ class Free:
         return self.judge.verdict(paths, rewritten), run
 
     def _test(self) -> Generator[Move, Reply, TestRun]:
-        call = ToolCall(f"harness_{next(self._ids)}", "run_tests", {})
-        result = yield from use(call, by_model=False)
-        if not isinstance(result.details, TestRun):
-            raise ToolError(f"The tests could not be run: {result.output}")
-        if self.judge.baseline is None and result.details.unusable:
-            raise ToolError(f"The tests cannot be run: {result.details.unusable}")
-        self.judge.see(result.details)
-        return result.details
+        return run_tests(self.judge, f"harness_{next(self._ids)}")
 
     def _form(self) -> Form | None:
         """Calls whose tool, path and symbol are among those that exist."""

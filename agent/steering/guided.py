@@ -11,17 +11,16 @@ import itertools
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 
-from agent.messages import AssistantMessage, ToolCall, UserMessage
+from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import CallForm, Form, ModelSpec
 from agent.prompts import fill
 from agent.steering import material, questions
-from agent.steering.evidence import Evidence
+from agent.steering.evidence import Evidence, run_tests
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, ask, use
 from agent.steering.questions import Question
 from agent.steering.suspects import suspects
 from agent.verify import Judge, compare
-from tools.base import ToolError
 from tools.outline import Index
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
@@ -239,14 +238,7 @@ class Guided:
         return [] if changed else problems or ["Your answer holds no code."]
 
     def _test(self) -> Generator[Move, Reply, TestRun]:
-        call = ToolCall(f"harness_{next(self._ids)}", "run_tests", {})
-        result = yield from use(call, by_model=False)
-        if not isinstance(result.details, TestRun):
-            raise ToolError(f"The tests could not be run: {result.output}")
-        if self.judge.baseline is None and result.details.unusable:
-            raise ToolError(f"The tests cannot be run: {result.details.unusable}")
-        self.judge.see(result.details)
-        return result.details
+        return run_tests(self.judge, f"harness_{next(self._ids)}")
 
     def _tests(self, run: TestRun | None) -> str:
         if run is None or run.ok:

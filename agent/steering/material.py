@@ -273,5 +273,5 @@ def _decode(source: bytes) -> str:
 
 
 def _fence(path: str, code: str) -> str:
-    ticks = "`" * max(3, *(len(run) + 1 for run in re.findall("`{3,}", code)), 3)
+    ticks = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", code))])
     return f"{path}\n{ticks}{language_of(path) or ''}\n{code.strip(chr(10))}\n{ticks}"

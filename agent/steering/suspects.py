@@ -92,8 +92,9 @@ def _ochiai(index: Index, run: TestRun) -> dict[Key, float]:
     coefficient of Ochiai, as Abreu, Zoeteweij and van Gemund use it to locate faults (2007).
     """
     failing = Counter(key for case in run.failures for key in _called(index, case))
+    passed = run.passed
     passing = Counter(
-        key for case in run.cases if case.id in run.passed for key in _called(index, case)
+        key for case in run.cases if case.id in passed for key in _called(index, case)
     )
     total = len(run.failures)
     return {key: n / sqrt(total * (n + passing[key])) for key, n in failing.items()}
