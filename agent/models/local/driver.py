@@ -306,6 +306,9 @@ class Driver:
         lib.llama_model_free(self.model)
 
 
+_listeners: list[object] = []
+
+
 def listen(hear: Callable[[str], None]) -> object:
     """Have llama.cpp's warnings and errors told instead of printed, as long as the result lives."""
     level = 0
@@ -317,6 +320,7 @@ def listen(hear: Callable[[str], None]) -> object:
             hear(text.decode("utf-8", "replace"))
 
     callback = lib.llama_log_callback(heard)
+    _listeners.append(callback)  # llama.cpp calls it for as long as the process lives
     lib.llama_log_set(callback, ctypes.c_void_p(None))
     return callback
 
