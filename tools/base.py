@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -41,6 +42,17 @@ class ToolResult:
     """A value of the tool's own for callers in this process, as `tests.TestRun`; never sent."""
 
 
+class Effect(StrEnum):
+    """What a tool may do to the world; what needs permission and what is watched rests on it."""
+
+    READ = "read"
+    """Looks at files of the workspace."""
+    EDIT = "edit"
+    """Writes files of the workspace, by itself."""
+    RUN = "run"
+    """Starts programs, which may do anything that the sandbox lets them."""
+
+
 class Arguments(BaseModel):
     """Base of every tool's arguments: unknown names are refused, values are not changed later."""
 
@@ -62,6 +74,7 @@ class Tool(Generic[A]):
     description: str
     """What it does and when to use it, in one or two sentences written for a model."""
     Args: type[A]
+    effect: Effect
     bodies: tuple[str, ...] = ()
     """Arguments that hold text of several lines; text formats write them as fenced blocks."""
 

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
 from tools.editing.change import change
 from tools.text import SourceText, line_at, numbered
 from tools.workspace import Workspace
@@ -39,6 +39,7 @@ class Edit(Tool[EditArguments]):
     name = "edit"
     description = "Replace text in a file. `old` must be copied exactly and occur only once."
     Args = EditArguments
+    effect = Effect.EDIT
     bodies = ("old", "new")
 
     def __init__(self, workspace: Workspace) -> None:
@@ -157,6 +158,7 @@ class ReplaceSymbol(Tool[ReplaceArguments]):
     name = "replace_symbol"
     description = "Replace a whole function, method, class or constant with new code."
     Args = ReplaceArguments
+    effect = Effect.EDIT
     bodies = ("code",)
 
     def __init__(self, workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
 from tools.editing.change import change, encodable, refuse_broken
 from tools.text import SourceText, numbered, shown
 from tools.workspace import Workspace
@@ -32,6 +32,7 @@ class ReadFile(Tool[ReadArguments]):
     name = "read_file"
     description = "Show a file's lines, each after its number and a space; or list a folder."
     Args = ReadArguments
+    effect = Effect.READ
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -102,6 +103,7 @@ class WriteFile(Tool[WriteArguments]):
     name = "write_file"
     description = "Create a file, or replace one that you have read, with its whole content."
     Args = WriteArguments
+    effect = Effect.EDIT
     bodies = ("content",)
 
     def __init__(self, workspace: Workspace) -> None:

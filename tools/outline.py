@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
 from tools.syntax import Kind, Symbol, language_of
 
 if TYPE_CHECKING:
@@ -168,6 +168,7 @@ class Outline(Tool[OutlineArgs]):
         "With a path, only what is in that file or folder."
     )
     Args = OutlineArgs
+    effect = Effect.READ
 
     def __init__(
         self, index: Callable[[], Index], budget: int, count: Callable[[str], int]

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from tools import ripgrep
-from tools.base import Arguments, Cancel, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
 from tools.text import shown
 from tools.workspace import MAX_FILE, Workspace, is_secret
 
@@ -68,6 +68,7 @@ class Search(Tool[SearchArguments]):
         "Find lines matching a regular expression: each file, then its lines with numbers."
     )
     Args = SearchArguments
+    effect = Effect.READ
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace

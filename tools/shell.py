@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from tools.base import Arguments, Cancel, Cancelled, Tool, ToolResult
+from tools.base import Arguments, Cancel, Cancelled, Effect, Tool, ToolResult
 from tools.interpreters import project_path
 from tools.process import execute
 from tools.text_filter import clip, clip_line, printable
@@ -75,6 +75,7 @@ class Run(Tool[RunArguments]):
         "No shell: no pipes, redirections or `cd`."
     )
     Args = RunArguments
+    effect = Effect.RUN
 
     def __init__(self, root: Path) -> None:
         self._root = root

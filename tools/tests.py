@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
 from tools.testing.commands import Runner, TestCommand, startable
 
 
@@ -23,6 +23,7 @@ class RunTests(Tool[RunTestsArguments]):
     name = "run_tests"
     description = "Run the project's tests, or some of them, and see which fail and why."
     Args = RunTestsArguments
+    effect = Effect.RUN
 
     def __init__(self, root: Path, command: TestCommand, timeout: float = 300) -> None:
         """

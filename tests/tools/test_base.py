@@ -7,7 +7,7 @@ import threading
 import pytest
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Cancelled, Tool, Toolbox, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Cancelled, Effect, Tool, Toolbox, ToolError, ToolResult
 
 
 class EchoArguments(Arguments):
@@ -19,6 +19,7 @@ class Echo(Tool[EchoArguments]):
     name = "echo"
     description = "Say it."
     Args = EchoArguments
+    effect = Effect.READ
     bodies = ("text",)
 
     def run(self, args: EchoArguments, cancel: Cancel) -> ToolResult:
