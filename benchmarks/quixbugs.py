@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=None, help="the first so many programs")
     parser.add_argument("--max-seconds", type=int, default=300, help="for each program")
     parser.add_argument("--max-steps", type=int, default=50, help="for each program")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="programs at a time, on a GPU that has the room"
+    )
     parser.add_argument("--keep", type=Path, default=None, help="a folder for the events")
     parser.add_argument(
         "--agent",
@@ -274,14 +278,19 @@ def main() -> None:
         f"{'program':<28}{'judge':<7}{'agent':<14}{'steps':>6}{'calls':>7}   {'edits':>6}   "
         f"{'prompt':>7}{'read':>8}{'out':>7}{'s':>8}"
     )
+    chosen = tasks[: options.limit]
     outcomes = []
-    for task in tasks[: options.limit]:
+
+    def run(task: Program) -> Outcome:
         with tempfile.TemporaryDirectory() as folder:
-            outcome = attempt(task, Path(folder), options)
-        outcomes.append(outcome)
-        print(row(task.name, outcome), flush=True)
-        for problem in outcome.problems:
-            print(f"    {problem}", flush=True)
+            return attempt(task, Path(folder), options)
+
+    with ThreadPoolExecutor(options.workers) as pool:
+        for task, outcome in zip(chosen, pool.map(run, chosen), strict=True):
+            outcomes.append(outcome)
+            print(row(task.name, outcome), flush=True)
+            for problem in outcome.problems:
+                print(f"    {problem}", flush=True)
     print(*totals(outcomes), sep="\n")
 
 
