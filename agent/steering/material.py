@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from textwrap import dedent
@@ -21,6 +22,7 @@ from tools.syntax import Kind, Symbol, language_of, problem
 from tools.testing.commands import Runner
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import Outcome, TestRun
+from tools.text import SourceText
 from tools.workspace import Workspace
 
 MAX_TESTS = 2
@@ -180,10 +182,18 @@ def unusable(workspace: Workspace, index: Index, call: ToolCall) -> str:
     symbol = next((symbol for symbol in index.symbols(path) if symbol.name == name), None)
     if call.name != "replace_symbol" or symbol is None:
         return ""
+    same = f"The code you gave for {name} is the code that is there: it changes nothing."
     if _squeezed(_text(workspace.peek(path), symbol)) == _squeezed(code):
-        return f"The code you gave for {name} is the code that is there: it changes nothing."
-    wrong = problem(path, dedent(code).encode())
-    return f"Line {wrong.line} of your {name} does not parse: {wrong.message}" if wrong else ""
+        return same
+    if wrong := problem(path, dedent(code).encode()):
+        return f"Line {wrong.line} of your {name} does not parse: {wrong.message}"
+    # What follows the definition in the file may have been written along with it.
+    from tools.editing.splice import splice  # 40 ms; only needed to edit
+
+    text = SourceText.of(workspace.peek(path)).text
+    with suppress(ToolError):  # the tool says so
+        return same if splice(path, text, symbol.name, code).text == text else ""
+    return ""
 
 
 def reproduces(before: TestRun, after: TestRun, path: str) -> bool:

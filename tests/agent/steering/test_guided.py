@@ -67,12 +67,13 @@ def conduct(
     script: Sequence[str],
     tests: str = TESTS,
     *,
+    code: str = CODE,
     steps: int = 60,
     command: str = "",
 ) -> list[Event]:
     root = tmp_path / "repository"
     root.mkdir(exist_ok=True)
-    (root / "calc.py").write_text(CODE)
+    (root / "calc.py").write_text(code)
     (root / "test_calc.py").write_text(tests)
     (tmp_path / "script.toml").write_text("\n".join(script))
     model = ScriptedModel.load(tmp_path / "script.toml")
@@ -137,8 +138,14 @@ def test_suspects_are_asked_about_in_turn_those_that_failing_tests_call_first(
     assert "Write `half` in calc.py again" in questions(seen)[2]
 
 
-def test_code_that_is_there_already_is_no_edit(tmp_path: Path) -> None:
-    seen = conduct(tmp_path, [call("half", HALF_AS_IT_IS), call("half", HALF)])
+@pytest.mark.parametrize(
+    ("symbol", "same"),
+    [("half", HALF_AS_IT_IS), ("double", 'def double(x):\n    return x + RATE\n\n\n"""Ends."""\n')],
+    ids=["the definition", "with what follows it in the file"],
+)
+def test_code_that_is_there_already_is_no_edit(tmp_path: Path, symbol: str, same: str) -> None:
+    code = CODE.replace("def half", '"""Ends."""\n\n\ndef half')
+    seen = conduct(tmp_path, [call(symbol, same), call("half", HALF)], code=code)
     tools = [event for event in seen if isinstance(event, events.ToolFinished)]
     assert [tool.call.name for tool in tools] == ["run_tests", "replace_symbol", "run_tests"]
     assert ended(seen).status is Status.VERIFIED
