@@ -25,8 +25,6 @@ from tools.outline import Index
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
-OWN_TEST_ATTEMPTS = 8
-"""Attempts after the first where only a test that the model wrote says what is right."""
 TEST_ATTEMPTS = 3
 """Tries at writing a test that fails."""
 CODE_SHARE = 0.4
@@ -63,36 +61,29 @@ class Guided:
         """Conduct one turn."""
         self.judge = Judge()
         evidence = Evidence(self.workspace)
-        start = self.safe = self.workspace.checkpoint()
+        self.safe = self.workspace.checkpoint()
         run = (yield from self._test()) if self.has_tests else None
-        if run is not None and run.ok:
-            run = (yield from self._reproduce(task, run)) or run
-        if run is not None and not run.ok:
-            solved = yield from self._solve(task, run)
-            if not solved and self.judge.baseline_ok:
-                yield Rewind(1, start, "No change satisfies the test that was written for it.")
-                yield from self._change_untested(task)
+        if run is None or run.ok:
+            yield from self._change_unproven(task, run)
         else:
-            yield from self._change_untested(task)
+            yield from self._solve(task, run)
         self.safe = None
         changed = [change.path for change in self.workspace.changes()]
         return self.judge.verdict(changed, evidence.rewritten())
 
-    def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, bool]:
-        """Change the code until the failing tests pass; whether anything got better.
+    def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, None]:
+        """Change the code until the failing tests pass or nothing makes them better.
 
         A change that fixes a test and breaks none is kept, and the tests that still fail are
         taken up anew.
         """
-        solved = False
         while not run.ok:
             better = yield from self._improve(task, run)
             if better is None:
-                break
-            solved, run = True, better
+                return
+            run = better
             if not run.ok:
                 yield Rewind(1, self.workspace.checkpoint(), f"{run.summary()}; going on.")
-        return solved
 
     def _improve(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
         """One improvement of `run`, or None when all attempts failed and were taken back."""
@@ -104,8 +95,6 @@ class Guided:
             shared, questions.first(shown, self.workspace), run, tried
         )
         attempts = questions.further(shown, self.workspace, said)
-        if self.judge.baseline_ok:
-            attempts = itertools.islice(attempts, OWN_TEST_ATTEMPTS)
         for number, question in enumerate(attempts, start=1):
             if better is not None:
                 break
@@ -127,7 +116,7 @@ class Guided:
         message = UserMessage(f"{shared}\n\n{question.text}")
         answer = yield from ask(Ask(message, question.form, question.sampling))
         said = answer.text
-        after, problems = yield from self._try(answer, question.form, run, tried)
+        after, problems = yield from self._try(answer, question.form, tried)
         if after is not None and compare(run, after).better:
             return after, said
         moved = after is not None and _moved(run, after)
@@ -136,11 +125,11 @@ class Guided:
         outcome = "\n".join(problems) if after is None else _outcome(run, after)
         message = UserMessage(fill("guided_feedback", outcome=outcome))
         answer = yield from ask(Ask(message, replace(question.form, max_thought=200)))
-        after, _ = yield from self._try(answer, question.form, run, tried)
+        after, _ = yield from self._try(answer, question.form, tried)
         return (after if after and compare(run, after).better else None), said
 
     def _try(
-        self, answer: AssistantMessage, form: Form, run: TestRun | None, tried: set[str]
+        self, answer: AssistantMessage, form: Form, tried: set[str]
     ) -> Generator[Move, Reply, tuple[TestRun | None, list[str]]]:
         """Apply an answer and run the tests, unless the same was tried before.
 
@@ -156,25 +145,44 @@ class Guided:
             return None, problems
         return (yield from self._test()), []
 
-    def _change_untested(self, task: str) -> Generator[Move, Reply, None]:
-        """Change the code with nothing but the issue to go by; keep what breaks no test."""
+    def _change_unproven(self, task: str, run: TestRun | None) -> Generator[Move, Reply, None]:
+        """Change the code where no test fails.
+
+        A failing test is written first, but changes are asked for without showing it: one that
+        passes it was found twice over. Where none does the test may be what is wrong, and the
+        first change that breaks nothing is left without it.
+
+        Args:
+            run: The tests as they are; None where there are none.
+        """
+        start = self.workspace.checkpoint()
+        wanted = (yield from self._reproduce(task, run)) if run is not None else None
         shown = yield from self._show(task, None)
         shared = fill("guided_task", task=task, code=shown.code, tests="")
         checkpoint = self.workspace.checkpoint()
         tried: set[str] = set()
+        usable: tuple[AssistantMessage, Form] | None = None
         question: Question | None = questions.first(shown, self.workspace)
         attempts: Iterator[Question] = iter(())
         while question is not None:
             message = UserMessage(f"{shared}\n\n{question.text}")
             answer = yield from ask(Ask(message, question.form, question.sampling))
             if not tried:
-                attempts = questions.rewrites(shown, self.workspace, answer.text)
-            after, problems = yield from self._try(answer, question.form, None, tried)
-            changed = self.workspace.checkpoint() > checkpoint
-            if changed and not problems and (after is None or after.ok):
-                return
+                attempts = questions.rewrites(
+                    shown, self.workspace, answer.text, wanted is not None
+                )
+            after, problems = yield from self._try(answer, question.form, tried)
+            changed = self.workspace.checkpoint() > checkpoint and not problems
+            if changed and (run is None or after is None or not compare(run, after).broken):
+                if wanted is None or (after and compare(wanted, after).fixed):
+                    return
+                usable = usable or (answer, question.form)
             yield Rewind(1, checkpoint, "That is no change to keep; asking anew.")
             question = next(attempts, None)
+        if usable is not None:
+            reason = "No change passes the test that was written; taking the first without it."
+            yield Rewind(1, start, reason)
+            yield from self._try(*usable, set())
 
     def _reproduce(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
         """Have a failing test written; the run that shows it fail, or None."""

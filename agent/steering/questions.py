@@ -63,25 +63,47 @@ def further(shown: Material, workspace: Workspace, said: str) -> Iterator[Questi
         workspace: As it was when the code was shown.
         said: What the model said was wrong.
     """
-    order = [*mentioned(said, shown.candidates[:CANDIDATES]), *shown.candidates]
-    suspects = list(dict.fromkeys(order))[:SUSPECTS]
+    suspects = _suspects(shown, said)
     for suspect in suspects:
         yield _rewrite(suspect, material.replacing([suspect], workspace))
     for suspect, count in zip(suspects, VARIANTS, strict=False):
         for number in range(count):
             yield _rewrite(suspect, material.varying(suspect, workspace, number))
+    yield from _by_chance(suspects, workspace)
+
+
+def rewrites(shown: Material, workspace: Workspace, said: str, judged: bool) -> Iterator[Question]:
+    """The questions after the first where no test of the project's own fails.
+
+    Args:
+        shown: The code the model sees.
+        workspace: As it was when the code was shown.
+        said: What the model said was wrong.
+        judged: Whether a test that the model wrote tells which answer to keep; without one only
+            what the first answer named is worth asking about.
+    """
+    suspects = _suspects(shown, said) if judged else _named(shown, said)
+    for suspect in suspects:
+        yield _rewrite(suspect, material.replacing([suspect], workspace))
+    if judged:
+        yield from _by_chance(suspects, workspace)
+
+
+def _named(shown: Material, said: str) -> list[Ranked]:
+    return mentioned(said, shown.candidates[:CANDIDATES])[:SUSPECTS]
+
+
+def _suspects(shown: Material, said: str) -> list[Ranked]:
+    return list(dict.fromkeys([*_named(shown, said), *shown.candidates]))[:SUSPECTS]
+
+
+def _by_chance(suspects: list[Ranked], workspace: Workspace) -> Iterator[Question]:
     for number in range(CHANCES if suspects else 0):
         suspect = suspects[number % min(len(suspects), 2)]
         form = Form((material.replacing([suspect], workspace),), required=True, max_calls=1)
         text = fill("guided_suspect", symbol=suspect.symbol.name, path=suspect.path)
         sampling = replace(VARIED, temperature=VARIED.temperature + 0.1 * number, seed=number + 1)
         yield Question(text, form, sampling)
-
-
-def rewrites(shown: Material, workspace: Workspace, said: str) -> Iterator[Question]:
-    """Those of the further questions that are worth asking where no test can judge the answers."""
-    for suspect in mentioned(said, shown.candidates[:CANDIDATES])[:SUSPECTS]:
-        yield _rewrite(suspect, material.replacing([suspect], workspace))
 
 
 def _rewrite(suspect: Ranked, call: CallForm) -> Question:

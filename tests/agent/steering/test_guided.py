@@ -183,6 +183,17 @@ def test_where_nothing_fails_a_failing_test_is_written_first(tmp_path: Path) -> 
     assert end.changed == ("calc.py", "test_issue.py")
 
 
+def test_a_change_is_left_without_the_written_test_that_no_change_passes(tmp_path: Path) -> None:
+    passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
+    wrong = TEST_OF_ISSUE.replace("== 2", "== 3")
+    steps = [call("", wrong, "write_file", "test_issue.py"), *[call("half", HALF)] * 20]
+    seen = conduct(tmp_path, steps, passing)
+    end = ended(seen)
+    assert end.status is Status.UNVERIFIED
+    assert end.changed == ("calc.py",)
+    assert not any("== 3" in question for question in questions(seen))
+
+
 @pytest.mark.parametrize("wrong", ["half(4) == nine", "no_such(4) == 2"])
 def test_a_test_that_fails_for_its_own_mistake_is_no_proof(tmp_path: Path, wrong: str) -> None:
     passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
