@@ -88,7 +88,7 @@ class Limits:
         if prompt is None or answer is None or totals.cost.api_usd is None:
             raise LimitReached(
                 Status.DOLLAR_LIMIT,
-                f"{name} cannot be kept, for the price of {spec.name} is not known: "
+                f"{name} cannot be kept, for the price of {spec.tariff.model} is not known: "
                 "--max-tokens can.",
             )
         if answer > left:

@@ -145,7 +145,7 @@ class ScriptedModel:
             for index, call in enumerate(step.call, start=1)
         )
         message = AssistantMessage(step.text, step.reasoning, calls, model=self._spec.name)
-        prompt = self.count("".join(repr(message) for message in request.messages))
+        prompt = self.count("".join(map(repr, (*request.tools, *request.messages))))
         output = self.count(step.text + step.reasoning + "".join(repr(call) for call in calls))
         new = max(0, prompt - self._known)
         usage = Usage(prompt, prompt - new, new, new, output, output)
