@@ -28,15 +28,15 @@ class Cost:
     """Drawn by local models; None: it could not be measured and no watts were declared."""
     electricity_usd: float | None = 0.0
     """Dollars for the watt-hours; None: those, or the price of electricity, are unknown."""
-    source: str = ""
-    """What told the watt-hours: `cards`, `processor`, `declared`; empty: nothing did."""
+    sources: tuple[str, ...] = ()
+    """What told the watt-hours: `cards`, `processor`, `declared`."""
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
             _sum(self.api_usd, other.api_usd),
             _sum(self.watt_hours, other.watt_hours),
             _sum(self.electricity_usd, other.electricity_usd),
-            ", ".join(filter(None, dict.fromkeys((self.source, other.source)))),
+            tuple(dict.fromkeys((*self.sources, *other.sources))),
         )
 
 
@@ -62,7 +62,7 @@ class Bill:
         if self.joules is None or self.meter is None:
             return Cost(watt_hours=None, electricity_usd=None)
         hours = self.joules / JOULES_PER_WATT_HOUR
-        return Cost(0.0, hours, electricity(hours, self.usd_per_kwh), self.meter.source)
+        return Cost(0.0, hours, electricity(hours, self.usd_per_kwh), (self.meter.source,))
 
 
 class Costing:

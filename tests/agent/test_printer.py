@@ -19,7 +19,7 @@ CALL = ToolCall("c", "run_tests", {})
 END = events.TurnFinished(
     Status.VERIFIED,
     "1 test failed and pass now.",
-    Totals(2, Usage(300, 200, 100, 100, 40, 40, 1.0, 4.0), 9.0, Cost(None, 1.5, 0.25, "cards")),
+    Totals(2, Usage(300, 200, 100, 100, 40, 40, 1.0, 4.0), 9.0, Cost(None, 1.5, 0.25, ("cards",))),
     patch="diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n a\n-old\n+new\n+and\n",
 )
 
@@ -51,11 +51,11 @@ def test_the_answer_is_on_stdout_and_progress_on_stderr() -> None:
         (Cost(api_usd=0.01234), ["$0.0123"]),
         (Cost(api_usd=0.00001), ["under $0.0001"]),
         (Cost(api_usd=None), ["price unknown"]),
-        (Cost(0.0, 1.24, None, "cards"), ["1.2 Wh"]),
-        (Cost(0.0, 1.24, 0.00041, "cards"), ["1.2 Wh ($0.0004)"]),
-        (Cost(0.0, 0.0312, 0.0, "declared"), ["0.031 Wh"]),
+        (Cost(0.0, 1.24, None, ("cards",)), ["1.2 Wh"]),
+        (Cost(0.0, 1.24, 0.00041, ("cards",)), ["1.2 Wh ($0.0004)"]),
+        (Cost(0.0, 0.0312, 0.0, ("declared",)), ["0.031 Wh"]),
         (Cost(0.0, None, None), []),
-        (Cost(2.5, 130.0, 0.039, "cards"), ["$2.5000", "130.0 Wh ($0.0390)"]),
+        (Cost(2.5, 130.0, 0.039, ("cards",)), ["$2.5000", "130.0 Wh ($0.0390)"]),
     ],
 )
 def test_what_was_paid(cost: Cost, told: list[str]) -> None:
@@ -103,5 +103,5 @@ def test_json_is_one_event_a_line() -> None:
         "api_usd": None,
         "watt_hours": 1.5,
         "electricity_usd": 0.25,
-        "source": "cards",
+        "sources": ["cards"],
     }
