@@ -98,7 +98,7 @@ class Limits:
                 f"about ${answer:.4f}.",
             )
         each = (answer - prompt) / useful
-        return math.floor((left - prompt) / each) if each else spec.max_output
+        return max(useful, math.floor((left - prompt) / each)) if each else spec.max_output
 
 
 class LimitReached(Exception):
@@ -114,8 +114,8 @@ class Forecast:
 
     def __init__(self) -> None:
         self._model = ""
-        self._said = ""
-        """The last request and its answer, as text."""
+        self._request = Request(())
+        self._answer = AssistantMessage("")
         self._last = Usage()
         self._at = -math.inf
 
@@ -123,8 +123,9 @@ class Forecast:
         self, spec: ModelSpec, request: Request, answer: AssistantMessage, usage: Usage
     ) -> None:
         """Take in what a request took."""
-        self._model = spec.name
-        self._said = _text(request) + _said(answer)
+        # Some servers tell no usage: then nothing was measured.
+        self._model = spec.name if usage.prompt else ""
+        self._request, self._answer = request, answer
         self._last = usage
         self._at = time.monotonic()
 
@@ -137,10 +138,11 @@ class Forecast:
             count: Tells the tokens of a text.
         """
         text = _text(request)
-        same = _common(text, self._said) if self._model == spec.name else 0
+        before = _text(self._request) + _said(self._answer)
+        same = _common(text, before) if self._model == spec.name else 0
         # Text is counted where nothing was measured; the share of it where a part was.
         known = self._last.prompt + self._last.output
-        kept = round(known * same / len(self._said)) if same else 0
+        kept = round(known * same / len(before))
         fresh = count(text[same:])
         if spec.tariff is None:
             return Usage(kept + fresh, kept, fresh, fresh)

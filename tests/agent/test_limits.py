@@ -127,6 +127,13 @@ def test_a_return_to_an_earlier_point_keeps_its_share() -> None:
     assert expected == Usage(70, reused=30, evaluated=40, new=40)
 
 
+def test_a_server_that_tells_no_usage_has_measured_nothing() -> None:
+    forecast = Forecast()
+    forecast.learn(LOCAL, asked(*FIRST), ANSWER, Usage())
+    further = asked(*FIRST, ANSWER, UserMessage("n" * 50))
+    assert forecast.prompt(LOCAL, further, len).evaluated >= 410
+
+
 def test_another_model_has_read_nothing() -> None:
     forecast = Forecast()
     forecast.learn(LOCAL, asked(*FIRST), ANSWER, Usage(prompt=90, evaluated=90, output=20))
