@@ -38,6 +38,10 @@ class Settings(BaseModel):
     """Processor threads for a local model; none: one a core."""
     test_seconds: float = Field(120.0, gt=0)
     """The most that one run of the tests may take."""
+    watts: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """What the machine draws while a local model works, where it cannot be measured."""
+    usd_per_kwh: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """The price of electricity; none: a local model's energy is told in watt-hours alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
+from agent.costs import Cost
 from agent.errors import ExitCode
 from agent.messages import Message, ToolCall
 from agent.models.base import Usage
@@ -103,7 +104,7 @@ class StepFinished:
     seconds: float
     calls: int
     malformed: tuple[str, ...]
-    dollars: float = 0.0
+    cost: Cost = dataclasses.field(default_factory=Cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Totals:
     steps: int = 0
     usage: Usage = dataclasses.field(default_factory=Usage)
     seconds: float = 0.0
-    dollars: float = 0.0
+    cost: Cost = dataclasses.field(default_factory=Cost)
     malformed: int = 0
 
 

@@ -19,9 +19,11 @@ from typing import Any
 
 from agent import config
 from agent.config import Settings
+from agent.costs import Costing
 from agent.errors import ExitCode, InputError
 from agent.events import TurnFinished, TurnStarted
-from agent.loop import Agent, Limits
+from agent.limits import Limits
+from agent.loop import Agent
 from agent.models.base import EditFormat, Model, Steering
 from agent.models.opening import open_model
 from agent.printer import JsonPrinter, Printer, TextPrinter
@@ -156,7 +158,8 @@ def _assemble(
             from agent.steering.guided import Guided
 
             chosen = Guided(workspace, index, model.spec, model.count, tests is not None)
-    return Agent(model, toolbox, workspace, chosen, limits), tests
+    costing = Costing(settings.watts, settings.usd_per_kwh)
+    return Agent(model, toolbox, workspace, chosen, limits, costing=costing), tests
 
 
 def _tools(

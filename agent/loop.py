@@ -1,8 +1,8 @@
 """The loop: asks the model, uses the tools, until the steering is done or a limit is reached.
 
-Owns the history (which only grows, but for an announced return to an earlier point), the limits,
-the retries and the detection of loops. Must not know how a model is asked, what a tool does, what
-an answer means or who watches.
+Owns the history (which only grows, but for an announced return to an earlier point), the retries
+and the detection of loops. Must not know how a model is asked, what a tool does, what an answer
+means, what anything costs or who watches.
 """
 
 from __future__ import annotations
@@ -14,10 +14,21 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from agent import events
+from agent.costs import Costing
 from agent.errors import ModelError
 from agent.events import Event, Origin, Status, Totals
+from agent.limits import Forecast, LimitReached, Limits
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
-from agent.models.base import Answer, Model, Reading, ReasoningDelta, Request, StopReason, TextDelta
+from agent.models.base import (
+    Answer,
+    Model,
+    Reading,
+    ReasoningDelta,
+    Request,
+    StopReason,
+    TextDelta,
+    Usage,
+)
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
 from tools.base import Cancel, Cancelled, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
@@ -26,17 +37,6 @@ WARN_AFTER = 3
 STOP_AFTER = 5
 RETRIES = 2
 """How often a request is made again after a transient error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a turn may cost; None is no limit."""
-
-    steps: int | None = 50
-    tokens: int | None = None
-    """Prompt tokens read and output tokens written, together."""
-    seconds: float | None = None
-    dollars: float | None = None
 
 
 class _Ended(Exception):
@@ -71,16 +71,19 @@ class Agent:
         toolbox: Toolbox,
         workspace: Workspace,
         steering: Steering,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         history: Sequence[Message] = (),
+        costing: Costing | None = None,
     ) -> None:
         self.model = model
         self.toolbox = toolbox
         self.workspace = workspace
         self.steering = steering
-        self.limits = limits
+        self.limits = limits or Limits()
+        self.costing = costing or Costing()
         self.history: list[Message] = list(history)
         self.totals = Totals()
+        self._forecast = Forecast()
         self._repeats: Counter[str] = Counter()
         self._changes: set[str] = set()
         """The calls that changed files, so that changing to and fro counts as no progress."""
@@ -100,7 +103,7 @@ class Agent:
         self._changes.clear()
         try:
             verdict = yield from self._conduct(task, deadline)
-        except _Ended as end:
+        except (_Ended, LimitReached) as end:
             verdict = self._abandoned(end.verdict)
         except Cancelled:
             verdict = self._cancelled(deadline)
@@ -151,37 +154,35 @@ class Agent:
         yield events.Said(message)
 
     def _ask(self, move: Ask, deadline: _Deadline) -> Generator[Event, None, AssistantMessage]:
-        budget = self._budget()
+        spec = self.model.spec
+        request = Request(
+            messages=(*self.history, move.message),
+            tools=self.toolbox.specs if self.steering.offers_tools else (),
+            form=move.form,
+            max_tokens=min(move.max_tokens, spec.max_output),
+            sampling=move.sampling or spec.sampling,
+        )
+        request = yield from self._within_limits(request)
         yield from self._say(move.message)
         number = self.totals.steps + 1
         yield events.StepStarted(number)
-        request = Request(
-            messages=tuple(self.history),
-            tools=self.toolbox.specs if self.steering.offers_tools else (),
-            form=move.form,
-            max_tokens=min(move.max_tokens, self.model.spec.max_output, budget),
-            sampling=move.sampling or self.model.spec.sampling,
-        )
         started = time.monotonic()
-        answer = yield from self._answer(request, deadline)
+        with self.costing.step(spec) as bill:
+            answer = yield from self._answer(request, deadline)
+        seconds = time.monotonic() - started
         message, usage = answer.message, answer.usage
+        self._forecast.learn(spec, request, message, usage)
         yield from self._say(message)
-        spec = self.model.spec
-        dollars = (usage.prompt * spec.price_in + usage.output * spec.price_out) / 1e6
+        cost = bill.cost(usage)
         self.totals = replace(
             self.totals,
             steps=number,
             usage=self.totals.usage + usage,
-            dollars=self.totals.dollars + dollars,
+            cost=self.totals.cost + cost,
             malformed=self.totals.malformed + len(message.malformed),
         )
         yield events.StepFinished(
-            number,
-            usage,
-            time.monotonic() - started,
-            len(message.calls),
-            message.malformed,
-            dollars,
+            number, usage, seconds, len(message.calls), message.malformed, cost
         )
         if answer.stop is StopReason.CANCELLED:
             raise Cancelled
@@ -213,10 +214,11 @@ class Agent:
         yield events.ToolStarted(call, origin)
         started = time.monotonic()
         result = self.toolbox.call(call.name, call.arguments, deadline)
+        seconds = time.monotonic() - started
         self.workspace.refresh()  # what it ran may have made or removed files
         if move.by_model:
             result = self._mark_repeats(call, result)
-        yield events.ToolFinished(call, origin, result, time.monotonic() - started)
+        yield events.ToolFinished(call, origin, result, seconds)
         if self._repeats[_key(call)] >= STOP_AFTER:
             raise _Ended(
                 Status.LOOPING, f"The model made the same {call.name} call {STOP_AFTER} times."
@@ -235,19 +237,21 @@ class Agent:
         warning = f"You made this same call {self._repeats[key]} times. Do something else."
         return replace(result, output=f"{result.output}\n{warning}")
 
-    def _budget(self) -> int:
-        """Output tokens that the limits still allow; raises when a limit is reached."""
-        limits, totals = self.limits, self.totals
-        if limits.steps is not None and totals.steps >= limits.steps:
-            raise _Ended(Status.STEP_LIMIT, f"The limit of {limits.steps} steps was reached.")
-        if limits.dollars is not None and totals.dollars >= limits.dollars:
-            raise _Ended(Status.DOLLAR_LIMIT, f"The limit of ${limits.dollars:g} was reached.")
-        if limits.tokens is None:
-            return self.model.spec.max_output
-        left = limits.tokens - totals.usage.evaluated - totals.usage.output
-        if left <= 0:
-            raise _Ended(Status.TOKEN_LIMIT, f"The limit of {limits.tokens} tokens was reached.")
-        return left
+    def _within_limits(self, request: Request) -> Generator[Event, None, Request]:
+        """The request with as long an answer as the limits afford.
+
+        Raises:
+            LimitReached: They afford none.
+        """
+        limits, spec, wanted = self.limits, self.model.spec, request.max_tokens
+        expected = Usage()
+        if limits.tokens is not None or limits.dollars is not None:
+            expected = self._forecast.prompt(spec, request, self.model.count)
+        allowed = limits.allowance(self.totals, spec, expected, wanted)
+        if allowed == wanted:
+            return request
+        yield events.Notice(f"The limit leaves {allowed} tokens for this answer.")
+        return replace(request, max_tokens=allowed)
 
     def _abandoned(self, verdict: Verdict) -> Verdict:
         """Take back the change that was being tried when the turn ended."""

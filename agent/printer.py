@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TextIO, assert_never
 
 from agent import events
+from agent.costs import Cost
 from agent.events import Event, Origin, Status, Totals, TurnFinished, to_json
 from tools.testing.reports import TestRun
 from tools.text_filter import printable
@@ -162,16 +163,36 @@ def figures(totals: Totals) -> str:
     ]
     if rate:
         parts.append(f"{rate:.1f} tok/s")
-    if totals.dollars:
-        parts.append(f"${totals.dollars:.4f}")
-    return " · ".join([*parts, f"{totals.seconds:.1f} s"])
+    return " · ".join([*parts, *costs(totals.cost), f"{totals.seconds:.1f} s"])
+
+
+def costs(cost: Cost) -> list[str]:
+    """What was paid: `$0.0123`, `1.2 Wh ($0.0004)`; nothing of what cost nothing."""
+    parts = []
+    if cost.api_usd is None:
+        parts.append("price unknown")
+    elif cost.api_usd:
+        parts.append(dollars(cost.api_usd))
+    if cost.watt_hours:
+        price = f" ({dollars(cost.electricity_usd)})" if cost.electricity_usd else ""
+        digits = 1 if cost.watt_hours >= 1 else 3
+        parts.append(f"{cost.watt_hours:.{digits}f} Wh{price}")
+    return parts
+
+
+def dollars(amount: float) -> str:
+    """An amount, to a hundredth of a cent."""
+    return f"${amount:.4f}" if amount >= 0.0001 else "under $0.0001"
 
 
 def _step(event: events.StepFinished) -> str:
     usage = event.usage
     rate = f" at {usage.output / usage.output_seconds:.1f} tok/s" if usage.output_seconds else ""
     bad = f" · {len(event.malformed)} malformed calls" if event.malformed else ""
-    return (
-        f"prompt {usage.evaluated} read / {usage.reused} reused · output {usage.output}{rate} · "
-        f"{event.seconds:.1f} s{bad}"
-    )
+    parts = [
+        f"prompt {usage.evaluated} read / {usage.reused} reused",
+        f"output {usage.output}{rate}",
+        *costs(event.cost),
+        f"{event.seconds:.1f} s",
+    ]
+    return " · ".join(parts) + bad

@@ -2,7 +2,8 @@
 
 Owns where sessions lie and how a record is written and read. Must not know models or the screen.
 
-    sessions/<id>/record.jsonl   one event a line, the first says what the session is
+    sessions/<id>/record.jsonl   one event a line, the first says what the session is; each with
+                                 the time it was written `at`, in seconds since the epoch
     sessions/<id>/journal/       what was written to the tree, see `tools.workspace.Journal`
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -88,7 +90,8 @@ class Session:
         self._file.close()
 
     def _append(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        stamped = {**line, "at": round(time.time(), 4)}
+        self._file.write(json.dumps(stamped, ensure_ascii=False) + "\n")
         self._file.flush()
 
 

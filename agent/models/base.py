@@ -40,6 +40,26 @@ class StopReason(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Device(StrEnum):
+    """What of this machine does a model's work, and draws power for it."""
+
+    ELSEWHERE = "elsewhere"
+    """Nothing: the model runs on another machine, or is a script."""
+    PROCESSOR = "processor"
+    CARDS = "cards"
+    """Graphics cards, for all of its layers or some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """Where the price of a model's tokens is looked up."""
+
+    model: str
+    """The name under which they are sold: `claude-sonnet-5-5`."""
+    provider: str = ""
+    """Who sells them: `anthropic`, or the URL of the API; empty: whoever the name belongs to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How tokens are chosen. Temperature 0 takes the likeliest."""
@@ -68,9 +88,9 @@ class ModelSpec:
     """The vendor's advice for the first attempt."""
     forms: bool = False
     """Whether it can be held to a form; one that cannot is not sent any."""
-    price_in: float = 0.0
-    """Dollars per million prompt tokens; local models cost none."""
-    price_out: float = 0.0
+    device: Device = Device.ELSEWHERE
+    tariff: Tariff | None = None
+    """None: nobody is paid for its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,8 @@ class Usage:
     """Output tokens that were sampled; the others were forced by the form."""
     prompt_seconds: float = 0.0
     output_seconds: float = 0.0
+    cache_written: int = 0
+    """Prompt tokens that were written to the provider's cache; part of `evaluated`."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -151,6 +173,7 @@ class Usage:
             self.sampled + other.sampled,
             self.prompt_seconds + other.prompt_seconds,
             self.output_seconds + other.output_seconds,
+            self.cache_written + other.cache_written,
         )
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 
-from agent.errors import ModelFileError, ModelTooBig
+from agent.errors import ModelFileError, ModelMissing, ModelTooBig
 from agent.hardware import GIB, Hardware, detect, memory_bandwidth
+from agent.models.base import Tariff
 from agent.models.cards import Cards
 from agent.models.catalogue import Catalogue, Resolved
 from agent.models.entry import Entry
@@ -21,6 +22,7 @@ from agent.models.gguf import read_gguf
 from agent.models.ollama import ollama_models
 from agent.models.places import Place, places
 from agent.models.plan import fit_shape, plan
+from agent.models.prices import Rates, sold
 from agent.models.shape import KvType, Shape, shape_of
 
 
@@ -116,9 +118,13 @@ def pull_model(name: str, yes: bool) -> None:
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the lines.")
 def show_model(model: str, as_json: bool) -> None:
-    """What is known of MODEL: a name, a path to a GGUF file, or ollama:NAME."""
-    catalogue = Catalogue.load()
-    facts = _facts(catalogue, model)
+    """What is known of MODEL: a name, a path to a GGUF file, ollama:NAME, or one of an API."""
+    try:
+        facts = _facts(Catalogue.load(), model)
+    except ModelMissing:
+        facts = _sold_facts(model)
+        if not facts:
+            raise
     if as_json:
         _print_json(facts)
         return
@@ -239,6 +245,30 @@ def _facts(catalogue: Catalogue, model: str) -> dict[str, object]:
         "edit format": spec.edit_format.value,
         "on this disk": "yes" if isinstance(known, Resolved) else "no",
     }
+
+
+def _sold_facts(model: str) -> dict[str, object]:
+    """What is known of an API's model; empty if nobody sells one of that name."""
+    known = sold(Tariff(model))
+    if known is None:
+        return {}
+    facts: dict[str, object] = {
+        "name": model,
+        "title": known.title,
+        "provider": known.provider,
+        "context": f"{known.context:,} tokens" if known.context else "",
+    }
+    for rates in known.rates:
+        over = f", prompts over {rates.over:,} tokens" if rates.over else ""
+        facts[f"price{over}"] = _price(rates)
+    return facts
+
+
+def _price(rates: Rates) -> str:
+    return (
+        f"${rates.input:g} in, ${rates.output:g} out, ${rates.cache_read:g} read from the cache, "
+        f"${rates.cache_write:g} written to it, for a million tokens"
+    )
 
 
 def _problem(entry: Entry) -> str:

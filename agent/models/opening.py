@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.config import Settings
 from agent.errors import ModelMissing
-from agent.models.base import Model
+from agent.models.base import Device, Model
 from agent.models.scripted import ScriptedModel
 
 CONTEXT = 32_768
@@ -52,7 +52,12 @@ def _local(settings: Settings) -> Model:
     fitted = fit(resolved.path, hardware, settings.context or CONTEXT)
     model = LocalModel(
         resolved.path,
-        replace(resolved.spec, context=fitted.context, forms=True),
+        replace(
+            resolved.spec,
+            context=fitted.context,
+            forms=True,
+            device=Device.CARDS if fitted.gpu_layers else Device.PROCESSOR,
+        ),
         context=fitted.context,
         gpu_layers=fitted.gpu_layers,
         kv_type=fitted.kv_type.value,

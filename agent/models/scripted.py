@@ -6,8 +6,7 @@ The file is TOML. Each `[[step]]` is one answer, given in order whatever is aske
 
     steering = "free"            # optional; or "guided"
     edit_format = "symbol"       # optional; which edit tools are offered
-    price_in = 3.0               # optional: dollars for a million tokens read
-    price_out = 15.0             # optional: dollars for a million tokens written
+    price_as = "claude-sonnet-5-5"   # optional: its tokens cost what this model's do
 
     [[step]]
     reasoning = "…"              # optional
@@ -45,6 +44,7 @@ from agent.models.base import (
     Request,
     Steering,
     StopReason,
+    Tariff,
     TextDelta,
     Usage,
 )
@@ -76,8 +76,7 @@ class _Script(BaseModel):
     steering: Steering = Steering.FREE
     edit_format: EditFormat = EditFormat.SYMBOL
     context: int = Field(32_768, gt=0)
-    price_in: float = Field(0.0, ge=0)
-    price_out: float = Field(0.0, ge=0)
+    price_as: str = ""
     step: list[_Step] = []
 
 
@@ -93,8 +92,7 @@ class ScriptedModel:
             context=script.context,
             steering=script.steering,
             edit_format=script.edit_format,
-            price_in=script.price_in,
-            price_out=script.price_out,
+            tariff=Tariff(script.price_as) if script.price_as else None,
         )
 
     @classmethod
@@ -147,7 +145,7 @@ class ScriptedModel:
             for index, call in enumerate(step.call, start=1)
         )
         message = AssistantMessage(step.text, step.reasoning, calls, model=self._spec.name)
-        prompt = self.count("".join(repr(message) for message in request.messages))
+        prompt = self.count("".join(map(repr, (*request.tools, *request.messages))))
         output = self.count(step.text + step.reasoning + "".join(repr(call) for call in calls))
         new = max(0, prompt - self._known)
         usage = Usage(prompt, prompt - new, new, new, output, output)

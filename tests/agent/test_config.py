@@ -38,3 +38,5 @@ def test_a_wrong_file_is_told_in_one_line(tmp_path: Path, text: str, told: str) 
 def test_a_wrong_value_names_its_origin(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"max_steps \(environment\)"):
         load({}, {"PARITY_MAX_STEPS": "many"}, tmp_path / "none.toml")
+    with pytest.raises(InputError, match=r"watts \(environment\)"):
+        load({}, {"PARITY_WATTS": "inf"}, tmp_path / "none.toml")

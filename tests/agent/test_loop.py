@@ -12,15 +12,26 @@ import pytest
 from agent import events
 from agent.errors import ModelError, WorkerDied
 from agent.events import Event, Status, TurnFinished
-from agent.loop import RETRIES, Agent, Limits
+from agent.limits import Forecast, Limits
+from agent.loop import RETRIES, Agent
 from agent.messages import AssistantMessage, SystemMessage, ToolCall, UserMessage
-from agent.models.base import Answer, ModelEvent, ModelSpec, Request, StopReason, TextDelta, Usage
+from agent.models.base import (
+    Answer,
+    ModelEvent,
+    ModelSpec,
+    Request,
+    StopReason,
+    Tariff,
+    TextDelta,
+    Usage,
+)
 from agent.steering.moves import Ask, Moves, Rewind, Verdict, ask, use
 from tools.base import Cancel, Toolbox
 from tools.files import ReadFile, WriteFile
 from tools.workspace import Workspace
 
-SPEC = ModelSpec("talker", context=1000, price_in=1000.0, price_out=2000.0)
+SPEC = ModelSpec("talker", context=1000, tariff=Tariff("claude-sonnet-5-5"))
+"""$2 in and $10 out for a million tokens."""
 LIMITS = Limits()
 
 
@@ -31,6 +42,7 @@ class Talker:
     answers: list[AssistantMessage | ModelError]
     spec: ModelSpec = SPEC
     requests: list[Request] = field(default_factory=list)
+    usage: Usage = field(default_factory=lambda: Usage(prompt=10, evaluated=10, output=5))
 
     def count(self, text: str) -> int:
         return len(text)
@@ -41,7 +53,7 @@ class Talker:
         if isinstance(answer, ModelError):
             raise answer
         yield TextDelta(answer.text)
-        yield Answer(answer, Usage(prompt=10, evaluated=10, output=5), StopReason.END)
+        yield Answer(answer, self.usage, StopReason.END)
 
     def close(self) -> None: ...
 
@@ -116,15 +128,15 @@ def test_totals_add_up(tmp_path: Path) -> None:
     _, end = finish(agent.run("do it", threading.Event()))
     assert end.totals.steps == 2
     assert end.totals.usage.prompt == 20
-    assert end.totals.dollars == pytest.approx(2 * (10 * 1000 + 5 * 2000) / 1e6)
+    assert end.totals.cost.api_usd == pytest.approx(2 * (10 * 2 + 5 * 10) / 1e6)
 
 
 @pytest.mark.parametrize(
     ("limits", "status"),
     [
         (Limits(steps=2), Status.STEP_LIMIT),
-        (Limits(tokens=30), Status.TOKEN_LIMIT),
-        (Limits(dollars=0.03), Status.DOLLAR_LIMIT),
+        (Limits(tokens=1), Status.TOKEN_LIMIT),
+        (Limits(dollars=0.00001), Status.DOLLAR_LIMIT),
         (Limits(seconds=0.0), Status.TIME_LIMIT),
     ],
 )
@@ -139,11 +151,30 @@ def test_each_limit_ends_the_turn_with_its_own_status(
 
 
 def test_token_limit_caps_what_the_model_may_write(tmp_path: Path) -> None:
-    agent = agent_for(tmp_path, [says("ok")], Limits(tokens=7))
-    finish(agent.run("do it", threading.Event()))
+    agent = agent_for(tmp_path, [says("", read("a.txt")), says("ok")], Limits(tokens=2500))
+    seen, end = finish(agent.run("do it", threading.Event()))
+    assert end.status is Status.UNVERIFIED
     model = agent.model
     assert isinstance(model, Talker)
-    assert model.requests[0].max_tokens == 7
+    first, second = model.requests
+    prompt = Forecast().prompt(SPEC, first, len).prompt
+    assert prompt + first.max_tokens == 2500
+    assert first.max_tokens < second.max_tokens  # less was read than was forecast
+    assert events.Notice(f"The limit leaves {first.max_tokens} tokens for this answer.") in seen
+
+
+def test_a_limit_stops_before_the_request_that_would_pass_it(tmp_path: Path) -> None:
+    answers = [says("", write(f"f{number}.txt", "x\n")) for number in range(9)]
+    agent = agent_for(tmp_path, answers, Limits(dollars=0.018))
+    usage = Usage(prompt=1000, evaluated=1000, output=400)  # $0.006
+    agent.model = Talker(list(answers), usage=usage)
+    _, end = finish(agent.run("do it", threading.Event()))
+    assert end.status is Status.DOLLAR_LIMIT
+    assert end.totals.steps == 2
+    # The third would read 1,400 tokens and more at $2.50, and write 256 at $10.
+    assert end.totals.cost.api_usd == pytest.approx(0.012)
+    assert "$0.0060 is left" in end.summary
+    assert len(agent.history) == 5  # nothing was said that was not sent
 
 
 def test_three_equal_calls_warn_and_five_stop(tmp_path: Path) -> None:

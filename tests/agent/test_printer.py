@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
+
 from agent import events
+from agent.costs import Cost
 from agent.events import Origin, Status, Totals
 from agent.messages import ToolCall
 from agent.models.base import Usage
-from agent.printer import JsonPrinter, TextPrinter
+from agent.printer import JsonPrinter, TextPrinter, costs
 from tools.base import ToolResult
 
 CALL = ToolCall("c", "run_tests", {})
 END = events.TurnFinished(
     Status.VERIFIED,
     "1 test failed and pass now.",
-    Totals(2, Usage(300, 200, 100, 100, 40, 40, 1.0, 4.0), 9.0),
+    Totals(2, Usage(300, 200, 100, 100, 40, 40, 1.0, 4.0), 9.0, Cost(None, 1.5, 0.25, ("cards",))),
     patch="diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n a\n-old\n+new\n+and\n",
 )
 
@@ -37,8 +40,31 @@ def test_the_answer_is_on_stdout_and_progress_on_stderr() -> None:
     assert "+new" in out
     assert "verified: 1 test failed and pass now." in out
     assert "1 file changed, +2 -1" in out
-    assert "2 steps · prompt 100 read / 200 reused · output 40 tokens · 10.0 tok/s · 9.0 s" in out
+    assert "2 steps · prompt 100 read / 200 reused · output 40 tokens · 10.0 tok/s · " in out
     assert "The sign" not in out
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        (Cost(), []),
+        (Cost(api_usd=0.01234), ["$0.0123"]),
+        (Cost(api_usd=0.00001), ["under $0.0001"]),
+        (Cost(api_usd=None), ["price unknown"]),
+        (Cost(0.0, 1.24, None, ("cards",)), ["1.2 Wh"]),
+        (Cost(0.0, 1.24, 0.00041, ("cards",)), ["1.2 Wh ($0.0004)"]),
+        (Cost(0.0, 0.0312, 0.0, ("declared",)), ["0.031 Wh"]),
+        (Cost(0.0, None, None), []),
+        (Cost(2.5, 130.0, 0.039, ("cards",)), ["$2.5000", "130.0 Wh ($0.0390)"]),
+    ],
+)
+def test_what_was_paid(cost: Cost, told: list[str]) -> None:
+    assert costs(cost) == told
+    end = events.TurnFinished(Status.VERIFIED, "Done.", Totals(1, cost=cost), patch="")
+    step = events.StepFinished(1, Usage(), 0.5, 0, (), cost)
+    out, err = shown(step, end)
+    assert " · ".join(["output 0 tokens", *told, "0.0 s"]) in out
+    assert " · ".join(["output 0", *told, "0.5 s"]) in err
 
 
 def test_without_colour_there_is_no_escape() -> None:
@@ -73,3 +99,9 @@ def test_json_is_one_event_a_line() -> None:
     assert first["origin"] == "harness"
     assert last["status"] == "verified"
     assert last["totals"]["usage"]["reused"] == 200
+    assert last["totals"]["cost"] == {
+        "api_usd": None,
+        "watt_hours": 1.5,
+        "electricity_usd": 0.25,
+        "sources": ["cards"],
+    }

@@ -31,6 +31,8 @@ def test_events_are_lines_and_pieces_of_answers_are_not(tmp_path: Path) -> None:
     assert [line["event"] for line in record] == ["session", "said", "said", "tool_finished"]
     assert record[1]["message"] == {"text": "héllo", "role": "user"}
     assert record[2]["message"]["tokens"] == [1, 2]  # type: ignore[index]  # JSON of unknown shape
+    times = [line["at"] for line in record]
+    assert all(isinstance(at, float) and at > 1.7e9 for at in times)
     assert record[3]["result"] == {"ok": True, "display": "line", "output": "text"}
 
 

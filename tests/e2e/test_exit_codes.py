@@ -11,6 +11,9 @@ from tests.agent.models.gguf_files import language_model, write_gguf
 from tests.e2e.command import Agent
 from tests.e2e.repositories import PLAIN_FIX, contents, git
 
+LONG_FIX = PLAIN_FIX.replace("text", f'reasoning = "{"hm " * 5000}"\ntext', 1)
+"""Thinks for 3,750 tokens first."""
+
 
 def test_help_lists_the_exit_codes(agent: Agent, tmp_path: Path) -> None:
     for argv in (["fix", "--help"], ["fix", "-h"]):
@@ -135,8 +138,8 @@ def test_nothing_to_verify_with(agent: Agent, plain: Path) -> None:
     ("option", "value", "script"),
     [
         ("--max-steps", "1", PLAIN_FIX),
-        ("--max-tokens", "20", PLAIN_FIX),
-        ("--max-usd", "0.000001", "price_in = 3.0\n" + PLAIN_FIX),
+        ("--max-tokens", "3000", LONG_FIX),
+        ("--max-usd", "0.02", 'price_as = "claude-sonnet-5-5"' + LONG_FIX),
         ("--max-seconds", "0.5", PLAIN_FIX.replace('"Done."', '"Done."\ndelay = 60.0')),
     ],
 )

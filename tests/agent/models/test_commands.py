@@ -102,6 +102,16 @@ def test_show_of_unknown_names_and_broken_files(tmp_path: Path) -> None:
     assert isinstance(result.exception, ModelFileError)
 
 
+@pytest.mark.usefixtures("folder")
+def test_show_of_a_model_that_is_sold() -> None:
+    output = run("show", "claude-haiku-5-5").stdout
+    assert re.search(r"^context +1,000,000 tokens$", output, re.MULTILINE)
+    assert re.search(r"^price +\$0\.1 in, \$0\.5 out, \$0\.01 read from", output, re.MULTILINE)
+    assert re.search(r"^price, prompts over 100,000 tokens +\$0\.5 in", output, re.MULTILINE)
+    facts = json.loads(run("show", "claude-sonnet-5-5", "--json").stdout)
+    assert (facts["title"], facts["provider"]) == ("Claude Sonnet 5.5", "Anthropic")
+
+
 def test_pull_of_what_is_here_fetches_nothing(folder: Path) -> None:
     path = folder / "smollm2-135m-instruct-q4_1.gguf"
     with path.open("wb") as file:

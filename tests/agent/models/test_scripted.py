@@ -17,6 +17,7 @@ from agent.models.base import (
     Request,
     Steering,
     StopReason,
+    Tariff,
     TextDelta,
 )
 from agent.models.scripted import ScriptedModel
@@ -68,6 +69,12 @@ def test_says_how_it_wants_to_be_used(tmp_path: Path) -> None:
     spec = load(tmp_path, SCRIPT).spec
     assert (spec.steering, spec.edit_format) == (Steering.GUIDED, EditFormat.SEARCH_REPLACE)
     assert spec.name == "scripted:steps.toml"
+
+
+def test_may_be_priced_like_another_model(tmp_path: Path) -> None:
+    assert load(tmp_path, SCRIPT).spec.tariff is None
+    priced = load(tmp_path, 'price_as = "claude-sonnet-5-5"' + SCRIPT)
+    assert priced.spec.tariff == Tariff("claude-sonnet-5-5")
 
 
 def test_counts_only_what_is_new(tmp_path: Path) -> None:

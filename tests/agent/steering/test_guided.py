@@ -10,7 +10,8 @@ import pytest
 
 from agent import events
 from agent.events import Event, Status, TurnFinished
-from agent.loop import Agent, Limits
+from agent.limits import Limits
+from agent.loop import Agent
 from agent.messages import UserMessage
 from agent.models.scripted import ScriptedModel
 from agent.steering.guided import Guided
