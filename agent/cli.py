@@ -66,7 +66,7 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
 @click.option("--model", help="A catalogue name, a path to a .gguf file or scripted:FILE.")
 @click.option("--steering", type=click.Choice(["free", "guided"]), help="Who takes the steps.")
 @click.option("--test-command", help="How the tests are run. Default: found.")
-@click.option("--max-steps", type=int, help="The most answers of the model. Default: 50.")
+@click.option("--max-steps", type=int, help="The most answers of the model. Default: 100.")
 @click.option("--max-tokens", type=int, help="The most tokens read and written.")
 @click.option("--max-seconds", type=float, help="The most seconds.")
 @click.option("--max-usd", type=float, help="The most dollars.")

@@ -27,7 +27,7 @@ class Settings(BaseModel):
     """A catalogue name, a path to a GGUF file or `scripted:FILE`; empty: the best that fits."""
     test_command: str = ""
     """How the project's tests are run; empty: found."""
-    max_steps: int = Field(50, ge=1)
+    max_steps: int = Field(100, ge=1)
     max_tokens: int | None = Field(None, ge=1)
     """Prompt tokens read and output tokens written in a turn."""
     max_seconds: float | None = Field(None, gt=0)

@@ -37,7 +37,7 @@ CACHE_SECONDS = 300.0
 class Limits:
     """What a turn may cost; None is no limit."""
 
-    steps: int | None = 50
+    steps: int | None = 100
     tokens: int | None = None
     """Prompt tokens read and output tokens written, together."""
     seconds: float | None = None

@@ -251,7 +251,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="names of programs, separated by commas")
     parser.add_argument("--limit", type=int, default=None, help="the first so many programs")
     parser.add_argument("--max-seconds", type=int, default=300, help="for each program")
-    parser.add_argument("--max-steps", type=int, default=50, help="for each program")
+    parser.add_argument("--max-steps", type=int, default=100, help="for each program")
     parser.add_argument(
         "--workers", type=int, default=1, help="programs at a time, on a GPU that has the room"
     )

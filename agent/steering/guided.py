@@ -27,12 +27,27 @@ from tools.workspace import Workspace
 
 TEST_ATTEMPTS = 3
 """Tries at writing a test that fails."""
+HARMLESS = 5
+"""Changes of which each two are tried together."""
 CODE_SHARE = 0.4
 """Part of the window that code may take."""
 MAX_CODE = 6_000
 """Tokens of code, however large the window: a weak model loses its way in more."""
 CHOICES = 60
 """Definitions offered when the code does not fit."""
+
+
+@dataclass(slots=True)
+class _Trials:
+    """What was tried to make one run of the tests better."""
+
+    shared: str
+    """How every question about it begins."""
+    run: TestRun
+    tried: set[str] = field(default_factory=set)
+    """The calls of every answer so far."""
+    harmless: list[tuple[AssistantMessage, Form]] = field(default_factory=list)
+    """Changes that broke nothing and mended nothing."""
 
 
 @dataclass(slots=True)
@@ -90,43 +105,65 @@ class Guided:
         shown = yield from self._show(task, run)
         shared = fill("guided_task", task=task, code=shown.code, tests=self._tests(run))
         checkpoint = self.safe = self.workspace.checkpoint()
-        tried: set[str] = set()
-        better, said = yield from self._attempt(
-            shared, questions.first(shown, self.workspace), run, tried
+        trials = _Trials(shared, run)
+        better, said = yield from self._attempt(trials, questions.first(shown, self.workspace))
+        attempts: Iterator[Question | None] = itertools.chain(
+            questions.rewrites(shown, self.workspace, said),
+            [None],  # time to combine
+            questions.variations(shown, self.workspace, said),
         )
-        attempts = questions.further(shown, self.workspace, said)
         for number, question in enumerate(attempts, start=1):
             if better is not None:
                 break
             yield Rewind(1, checkpoint, f"Attempt {number} did not help; asking anew.")
-            better, _ = yield from self._attempt(shared, question, run, tried)
+            if question is None:
+                better = yield from self._combine(trials)
+            else:
+                better, _ = yield from self._attempt(trials, question)
         if better is None:
             yield Rewind(1, checkpoint, "No attempt helped.")
             self.judge.see(run)  # the tree is again as this run saw it
         return better
 
     def _attempt(
-        self, shared: str, question: Question, run: TestRun, tried: set[str]
+        self, trials: _Trials, question: Question
     ) -> Generator[Move, Reply, tuple[TestRun | None, str]]:
         """Ask, apply, test; feed back once what came of it.
 
         Returns:
-            The run of the tests if it is better than `run`; and what the model said.
+            The run of the tests if it is better than before; and what the model said.
         """
-        message = UserMessage(f"{shared}\n\n{question.text}")
+        run = trials.run
+        message = UserMessage(f"{trials.shared}\n\n{question.text}")
         answer = yield from ask(Ask(message, question.form, question.sampling))
         said = answer.text
-        after, problems = yield from self._try(answer, question.form, tried)
+        after, problems = yield from self._try(answer, question.form, trials.tried)
         if after is not None and compare(run, after).better:
             return after, said
+        if after is not None and not compare(run, after).broken:
+            trials.harmless.append((answer, question.form))
         moved = after is not None and _moved(run, after)
         if question.final or not (moved or (problems and question.discussed)):
             return None, said
         outcome = "\n".join(problems) if after is None else _outcome(run, after)
         message = UserMessage(fill("guided_feedback", outcome=outcome))
         answer = yield from ask(Ask(message, replace(question.form, max_thought=200)))
-        after, _ = yield from self._try(answer, question.form, tried)
+        after, _ = yield from self._try(answer, question.form, trials.tried)
         return (after if after and compare(run, after).better else None), said
+
+    def _combine(self, trials: _Trials) -> Generator[Move, Reply, TestRun | None]:
+        """Make two changes at once that did neither good nor harm alone: a bug may lie in two
+        places."""
+        checkpoint = self.workspace.checkpoint()
+        for one, other in itertools.combinations(trials.harmless[:HARMLESS], 2):
+            if _places(one[0]) & _places(other[0]):
+                continue
+            if not (yield from self._apply(*one)) and not (yield from self._apply(*other)):
+                after = yield from self._test()
+                if compare(trials.run, after).better:
+                    return after
+            yield Rewind(1, checkpoint, "Two changes at once did not help either.")
+        return None
 
     def _try(
         self, answer: AssistantMessage, form: Form, tried: set[str]
@@ -168,9 +205,7 @@ class Guided:
             message = UserMessage(f"{shared}\n\n{question.text}")
             answer = yield from ask(Ask(message, question.form, question.sampling))
             if not tried:
-                attempts = questions.rewrites(
-                    shown, self.workspace, answer.text, wanted is not None
-                )
+                attempts = self._unproven(shown, answer.text, judged=wanted is not None)
             after, problems = yield from self._try(answer, question.form, tried)
             changed = self.workspace.checkpoint() > checkpoint and not problems
             if changed and (run is None or after is None or not compare(run, after).broken):
@@ -183,6 +218,15 @@ class Guided:
             reason = "No change passes the test that was written; taking the first without it."
             yield Rewind(1, start, reason)
             yield from self._try(*usable, set())
+
+    def _unproven(self, shown: Material, said: str, *, judged: bool) -> Iterator[Question]:
+        """The questions after the first where no test of the project's own fails."""
+        if not judged:
+            return questions.rewrites(shown, self.workspace, said, named_only=True)
+        return itertools.chain(
+            questions.rewrites(shown, self.workspace, said),
+            questions.variations(shown, self.workspace, said),
+        )
 
     def _reproduce(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
         """Have a failing test written; the run that shows it fail, or None."""
@@ -256,6 +300,11 @@ class Guided:
 
     def _budget(self) -> int:
         return min(MAX_CODE, int(self.spec.context * CODE_SHARE))
+
+
+def _places(answer: AssistantMessage) -> set[tuple[str, str]]:
+    """The symbols that an answer replaces."""
+    return {(str(c.arguments.get("path")), str(c.arguments.get("symbol"))) for c in answer.calls}
 
 
 def _moved(before: TestRun, after: TestRun) -> bool:

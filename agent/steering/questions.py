@@ -4,7 +4,7 @@ Owns their order and their forms. Must not know how answers are applied or judge
 
 First the model says what is wrong and chooses what to rewrite. If that does not help, it is asked
 for one suspect after the other, without a word of explanation: a weak model's explanation is often
-wrong, and binds it. Then each suspect is kept but for one line, from the place where the model
+wrong, and binds it. Then suspects are kept but for one line, from the places where the model
 itself doubts the code most: what it rewrites whole it copies, faults included. At last chance is
 let in.
 """
@@ -24,12 +24,12 @@ from tools.workspace import Workspace
 
 CANDIDATES = 8
 """Definitions among which the model chooses at first."""
-SUSPECTS = 5
+SUSPECTS = 8
 """Definitions that it is asked about one by one."""
-VARIANTS = (10, 6, 4)
-"""Doubtful places tried in the first suspects."""
-CHANCES = 4
-"""Answers with chance in the choice of words."""
+VARIANTS = (10, 8, 6, 4, 3)
+"""Doubtful places tried in the first suspects, the most doubtful of each before the next."""
+CHANCES = (5, 3)
+"""Answers with chance in the choice of words, about the first suspects."""
 VARIED = Sampling(temperature=0.7, top_p=0.95, top_k=40)
 
 
@@ -55,55 +55,46 @@ def first(shown: Material, workspace: Workspace) -> Question:
     return Question(fill("guided_where"), form)
 
 
-def further(shown: Material, workspace: Workspace, said: str) -> Iterator[Question]:
-    """The questions after the first, those about what its answer named before the rest.
+def rewrites(
+    shown: Material, workspace: Workspace, said: str, *, named_only: bool = False
+) -> Iterator[Question]:
+    """The questions after the first: each suspect alone, those the first answer named before.
 
     Args:
         shown: The code the model sees.
         workspace: As it was when the code was shown.
         said: What the model said was wrong.
+        named_only: Whether to leave out what it did not name: where no test can judge an answer,
+            nothing else is worth asking about.
     """
+    for suspect in _suspects(shown, said, named_only):
+        yield _rewrite(suspect, material.replacing([suspect], workspace))
+
+
+def variations(shown: Material, workspace: Workspace, said: str) -> Iterator[Question]:
+    """The questions after those: doubtful places, then chance. Arguments as for `rewrites`."""
     suspects = _suspects(shown, said)
-    for suspect in suspects:
-        yield _rewrite(suspect, material.replacing([suspect], workspace))
-    for suspect, count in zip(suspects, VARIANTS, strict=False):
-        for number in range(count):
-            yield _rewrite(suspect, material.varying(suspect, workspace, number))
-    yield from _by_chance(suspects, workspace)
+    for number in range(max(VARIANTS)):
+        for suspect, count in zip(suspects, VARIANTS, strict=False):
+            if number < count:
+                yield _rewrite(suspect, material.varying(suspect, workspace, number))
+    for number in range(max(CHANCES)):
+        for suspect, count in zip(suspects, CHANCES, strict=False):
+            if number < count:
+                yield _by_chance(suspect, workspace, number)
 
 
-def rewrites(shown: Material, workspace: Workspace, said: str, judged: bool) -> Iterator[Question]:
-    """The questions after the first where no test of the project's own fails.
-
-    Args:
-        shown: The code the model sees.
-        workspace: As it was when the code was shown.
-        said: What the model said was wrong.
-        judged: Whether a test that the model wrote tells which answer to keep; without one only
-            what the first answer named is worth asking about.
-    """
-    suspects = _suspects(shown, said) if judged else _named(shown, said)
-    for suspect in suspects:
-        yield _rewrite(suspect, material.replacing([suspect], workspace))
-    if judged:
-        yield from _by_chance(suspects, workspace)
+def _suspects(shown: Material, said: str, named_only: bool = False) -> list[Ranked]:
+    named = mentioned(said, shown.candidates[:CANDIDATES])
+    others = () if named_only else shown.candidates
+    return list(dict.fromkeys([*named, *others]))[:SUSPECTS]
 
 
-def _named(shown: Material, said: str) -> list[Ranked]:
-    return mentioned(said, shown.candidates[:CANDIDATES])[:SUSPECTS]
-
-
-def _suspects(shown: Material, said: str) -> list[Ranked]:
-    return list(dict.fromkeys([*_named(shown, said), *shown.candidates]))[:SUSPECTS]
-
-
-def _by_chance(suspects: list[Ranked], workspace: Workspace) -> Iterator[Question]:
-    for number in range(CHANCES if suspects else 0):
-        suspect = suspects[number % min(len(suspects), 2)]
-        form = Form((material.replacing([suspect], workspace),), required=True, max_calls=1)
-        text = fill("guided_suspect", symbol=suspect.symbol.name, path=suspect.path)
-        sampling = replace(VARIED, temperature=VARIED.temperature + 0.1 * number, seed=number + 1)
-        yield Question(text, form, sampling)
+def _by_chance(suspect: Ranked, workspace: Workspace, number: int) -> Question:
+    form = Form((material.replacing([suspect], workspace),), required=True, max_calls=1)
+    text = fill("guided_suspect", symbol=suspect.symbol.name, path=suspect.path)
+    sampling = replace(VARIED, temperature=VARIED.temperature + 0.1 * number, seed=number + 1)
+    return Question(text, form, sampling)
 
 
 def _rewrite(suspect: Ranked, call: CallForm) -> Question:

@@ -187,7 +187,7 @@ def test_where_nothing_fails_a_failing_test_is_written_first(tmp_path: Path) -> 
 def test_a_change_is_left_without_the_written_test_that_no_change_passes(tmp_path: Path) -> None:
     passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
     wrong = TEST_OF_ISSUE.replace("== 2", "== 3")
-    steps = [call("", wrong, "write_file", "test_issue.py"), *[call("half", HALF)] * 20]
+    steps = [call("", wrong, "write_file", "test_issue.py"), *[call("half", HALF)] * 60]
     seen = conduct(tmp_path, steps, passing)
     end = ended(seen)
     assert end.status is Status.UNVERIFIED
@@ -246,3 +246,17 @@ def test_a_second_issue_gets_a_test_file_of_its_own(tmp_path: Path) -> None:
     end = ended(conduct(tmp_path, steps, passing))
     assert end.status is Status.VERIFIED
     assert end.changed == ("calc.py", "test_issue_2.py")
+
+
+def test_two_changes_that_only_help_together_are_tried_together(tmp_path: Path) -> None:
+    code = CODE + "\n\ndef quarter(x):\n    return half(double(x)) / 8\n"
+    code = code.replace("return x + RATE", "return x * RATE + 1")
+    tests = (
+        "from calc import quarter\n\n\ndef test_quarter():\n    assert quarter(8) == 1\n"
+        "    assert quarter(16) == 2\n"
+    )
+    wrong = "def quarter(x):\n    return half(double(x)) / 9\n"
+    steps = [call("quarter", wrong)] * 3 + [call("half", HALF)] * 2 + [call("double", DOUBLE)] * 3
+    end = ended(conduct(tmp_path, steps, tests, code=code))
+    assert end.status is Status.VERIFIED
+    assert end.patch.count("\n+ ") == 2
