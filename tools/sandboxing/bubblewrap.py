@@ -92,14 +92,16 @@ class Bubblewrap:
         for path in (*writable, policy.root):
             mounts[path] = ("--bind", str(path), str(path))
         for path in (*policy.protected, *found.repositories):
-            if path.exists() and not path.is_symlink():
+            if os.path.exists(path) and not path.is_symlink():
                 mounts[path] = ("--ro-bind", str(path), str(path))
         for path in found.secrets:
             if self._is_seen(path) and not any(path.is_relative_to(ok) for ok in policy.asked):
                 mounts[path] = _without(path)
         # What lies deeper comes later, on top of what it lies in.
         ordered = sorted(mounts.items(), key=lambda item: len(item[0].parts))
-        return [word for _, words in ordered for word in words]
+        # To the kernel's settings in /proc/sys, root needs no capability: it is their owner.
+        kernel = ("--remount-ro", "/proc") if os.getuid() == 0 else ()
+        return [*(word for _, words in ordered for word in words), *kernel]
 
     def _is_seen(self, path: Path) -> bool:
         """Whether a path that may lie outside the root is there for a command."""

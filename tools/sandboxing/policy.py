@@ -13,6 +13,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
+
+# Not the methods of a path, which raise for what is behind a folder that may not be entered.
+from os.path import exists, isdir, isfile
 from pathlib import Path
 
 SETTINGS = ".agent"
@@ -81,10 +84,10 @@ def make_policy(
     """
     root = root.resolve()
     own_homes = homes()
-    state = tuple(path.resolve() for path in hidden if path.exists())
+    state = tuple(path.resolve() for path in hidden if exists(path))
     asked = tuple(
         path
-        for path in (path.resolve() for path in readable if path.exists())
+        for path in (path.resolve() for path in readable if exists(path))
         if not any(path.is_relative_to(place) for place in state)
     )
     places = [*map(Path, (*_HIDDEN, *_SERVICES, *_SYSTEM_SECRETS)), *own_homes, *state]
@@ -120,7 +123,7 @@ def homes() -> tuple[Path, ...]:
     with suppress(KeyError):  # a user without an entry, as in containers
         found.append(pwd.getpwuid(os.getuid()).pw_dir)
     real = (Path(path).resolve() for path in found if os.path.isabs(path))
-    return tuple(dict.fromkeys(path for path in real if path.is_dir() and path != Path("/")))
+    return tuple(dict.fromkeys(path for path in real if isdir(path) and path != Path("/")))
 
 
 def other_home(folder: Path) -> dict[str, str]:
@@ -162,7 +165,7 @@ def _interpreters(root: Path, environ: Mapping[str, str]) -> Iterator[Path]:
     active = environ.get("VIRTUAL_ENV")
     for folder in (root / ".venv", root / "venv", *([Path(active)] if active else [])):
         real = folder.resolve()
-        if not (real / "pyvenv.cfg").is_file():
+        if not isfile(real / "pyvenv.cfg"):
             continue
         yield real
         base = (real / "bin" / "python").resolve().parent.parent
@@ -174,7 +177,7 @@ def _programs(own_homes: Sequence[Path], environ: Mapping[str, str]) -> Iterator
     """What is on PATH, and the installations it belongs to."""
     for home in own_homes:
         for name in _TOOLS:
-            if (home / name).is_dir():
+            if isdir(home / name):
                 yield (home / name).resolve()
     for entry in environ.get("PATH", "").split(os.pathsep):
         folder = Path(entry)
@@ -185,7 +188,7 @@ def _programs(own_homes: Sequence[Path], environ: Mapping[str, str]) -> Iterator
         yield folder.resolve()
         whole = folder.resolve().parent
         marks = ("pyvenv.cfg", "conda-meta", "lib")
-        if folder.name in ("bin", "condabin") and any((whole / mark).exists() for mark in marks):
+        if folder.name in ("bin", "condabin") and any(exists(whole / mark) for mark in marks):
             yield whole
 
 

@@ -23,6 +23,7 @@ import struct
 import sys
 
 _NO_NEW_PRIVILEGES, _DIES_WITH_PARENT, _SECCOMP = 38, 1, 22  # prctl
+_CAPABILITIES_3 = 0x20080522
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION = 1
 _BENEATH = 1
@@ -66,6 +67,10 @@ def restrict(read: list[str], write: list[str], network: bool) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     _checked(libc.prctl(_DIES_WITH_PARENT, signal.SIGKILL, 0, 0, 0), "prctl")
     _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
+    # Root without its capabilities: they would open what it does not own, and other processes.
+    # Those cannot come back with a new program, now that there are no new privileges.
+    head, none = struct.pack("<Ii", _CAPABILITIES_3, 0), bytes(24)
+    _checked(libc.capset(head, none), "capset")
     version = _checked(libc.syscall(_CREATE_RULESET, None, 0, _VERSION), "Landlock")
     handled = _VERSION_1 | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
     scoped = (_ABSTRACT_SOCKETS * (not network) | _SIGNALS) if version >= 6 else 0
