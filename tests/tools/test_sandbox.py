@@ -23,6 +23,7 @@ from tools.process import Finished, execute
 from tools.sandbox import NoSandbox, Tier, detect
 from tools.sandboxing.policy import make_policy
 from tools.sandboxing.scan import Scan
+from tools.sandboxing.seatbelt import Seatbelt
 from tools.shell import Run
 
 BUBBLEWRAP = detect(Path(__file__).parent, tiers=[Tier.BUBBLEWRAP]).tier is Tier.BUBBLEWRAP
@@ -627,6 +628,28 @@ def test_the_strongest_is_taken_and_a_weaker_one_says_why(tmp_path: Path) -> Non
     none = detect(tmp_path, tiers=[])
     assert none.tier is Tier.NONE
     assert "bubblewrap is switched off" in none.weaker
+
+
+def test_the_profile_for_macos_writes_deeper_rules_later(place: Place) -> None:
+    (place.root / ".env").write_text(CANARY)
+    data = place.home / "data"
+    data.mkdir()
+    sandbox = Seatbelt(make_policy(place.root, readable=[data], hidden=[place.home]))
+    with sandbox.launch(["true"], place.root, {}) as launch:
+        profile = launch.argv[2]
+        assert launch.argv[3:] == ("--", "true")
+        assert Path(launch.env["TMPDIR"]).is_dir()
+    assert not Path(launch.env["TMPDIR"]).exists()
+    rules = (
+        f'(deny file-read-data (subpath "{place.home}"))',
+        f'(allow file-read* (subpath "{data}"))',
+        f'(allow file-write* (subpath "{place.root}"))',
+        f'(deny file-write* (subpath "{place.root}/.agent"))',
+        "(deny network*)",
+    )
+    found = [profile.index(rule) for rule in rules]
+    assert found == sorted(found)
+    assert f'(deny file-read* (subpath "{place.root}/.env"))' in profile
 
 
 @needs_landlock

@@ -16,7 +16,6 @@ import ctypes
 import errno
 import json
 import os
-import platform
 import signal
 import stat
 import struct
@@ -103,9 +102,9 @@ def _allow(libc: ctypes.CDLL, rules: int, path: str, rights: int) -> None:
 
 def _refuse_connections(libc: ctypes.CDLL) -> None:
     """Sockets are local, connected to nothing that had a name before."""
-    processor, socket, connect = _PROCESSORS.get(platform.machine(), (0, 0, 0))
+    processor, socket, connect = _PROCESSORS.get(os.uname().machine, (0, 0, 0))
     if not processor:
-        raise OSError(errno.ENOSYS, f"there is no filter for {platform.machine()}")
+        raise OSError(errno.ENOSYS, f"there is no filter for {os.uname().machine}")
     local = 1  # AF_UNIX
     # Jumps are counted from the next instruction; 9 allows, 10 refuses.
     program = (
