@@ -630,11 +630,14 @@ def test_the_strongest_is_taken_and_a_weaker_one_says_why(tmp_path: Path) -> Non
     assert "bubblewrap is switched off" in none.weaker
 
 
-def test_the_profile_for_macos_writes_deeper_rules_later(place: Place) -> None:
+def test_the_profile_for_macos_writes_deeper_rules_later(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(place.home))
     (place.root / ".env").write_text(CANARY)
     data = place.home / "data"
     data.mkdir()
-    sandbox = Seatbelt(make_policy(place.root, readable=[data], hidden=[place.home]))
+    sandbox = Seatbelt(make_policy(place.root, readable=[data]))
     with sandbox.launch(["true"], place.root, {}) as launch:
         profile = launch.argv[2]
         assert launch.argv[3:] == ("--", "true")

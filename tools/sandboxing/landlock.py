@@ -9,7 +9,6 @@ can be kept from a command.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -56,15 +55,14 @@ class Landlock:
             temporary = tempfile.mkdtemp(prefix="parity-run-")
             stack.callback(shutil.rmtree, temporary, ignore_errors=True)
             status, report = os.pipe()
-            order = {
-                "read": self._readable,
-                "write": [*self._devices, temporary, *map(str, (self._policy.root, *writable))],
-                "network": network,
-                "status": report,
-            }
+            write = [*self._devices, temporary, *map(str, (self._policy.root, *writable))]
+            numbers = (report, int(network), len(self._readable), len(write))
             helper = str(Path(__file__).with_name("restrict.py"))
             launch = _Restricted(
-                [sys.executable, "-I", "-S", helper, json.dumps(order), *argv],
+                [
+                    *(sys.executable, "-I", "-S", helper, *map(str, numbers)),
+                    *(*self._readable, *write, *argv),
+                ],
                 cwd,
                 {**env, **other_home(Path(temporary)), "TMPDIR": temporary},
                 status,

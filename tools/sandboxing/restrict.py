@@ -1,9 +1,12 @@
 """A program that gives up rights for ever, and becomes another program.
 
-Run by path in an isolated Python, so it must import nothing but the standard library. Must not know
-why a place may be read or written: its first argument says which, as JSON.
+Run by path in an isolated Python, so it must import nothing but the standard library, and little of
+that: it delays every command. Must not know why a place may be read or written.
 
-    python -I -S restrict.py '{"read": [], "write": [], "network": false, "status": 3}' PROGRAM
+    python -I -S restrict.py STATUS NETWORK READ WRITE PLACE... PROGRAM ARGUMENT...
+
+STATUS is a descriptor for what goes wrong, NETWORK 0 or 1, READ and WRITE are how many of the
+places that follow may be read, and how many after those written.
 
 Landlock refuses files (and, from its sixth version on, signals to processes outside). Landlock's
 own rules for the network know TCP alone, so a seccomp filter refuses sockets but for local ones,
@@ -14,15 +17,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import json
 import os
-import signal
 import stat
 import struct
 import sys
 
 _NO_NEW_PRIVILEGES, _DIES_WITH_PARENT, _SECCOMP = 38, 1, 22  # prctl
 _CAPABILITIES_3 = 0x20080522
+_KILL = 9
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION = 1
 _BENEATH = 1
@@ -45,13 +47,14 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 
 
 def main(arguments: list[str]) -> None:
-    """Restrict this process and run the rest of the arguments; failures go to the status pipe."""
-    order = json.loads(arguments[0])
-    status = order["status"]
+    """Restrict this process and run the program; failures go to the status descriptor."""
+    status, network, read, write = map(int, arguments[:4])
+    readable, writable = arguments[4 : 4 + read], arguments[4 + read : 4 + read + write]
+    argv = arguments[4 + read + write :]
     os.set_inheritable(status, False)
     try:
-        restrict(order["read"], order["write"], order["network"])
-        os.execvp(arguments[1], arguments[1:])
+        restrict(readable, writable, network == 1)
+        os.execvp(argv[0], argv)
     except OSError as error:
         os.write(status, (error.strerror or str(error)).encode())
     os._exit(127)
@@ -64,7 +67,7 @@ def restrict(read: list[str], write: list[str], network: bool) -> None:
         OSError: This kernel or processor has no such thing.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    _checked(libc.prctl(_DIES_WITH_PARENT, signal.SIGKILL, 0, 0, 0), "prctl")
+    _checked(libc.prctl(_DIES_WITH_PARENT, _KILL, 0, 0, 0), "prctl")
     _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
     # Root without its capabilities: they would open what it does not own, and other processes.
     # Those cannot come back with a new program, now that there are no new privileges.
