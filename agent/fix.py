@@ -119,7 +119,7 @@ def _warning(sandbox: Sandbox) -> Iterator[Notice]:
     """What the user must know of a sandbox that is not the strongest."""
     if sandbox.tier is Tier.NONE:
         yield Notice(f"Commands run without a sandbox: {sandbox.weaker}")
-    elif sandbox.weaker:
+    elif not sandbox.holds:
         yield Notice(f"The sandbox is a weaker one: {sandbox.promise}. {sandbox.weaker}")
 
 

@@ -217,6 +217,18 @@ def test_a_linked_git_folder_is_put_back(place: Place) -> None:
 
 
 @needs_bubblewrap
+@pytest.mark.parametrize("there", [True, False])
+def test_settings_behind_a_link_are_protected_where_they_are(place: Place, there: bool) -> None:
+    (place.root / ".agent").symlink_to("settings")
+    if there:
+        (place.root / "settings").mkdir()
+        own(place.user, place.root / "settings")
+    place.run("mkdir settings; echo x > settings/config.toml; echo x > .agent/config.toml")
+    assert not (place.root / "settings" / "config.toml").exists()
+    assert (place.root / "settings").exists() == there
+
+
+@needs_bubblewrap
 def test_nested_repositories_are_read_only_too(place: Place) -> None:
     nested = place.root / "vendor" / "library"
     nested.mkdir(parents=True)
@@ -624,9 +636,9 @@ def test_no_sandbox_holds_the_whole_file_system() -> None:
 @needs_bubblewrap
 def test_the_strongest_is_taken_and_a_weaker_one_says_why(tmp_path: Path) -> None:
     best = detect(tmp_path)
-    assert (best.tier, best.weaker) == (Tier.BUBBLEWRAP, "")
+    assert (best.tier, best.holds, best.weaker) == (Tier.BUBBLEWRAP, True, "")
     none = detect(tmp_path, tiers=[])
-    assert none.tier is Tier.NONE
+    assert (none.tier, none.holds) == (Tier.NONE, False)
     assert "bubblewrap is switched off" in none.weaker
 
 

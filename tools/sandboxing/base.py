@@ -72,6 +72,11 @@ class Sandbox(Protocol):
     def tier(self) -> Tier: ...
 
     @property
+    def holds(self) -> bool:
+        """Whether it is as strong as this system's can be, so that commands need not ask."""
+        ...
+
+    @property
     def promise(self) -> str:
         """What it holds, and what it does not, in one line for the user."""
         ...
@@ -110,6 +115,7 @@ class NoSandbox:
 
     weaker: str = ""
     tier: Tier = Tier.NONE
+    holds: bool = False
     promise: str = "commands can read, write and reach whatever you can"
 
     @contextmanager

@@ -41,6 +41,7 @@ class Bubblewrap:
     """Commands see the system, not the user's home, and write to the workspace alone."""
 
     tier = Tier.BUBBLEWRAP
+    holds = True
 
     def __init__(self, program: str, policy: Policy, weaker: str = "") -> None:
         self.weaker = weaker

@@ -29,6 +29,7 @@ class Landlock:
     """Commands read the system, not the user's home, and write to the workspace alone."""
 
     tier = Tier.LANDLOCK
+    holds = False
     promise = (
         "no network; home, /run and /tmp unreadable; but .git, .agent and .env in the work tree "
         "are open to commands, and a process may outlive its command"

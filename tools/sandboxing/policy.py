@@ -10,7 +10,7 @@ import os
 import pwd
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -88,7 +88,7 @@ def make_policy(
     asked = tuple(
         path
         for path in (path.resolve() for path in readable if exists(path))
-        if not any(path.is_relative_to(place) for place in state)
+        if not _lies_in(path, state)
     )
     places = [*map(Path, (*_HIDDEN, *_SERVICES, *_SYSTEM_SECRETS)), *own_homes, *state]
     if any(home.is_relative_to(root) for home in own_homes):
@@ -96,15 +96,15 @@ def make_policy(
     unseen = {place.resolve() for place in places if _can_be_seen(place)} - {root, *asked}
     git = _git_folders(root)
     seen = {*_interpreters(root, environ), *_programs(own_homes, environ), *git}
-    seen = {path for path in seen if not _too_much(path, own_homes, state)} | {*asked}
-    seen = {
-        path
-        for path in seen
-        if any(path.is_relative_to(place) for place in unseen) and not path.is_relative_to(root)
-    }
+    # To show what holds a private place would show that too.
+    private = (*own_homes, *state, *(home / name for home in own_homes for name in _PRIVATE))
+    too_much = {place for path in private for place in (path, *path.parents)}
+    seen = {path for path in seen if path.resolve() not in too_much} | {*asked}
+    seen = {path for path in seen if _lies_in(path, unseen) and not _lies_in(path, (root,))}
     own = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
     # What this very process runs from, and its next start: no command may change it.
-    inside = [path for path in (*git, *own) if path.is_relative_to(root) and path != root]
+    links = [(root / name).resolve() for name in (".git", SETTINGS)]
+    inside = [path for path in (*links, *git, *own) if root in path.parents]
     shown = {*seen, root}
     return Policy(
         root,
@@ -142,6 +142,10 @@ def _can_be_seen(place: Path) -> bool:
     return os.access(place, os.R_OK) or os.access(place, os.X_OK)
 
 
+def _lies_in(path: Path, places: Collection[Path]) -> bool:
+    return path in places or any(around in places for around in path.parents)
+
+
 def _around(place: Path, these: Set[Path], others: Set[Path]) -> Path | None:
     """The nearest of all places around one, if it is one of `these`."""
     nearest = next((path for path in place.parents if path in these or path in others), None)
@@ -150,12 +154,6 @@ def _around(place: Path, these: Set[Path], others: Set[Path]) -> Path | None:
 
 def _outer_first(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(sorted(paths, key=lambda path: (len(path.parts), path)))
-
-
-def _too_much(path: Path, own_homes: Sequence[Path], state: Sequence[Path]) -> bool:
-    """Whether to show a place would show more than programs."""
-    private = (*own_homes, *state, *(home / name for home in own_homes for name in _PRIVATE))
-    return any(place.is_relative_to(path.resolve()) for place in private)
 
 
 def _interpreters(root: Path, environ: Mapping[str, str]) -> Iterator[Path]:

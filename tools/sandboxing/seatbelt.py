@@ -38,6 +38,7 @@ class Seatbelt:
     """Commands see the system, not the user's home, and write to the workspace alone."""
 
     tier = Tier.SEATBELT
+    holds = True
     promise = (
         "no network; home and .env unreadable; .git and .agent read-only; but a process may "
         "outlive its command"
