@@ -67,6 +67,8 @@ class TurnStarted:
     """Empty when there is none."""
     test_origin: str
     """Where the command comes from: `--test-command`, `found: pytest.ini`."""
+    sandbox: str = ""
+    """The tier that commands run in: `bubblewrap`, `landlock`, `seatbelt`, `none`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from agent import config
 from agent.config import Settings
 from agent.costs import Costing
 from agent.errors import ExitCode, InputError
-from agent.events import TurnFinished, TurnStarted
+from agent.events import Event, Notice, TurnFinished, TurnStarted
 from agent.limits import Limits
 from agent.loop import Agent
 from agent.models.base import EditFormat, Model, Steering
@@ -35,6 +35,7 @@ from tools.base import Tool, Toolbox, ToolError
 from tools.files import ReadFile, WriteFile
 from tools.journal import Journal
 from tools.outline import Index, Outline
+from tools.sandbox import Sandbox, Tier, detect
 from tools.search import Search
 from tools.shell import Run
 from tools.testing.commands import TestCommand, missing_program, parse_command
@@ -83,7 +84,8 @@ def fix_issue(options: FixOptions) -> ExitCode:
         # What is written to a copy is not the tree's to undo.
         workspace = Workspace(tree, None if options.dry_run else Journal(session.info.journal))
         steering = Steering(options.steering) if options.steering else model.spec.steering
-        agent, tests = _assemble(workspace, model, steering, settings)
+        sandbox = detect(workspace.root, hidden=(state_folder(), config.user_file()))
+        agent, tests = _assemble(workspace, model, steering, settings, sandbox)
         printer = _printer(options.as_json)
         start = TurnStarted(
             task,
@@ -92,9 +94,12 @@ def fix_issue(options: FixOptions) -> ExitCode:
             str(tree),
             str(tests or ""),
             tests.origin if tests else "",
+            sandbox.tier.value,
         )
-        session.record(start)
-        printer.show(start)
+        opening: list[Event] = [start, *_warning(sandbox)]
+        for event in opening:
+            session.record(event)
+            printer.show(event)
         finished: TurnFinished | None = None
         for event in agent.run(task, cancel):
             session.record(event)
@@ -110,6 +115,14 @@ def fix_issue(options: FixOptions) -> ExitCode:
             where = "" if options.repo == Path() else f" --repo {shlex.quote(str(options.repo))}"
             print(f"To take it back: agent undo{where}", file=sys.stderr)
         return finished.status.exit_code
+
+
+def _warning(sandbox: Sandbox) -> Iterator[Notice]:
+    """What the user must know of a sandbox that is not the strongest."""
+    if sandbox.tier is Tier.NONE:
+        yield Notice(f"Commands run without a sandbox: {sandbox.weaker}")
+    elif not sandbox.holds:
+        yield Notice(f"The sandbox is a weaker one: {sandbox.promise}. {sandbox.weaker}")
 
 
 @contextmanager
@@ -133,7 +146,11 @@ def _read_issue(path: Path) -> str:
 
 
 def _assemble(
-    workspace: Workspace, model: Model, steering: Steering, settings: Settings
+    workspace: Workspace,
+    model: Model,
+    steering: Steering,
+    settings: Settings,
+    sandbox: Sandbox,
 ) -> tuple[Agent, TestCommand | None]:
     tests = (
         parse_command(settings.test_command)
@@ -146,7 +163,7 @@ def _assemble(
     # A guided model is only ever asked for whole symbols.
     guided = steering is Steering.GUIDED
     edit_format = EditFormat.SYMBOL if guided else model.spec.edit_format
-    toolbox = Toolbox.of(_tools(workspace, model, tests, index, settings, edit_format))
+    toolbox = Toolbox.of(_tools(workspace, model, tests, index, settings, edit_format, sandbox))
     limits = Limits(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.max_usd)
     chosen: SteeringProtocol
     match steering:
@@ -169,6 +186,7 @@ def _tools(
     index: Callable[[], Index],
     settings: Settings,
     edit_format: EditFormat,
+    sandbox: Sandbox,
 ) -> Iterator[Tool[Any]]:
     yield ReadFile(workspace)
     yield Search(workspace)
@@ -186,8 +204,8 @@ def _tools(
             pass
     yield WriteFile(workspace)
     if tests is not None:
-        yield RunTests(workspace.root, tests, settings.test_seconds)
-    yield Run(workspace.root)
+        yield RunTests(workspace.root, tests, settings.test_seconds, sandbox)
+    yield Run(workspace.root, sandbox)
 
 
 class _LazyIndex:

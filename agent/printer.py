@@ -62,6 +62,8 @@ class TextPrinter:
                 if event.test_command:
                     tests = f"tests: {event.test_command} ({event.test_origin})"
                     self._line(self._style(printable(tests), DIM))
+                if event.sandbox:
+                    self._line(self._style(f"sandbox: {event.sandbox}", DIM))
             case events.StepStarted(number):
                 self._line("")
                 self._line(self._style(f"step {number}", BOLD + CYAN))

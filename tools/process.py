@@ -2,12 +2,13 @@
 
 Owns processes, their environment and their output. Must not know what a program is run for.
 
-A process that leaves its group with `setsid` is not found again; the sandbox's own process
-namespace ends those.
+A process that leaves its group with `setsid` is not found again, but in a sandbox that contains
+what it starts: there it ends with its namespace.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import selectors
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.base import Cancel, ToolError
+from tools.sandboxing.base import UNCONFINED, Launch, Sandbox, Tier
 from tools.text_filter import printable
 
 _TICK = 0.03
@@ -117,6 +119,9 @@ def execute(
     env: Mapping[str, str] = {},
     limit: int = 16_000,
     first: signal.Signals = signal.SIGTERM,
+    sandbox: Sandbox = UNCONFINED,
+    network: bool = False,
+    writable: Sequence[Path] = (),
 ) -> Finished:
     """Run a program and everything it starts to the end.
 
@@ -128,49 +133,73 @@ def execute(
         env: Variables on top of `clean_environment`.
         limit: Bytes of output to keep, half from the beginning and half from the end.
         first: What the group is sent first at the timeout; SIGTERM and SIGKILL follow.
+        sandbox: What keeps it in.
+        network: Whether the sandbox lets it use the network.
+        writable: Folders that the sandbox lets it write to besides the workspace.
 
     Raises:
         ToolError: The program cannot be started; the message names it.
     """
     started = time.monotonic()
     deadline = started + timeout
-    process = _start(argv, cwd, clean_environment(env))
-    output = _Output(process, limit)
-    timed_out = cancelled = False
-    try:
-        while process.poll() is None and not timed_out and not cancelled:
-            output.pump(min(_TICK, max(0.0, deadline - time.monotonic())))
-            cancelled = cancel.is_set()
-            timed_out = not cancelled and time.monotonic() >= deadline
-        # Known before the group is killed: a program that ended in time keeps its own code.
-        code = process.poll()
-        if code is not None:
-            timed_out = cancelled = False
-            _stop(process, output, signal.SIGTERM, _AFTER_EXIT)
-        elif cancelled:
-            _stop(process, output, signal.SIGTERM, _AFTER_CANCEL)
-        else:
-            if first is not signal.SIGTERM:
-                _stop(process, output, first, _AFTER_INTERRUPT)
-            _stop(process, output, signal.SIGTERM, _AFTER_TIMEOUT)
-    finally:
-        _signal(process.pid, signal.SIGKILL)
-        process.wait()
-        output.drain(_DRAIN)
-        output.close()
-    return Finished(
-        tuple(argv), code, output.text(), time.monotonic() - started, timed_out, output.left_out
-    )
-
-
-def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     if not cwd.is_dir():
         raise ToolError(f"There is no folder {cwd}.")
+    env = clean_environment(env)
+    if sandbox.tier is not Tier.NONE:
+        _look_for(argv[0], cwd, env["PATH"])
+    with sandbox.launch(argv, cwd, env, network=network, writable=writable) as launch:
+        process = _start(launch, argv[0])
+        output = _Output(process, limit)
+        timed_out = cancelled = False
+        try:
+            while process.poll() is None and not timed_out and not cancelled:
+                output.pump(min(_TICK, max(0.0, deadline - time.monotonic())))
+                cancelled = cancel.is_set()
+                timed_out = not cancelled and time.monotonic() >= deadline
+            # Known before the group is killed: a program that ended in time keeps its own code.
+            code = process.poll()
+            if code is not None:
+                timed_out = cancelled = False
+                _stop(process, launch, output, signal.SIGTERM, _AFTER_EXIT)
+            elif cancelled:
+                _stop(process, launch, output, signal.SIGTERM, _AFTER_CANCEL)
+            else:
+                if first is not signal.SIGTERM:
+                    _stop(process, launch, output, first, _AFTER_INTERRUPT)
+                _stop(process, launch, output, signal.SIGTERM, _AFTER_TIMEOUT)
+        finally:
+            _signal(process.pid, signal.SIGKILL)
+            process.wait()
+            launch.settle()
+            output.drain(_DRAIN)
+            output.close()
+        if code is not None:
+            code = launch.code(code, output.text())
+    seconds = time.monotonic() - started
+    return Finished(tuple(argv), code, output.text(), seconds, timed_out, output.left_out)
+
+
+def _look_for(program: str, cwd: Path, path: str) -> None:
+    """Complain of a program as starting it would: in a sandbox another one is started."""
+    try:
+        if "/" not in program:
+            if not shutil.which(program, path=path):
+                raise _missing(program, path)
+        elif not (cwd / program).exists():
+            raise _missing(program, path)
+        elif not os.access(cwd / program, os.X_OK) or (cwd / program).is_dir():
+            raise _unstartable(program, os.strerror(errno.EACCES))
+    except ValueError as error:
+        raise _unstartable(program, str(error)) from error
+
+
+def _start(launch: Launch, program: str) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            list(argv),
-            cwd=cwd,
-            env=env,
+            launch.argv,
+            cwd=launch.cwd,
+            env=launch.env,
+            pass_fds=launch.descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -178,12 +207,22 @@ def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess
             start_new_session=True,
         )
     except FileNotFoundError:
-        other = f"{argv[0]}3"
-        hint = f" There is {other!r}." if shutil.which(other, path=env["PATH"]) else ""
-        raise ToolError(f"There is no program named {printable(argv[0])!r} here.{hint}") from None
+        raise _missing(program, launch.env["PATH"]) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ToolError(f"{printable(argv[0])!r} could not be started: {reason}.") from error
+        raise _unstartable(program, reason) from error
+    finally:
+        launch.begun()
+
+
+def _missing(program: str, path: str) -> ToolError:
+    other = f"{program}3"
+    hint = f" There is {other!r}." if shutil.which(other, path=path) else ""
+    return ToolError(f"There is no program named {printable(program)!r} here.{hint}")
+
+
+def _unstartable(program: str, reason: str) -> ToolError:
+    return ToolError(f"{printable(program)!r} could not be started: {reason}.")
 
 
 def _signal(group: int, number: signal.Signals | int) -> bool:
@@ -196,15 +235,23 @@ def _signal(group: int, number: signal.Signals | int) -> bool:
 
 
 def _stop(
-    process: subprocess.Popen[bytes], output: _Output, number: signal.Signals, grace: float
+    process: subprocess.Popen[bytes],
+    launch: Launch,
+    output: _Output,
+    number: signal.Signals,
+    grace: float,
 ) -> None:
     """Signal the group and wait up to `grace` seconds until it is empty, reading its output."""
     end = time.monotonic() + grace
-    alive = _signal(process.pid, number)
+    if launch.contained and process.poll() is not None:
+        return
+    group = launch.group(process.pid)
+    alive = _signal(group, number)
     while alive and time.monotonic() < end:
         output.pump(0.01)
-        process.poll()  # reaped, the leader no longer counts as a member of its group
-        alive = _signal(process.pid, 0)
+        # Reaped, the leader no longer counts as a member of its group.
+        over = process.poll() is not None and launch.contained
+        alive = not over and _signal(group, 0)
 
 
 class _Output:

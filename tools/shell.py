@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from tools.base import Arguments, Cancel, Cancelled, Effect, Tool, ToolResult
 from tools.interpreters import project_path
 from tools.process import execute
+from tools.sandboxing.base import UNCONFINED, Sandbox
 from tools.text_filter import clip, clip_line, printable
 
 _OUTPUT = 4_000
@@ -66,6 +67,7 @@ class RunArguments(Arguments):
         min_length=1, description="The program and its arguments; there is no shell."
     )
     timeout: float = Field(60, gt=0, le=600, description="Seconds.")
+    network: bool = Field(False, description="Whether it needs the network; off by default.")
 
 
 class Run(Tool[RunArguments]):
@@ -77,12 +79,19 @@ class Run(Tool[RunArguments]):
     Args = RunArguments
     effect = Effect.RUN
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, sandbox: Sandbox = UNCONFINED) -> None:
         self._root = root
+        self._sandbox = sandbox
 
     def run(self, args: RunArguments, cancel: Cancel) -> ToolResult:
         done = execute(
-            args.argv, self._root, timeout=args.timeout, cancel=cancel, env=project_path(self._root)
+            args.argv,
+            self._root,
+            timeout=args.timeout,
+            cancel=cancel,
+            env=project_path(self._root),
+            sandbox=self._sandbox,
+            network=args.network,
         )
         if done.cancelled:
             raise Cancelled

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
+from tools.sandboxing.base import UNCONFINED, Sandbox
 from tools.testing.commands import Runner, TestCommand, startable
 
 
@@ -25,15 +26,23 @@ class RunTests(Tool[RunTestsArguments]):
     Args = RunTestsArguments
     effect = Effect.RUN
 
-    def __init__(self, root: Path, command: TestCommand, timeout: float = 300) -> None:
+    def __init__(
+        self,
+        root: Path,
+        command: TestCommand,
+        timeout: float = 300,
+        sandbox: Sandbox = UNCONFINED,
+    ) -> None:
         """
         Args:
             timeout: Seconds for a whole run.
+            sandbox: What keeps the tests in.
         """
         self._root = root
         self._command = command
         self._startable: TestCommand | None = None
         self._timeout = timeout
+        self._sandbox = sandbox
 
     def run(self, args: RunTestsArguments, cancel: Cancel) -> ToolResult:
         only = (args.only or "").strip()
@@ -44,7 +53,10 @@ class RunTests(Tool[RunTestsArguments]):
 
         # Once: what the tests ran with before a change, they run with after it.
         self._startable = self._startable or startable(self._command, self._root)
-        run = run_tests(self._startable, self._root, cancel, self._timeout, (only,) if only else ())
+        names = (only,) if only else ()
+        run = run_tests(
+            self._startable, self._root, cancel, self._timeout, names, sandbox=self._sandbox
+        )
         summary = run.summary()
         output = f"{summary}\n\n{run.brief()}".strip()
         if only and run.runner is Runner.OTHER:

@@ -6,11 +6,13 @@ sessions' records or what an edit means. Not for several threads at once.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import re
 import subprocess
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fnmatch import fnmatch
+from fnmatch import translate
 from mimetypes import guess_type
 from pathlib import Path, PurePosixPath
 
@@ -252,10 +254,13 @@ class Workspace:
 
 def is_secret(name: str) -> bool:
     """Whether a file of this name usually holds keys or passwords."""
-    leaf = PurePosixPath(name).name.casefold()
-    return any(fnmatch(leaf, pattern) for pattern in _SECRETS) and not any(
-        fnmatch(leaf, pattern) for pattern in _NO_SECRETS
-    )
+    leaf = name.rpartition("/")[2].casefold()
+    return bool(_any_of(_SECRETS).match(leaf)) and not _any_of(_NO_SECRETS).match(leaf)
+
+
+@functools.cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)))
 
 
 def _refuse_unreadable(name: str, data: bytes) -> None:

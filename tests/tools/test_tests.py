@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools.base import Cancelled, Toolbox, ToolError
+from tools.sandbox import Tier, detect
 from tools.testing.commands import Runner, TestCommand, parse_command
 from tools.testing.reports import Outcome, TestCase, TestRun
 from tools.testing.runners import run_tests
@@ -437,3 +438,26 @@ def test_the_tool(tmp_path: Path) -> None:
         refused = toolbox.call("run_tests", {"only": bad}, threading.Event())
         assert not refused.ok
         assert bad in refused.output
+
+
+def test_in_a_sandbox_the_results_come_out_and_a_hang_still_says_where(tmp_path: Path) -> None:
+    sandbox = detect(tmp_path)
+    if sandbox.tier is Tier.NONE:
+        pytest.skip("needs a sandbox")
+    (tmp_path / "conftest.py").write_text("open('/etc/parity-test', 'w').write('x')\n")
+    write(tmp_path, test_a="def test_a(): pass\n")
+    cancel = threading.Event()
+    broken = run_tests(parse_command(PYTEST), tmp_path, cancel, 60, sandbox=sandbox)
+    assert not broken.passed
+    assert "/etc/parity-test" in broken.brief()
+    (tmp_path / "conftest.py").unlink()
+    write(
+        tmp_path, test_a="def test_a(): pass\n", test_b="import u\ndef test_b(): u.spin()\n", u=CODE
+    )
+    command = parse_command(f"{PYTEST} -p no:parity-watch")
+    result = run_tests(command, tmp_path, cancel, 4, sandbox=sandbox)
+    assert result.passed == {"test_a.py::test_a"}
+    hung = by_id(result)["test_b.py::test_b"]
+    assert "u.py" in hung.frames[-1]
+    assert {path.name for path in tmp_path.iterdir()} >= {"test_a.py"}
+    assert not (tmp_path / ".agent").exists()

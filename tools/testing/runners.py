@@ -19,6 +19,7 @@ from pathlib import Path
 from tools.base import Cancel, Cancelled, ToolError
 from tools.interpreters import project_path
 from tools.process import Finished, execute
+from tools.sandboxing.base import UNCONFINED, Sandbox
 from tools.testing.commands import Runner, TestCommand, program_end, startable
 from tools.testing.project_settings import pytest_settings
 from tools.testing.pytest_record import read_record
@@ -38,7 +39,12 @@ _USAGE = 4
 
 
 def run_tests(
-    command: TestCommand, root: Path, cancel: Cancel, timeout: float, only: Sequence[str] = ()
+    command: TestCommand,
+    root: Path,
+    cancel: Cancel,
+    timeout: float,
+    only: Sequence[str] = (),
+    sandbox: Sandbox = UNCONFINED,
 ) -> TestRun:
     """Run the tests and read their results.
 
@@ -48,6 +54,7 @@ def run_tests(
     Args:
         timeout: Seconds for the whole run; one test gets a quarter of it.
         only: Files or node ids to run instead of all; without meaning for other runners.
+        sandbox: What keeps the tests in.
 
     Raises:
         Cancelled: `cancel` was set.
@@ -55,7 +62,7 @@ def run_tests(
     """
     command = startable(command, root)
     with tempfile.TemporaryDirectory(prefix="parity-tests-") as folder:
-        order = _Order(command, root, cancel, timeout, only, Path(folder))
+        order = _Order(command, root, cancel, timeout, only, Path(folder), sandbox)
         try:
             match command.runner:
                 case Runner.PYTEST:
@@ -81,6 +88,7 @@ class _Order:
     only: Sequence[str]
     folder: Path
     """Temporary; what the runner leaves behind goes there."""
+    sandbox: Sandbox
 
 
 class _NotStarted(Exception):
@@ -112,6 +120,8 @@ def _execute(
             env=env,
             limit=_OUTPUT,
             first=first,
+            sandbox=order.sandbox,
+            writable=(order.folder,),
         )
     except ToolError as error:
         raise _NotStarted(str(error)) from error
