@@ -21,7 +21,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,13 +136,14 @@ class Store:
             argv = ("-C", place, *argv)
             none = str(self.folder / "index-none")
             environ = {"GIT_WORK_TREE": place, "GIT_INDEX_FILE": none}
-        with tempfile.TemporaryFile() as file:
-            file.write(stdin)
-            file.seek(0)
-            printed = self._execute(
+        with ExitStack() as stack:
+            file = stack.enter_context(tempfile.TemporaryFile()) if stdin else None
+            if file is not None:
+                file.write(stdin)
+                file.seek(0)
+            printed: bytes = self._execute(
                 argv, environ, istream=file, kill_after_timeout=seconds, stdout_as_string=False
             )
-        assert isinstance(printed, bytes)
         return printed
 
     def blobs(self, ids: list[str], limit: int) -> list[bytes]:

@@ -63,10 +63,8 @@ class _Seen:
     """New or changed; small enough, readable and no secret."""
     gone: list[str]
     """Removed, or something else than a file now."""
-    old: dict[str, tuple[str, str]]
-    """Mode and object of what these were."""
-    folders: frozenset[str]
-    """Those in which files were known."""
+    known: dict[str, tuple[str, str]]
+    """Mode and object of everything before; empty if nobody asked for it."""
 
 
 class Snapshots:
@@ -143,7 +141,7 @@ class Snapshots:
         found: tuple[Difference, ...] = ()
         with self._guarded():
             skipped = self._skipped
-            seen = self._look()
+            seen = self._look(compared=True)
             left_out = sorted(
                 name
                 for name in {*skipped, *self._skipped}
@@ -189,23 +187,24 @@ class Snapshots:
     def _git(self, *argv: str, stdin: bytes = b"", nested: str = "", times: int = 1) -> bytes:
         return self._store.git(*argv, seconds=times * self._patience, stdin=stdin, nested=nested)
 
-    def _look(self) -> _Seen:
+    def _look(self, compared: bool = False) -> _Seen:
         """Bring the index up to the tree; once more if the tree moved meanwhile."""
         self._store.open()
         try:
-            return self._update()
+            return self._update(compared)
         except StoreError:
-            return self._update()
+            return self._update(compared)
 
-    def _update(self) -> _Seen:
+    def _update(self, compared: bool) -> _Seen:
         new, modified, gone = self._listed()
         usable = self._usable(new | modified)
         unusable = modified - usable
         if not (usable or unusable or gone):
-            return _Seen([], [], {}, frozenset())
-        known = self._known()
+            return _Seen([], [], {})
+        known = self._known() if compared or new else {}
         # Where a folder was a link or a file stands now; git sees through the link.
-        gone |= {name for name in known if not usable.isdisjoint(_parents(name))}
+        if above := usable & _folders(known):
+            gone |= {name for name in known if not above.isdisjoint(_parents(name))}
         gone |= unusable - self._skipped.keys()
         if gone or unusable:
             self._git(
@@ -217,9 +216,7 @@ class Snapshots:
                 stdin=_joined(usable),
                 times=6,
             )
-        old = {name: known[name] for name in (*usable, *gone) if name in known}
-        folders = frozenset(parent for name in known for parent in _parents(name))
-        return _Seen(sorted(usable), sorted(gone), old, folders)
+        return _Seen(sorted(usable), sorted(gone), known)
 
     def _listed(self) -> tuple[set[str], set[str], set[str]]:
         """The names of what is new, of what is modified and of what is gone."""
@@ -285,14 +282,14 @@ class Snapshots:
     def _compare(self, seen: _Seen) -> tuple[tuple[Difference, ...], list[str]]:
         """The differences, and the names of those for which there is no room."""
         names = [*seen.gone, *seen.changed]
-        had = [name for name in names if name in seen.old]
-        blobs = self._store.blobs([seen.old[name][1] for name in had], MAX_CHANGE) if had else ()
+        had = [name for name in names if name in seen.known]
+        blobs = self._store.blobs([seen.known[name][1] for name in had], MAX_CHANGE) if had else ()
         before = dict(zip(had, blobs, strict=False))
         room = MAX_CHANGE - sum(map(len, before.values()))
-        gone = set(seen.gone)
+        gone, folders = set(seen.gone), _folders(seen.known)
         found, dropped = [], []
         for name in names:
-            if name in seen.old and name not in before:
+            if name in seen.known and name not in before:
                 dropped.append(name)
                 continue
             after = None if name in gone else self._standing(name)
@@ -302,8 +299,8 @@ class Snapshots:
                 continue
             old = None
             if name in before:
-                old = State(before[name], self._old_mode(seen.old[name][0], after))
-            made = () if old else tuple(p for p in _parents(name) if p not in seen.folders)
+                old = State(before[name], self._old_mode(seen.known[name][0], after))
+            made = () if old else tuple(p for p in _parents(name) if p not in folders)
             if old != after:
                 found.append(Difference(name, old, after, made))
         return tuple(found), dropped
@@ -329,6 +326,17 @@ def _parents(name: str) -> Iterator[str]:
     parts = name.split("/")
     for depth in range(1, len(parts)):
         yield "/".join(parts[:depth])
+
+
+def _folders(names: Iterable[str]) -> set[str]:
+    """Every folder that one of the names is in."""
+    found = set[str]()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _joined(names: Iterable[str]) -> bytes:
