@@ -219,7 +219,6 @@ class Agent:
         tool = self.toolbox.tools.get(call.name)
         with self.workspace.watched(tool.effect if tool else Effect.READ) as changed:
             result = self.toolbox.call(call.name, call.arguments, deadline)
-        self.workspace.refresh()  # what it ran may have made or removed files
         result = replace(result, changed=(*result.changed, *changed))
         yield from map(events.Notice, self.workspace.notices())
         if move.by_model:

@@ -181,16 +181,15 @@ class Workspace:
         """
         paths: list[str] = []
         runs = effect is Effect.RUN
-        if self._snapshots is None or effect is Effect.READ:
-            yield paths
-            return
-        self._snapshots.before_change(watch=runs)
+        if self._snapshots is not None and effect is not Effect.READ:
+            self._snapshots.before_change(watch=runs)
         try:
             yield paths
         finally:
             if runs:
-                paths += self._adopt(self._snapshots.differences())
                 self.refresh()
+                if self._snapshots is not None:
+                    paths += self._adopt(self._snapshots.differences())
 
     def begin_turn(self) -> None:
         """What is changed from here on belongs to a new turn."""

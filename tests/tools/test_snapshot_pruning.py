@@ -121,7 +121,7 @@ def test_stores_of_trees_nobody_works_on_go(root: Path) -> None:
 
 
 def test_of_all_stores_those_unused_for_longest_go(root: Path) -> None:
-    stores = []
+    stores: list[Path] = []
     for number in range(3):
         other = root.parent / f"other{number}"
         other.mkdir()

@@ -170,6 +170,27 @@ class TestHarm:
         assert python(program, root, tmp_path / "s", limit=2000).split() == ["1", "0"]
         assert python(program, root, tmp_path / "s").split() == ["0", "0"]
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+    def test_no_space_left(self, root: Path, tmp_path: Path) -> None:
+        state = tmp_path / "state"
+        state.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(state)]
+        if subprocess.run(mount, capture_output=True).returncode != 0:
+            pytest.skip("mounting is not allowed here")
+        try:
+            with opened(root, state) as session:
+                changed = session.runs(lambda: (root / "a").write_bytes(os.urandom(100_000)))
+                assert changed == ["a"]
+                assert session.workspace.notices() == ()
+                changed = session.runs(lambda: (root / "b").write_bytes(os.urandom(400_000)))
+                assert changed == []
+                (notice,) = session.workspace.notices()
+                assert "No space left on device" in notice
+                undo(session.journal, root)
+            assert [path.name for path in root.iterdir()] == ["b"]
+        finally:
+            subprocess.run(["umount", str(state)], check=True)
+
     def test_a_journal_that_cannot_be_written_is_said(self, root: Path, session: Session) -> None:
         (session.journal / "journal.jsonl").mkdir()
         assert session.runs(lambda: (root / "a").write_text("x")) == ["a"]
