@@ -52,7 +52,8 @@ def list_sessions(repo: Path) -> ExitCode:
     root = find_root(repo)
     for info in sessions(state_folder()):
         if info.root == root and (paths := _written(info)):
-            task = clip_line(" ".join(printable(info.task).split()), 60)
+            title = info.task.lstrip("# ").partition("\n")[0]
+            task = clip_line(printable(title), 60)
             files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
             print(f"{info.id}  {files}  {task}")
     return ExitCode.VERIFIED

@@ -113,7 +113,7 @@ def test_what_commands_did_comes_back(agent: Agent, plain: Path) -> None:
     assert "GIT binary patch, not shown" in done.out
     (session,) = (agent.home / "state" / "sessions").iterdir()
     done = agent.run("undo", "--list", cwd=plain)
-    assert done.out == f"{session.name}  5 files  # value() should be 2\n"
+    assert done.out == f"{session.name}  5 files  value() should be 2\n"
     done = agent.run("undo", "--yes", cwd=plain)
     assert done.code == 0
     assert set(done.err.split()) == {"made.bin", "notes.txt", "ISSUE.md", "link", "app.py"}
