@@ -160,7 +160,8 @@ class TestSeen:
 
         assert sorted(session.runs(command)) == sorted((name, f"sub/x{name}", f"{name}2"))
         copy = shutil.copytree(root, root.parent / "copy")
-        git(copy, "apply", "--reverse", "-", stdin=os.fsencode(session.workspace.patch()))
+        patch = os.fsencode(session.workspace.patch())
+        git(copy, "-c", "core.protectNTFS=false", "apply", "--reverse", "-", stdin=patch)
         assert listing(copy) == before
         undo(session.journal, root)
         assert listing(root) == before
