@@ -105,11 +105,14 @@ def fix(
 @cli.command()
 @click.argument("session", required=False)
 @_repo
+@click.option("--list", "listed", is_flag=True, help="Show what can be taken back.")
 @_yes
-def undo(session: str | None, repo: Path, yes: bool) -> None:
+def undo(session: str | None, repo: Path, listed: bool, yes: bool) -> None:
     """Take back what the last session (or SESSION) changed; your later edits stay."""
-    from agent.undoing import undo_session
+    from agent.undoing import list_sessions, undo_session
 
+    if listed:
+        raise SystemExit(list_sessions(repo))
     raise SystemExit(undo_session(session, repo, _confirmer(yes)))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -38,6 +39,7 @@ from tools.outline import Index, Outline
 from tools.sandbox import Sandbox, Tier, detect
 from tools.search import Search
 from tools.shell import Run
+from tools.snapshots import Snapshots
 from tools.testing.commands import TestCommand, missing_program, parse_command
 from tools.testing.find_tests import find_command
 from tools.tests import RunTests
@@ -82,7 +84,13 @@ def fix_issue(options: FixOptions) -> ExitCode:
         cancel = stack.enter_context(_interruptible())
         tree = stack.enter_context(copied(root)) if options.dry_run else root
         # What is written to a copy is not the tree's to undo.
-        workspace = Workspace(tree, None if options.dry_run else Journal(session.info.journal))
+        if options.dry_run:
+            journal, kept = None, Path(stack.enter_context(TemporaryDirectory(prefix="parity-")))
+        else:
+            journal, kept = Journal(session.info.journal), state_folder() / "snapshots"
+        snapshots = Snapshots(tree, kept, session.info.id)
+        stack.callback(lambda: snapshots.close(tidy=not cancel.is_set()))
+        workspace = Workspace(tree, journal, snapshots)
         steering = Steering(options.steering) if options.steering else model.spec.steering
         sandbox = detect(workspace.root, hidden=(state_folder(), config.user_file()))
         agent, tests = _assemble(workspace, model, steering, settings, sandbox)
@@ -218,7 +226,11 @@ class _LazyIndex:
         """The changed files as the index knows them."""
 
     def __call__(self) -> Index:
-        now = {change.path: change.after for change in self._workspace.changes()}
+        now = {
+            change.path: change.after
+            for change in self._workspace.changes()
+            if change.path == change.path.encode(errors="replace").decode()  # others are not listed
+        }
         if self._index is None:
             self._index = Index.build(self._workspace, state_folder() / "index")
         elif now != self._seen:

@@ -30,7 +30,7 @@ from agent.models.base import (
     Usage,
 )
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
-from tools.base import Cancel, Cancelled, Toolbox, ToolError, ToolResult
+from tools.base import Cancel, Cancelled, Effect, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
 WARN_AFTER = 3
@@ -101,6 +101,8 @@ class Agent:
         self.totals = Totals()
         self._repeats.clear()
         self._changes.clear()
+        self.workspace.begin_turn()
+        yield from map(events.Notice, self.workspace.notices())
         try:
             verdict = yield from self._conduct(task, deadline)
         except (_Ended, LimitReached) as end:
@@ -114,6 +116,8 @@ class Agent:
         self.totals = replace(self.totals, seconds=time.monotonic() - started)
         changed = tuple(change.path for change in self.workspace.changes())
         patch = self.workspace.patch()
+        self.workspace.end_turn()
+        yield from map(events.Notice, self.workspace.notices())
         yield events.TurnFinished(
             verdict.status, verdict.summary, self.totals, patch=patch, changed=changed
         )
@@ -213,9 +217,12 @@ class Agent:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS
         yield events.ToolStarted(call, origin)
         started = time.monotonic()
-        result = self.toolbox.call(call.name, call.arguments, deadline)
-        seconds = time.monotonic() - started
-        self.workspace.refresh()  # what it ran may have made or removed files
+        tool = self.toolbox.tools.get(call.name)
+        with self.workspace.watched(tool.effect if tool else Effect.READ) as changed:
+            result = self.toolbox.call(call.name, call.arguments, deadline)
+            seconds = time.monotonic() - started
+        result = replace(result, changed=(*result.changed, *changed))
+        yield from map(events.Notice, self.workspace.notices())
         if move.by_model:
             result = self._mark_repeats(call, result)
         yield events.ToolFinished(call, origin, result, seconds)

@@ -6,6 +6,7 @@ Owns the look of the headless command. Must not know where events come from.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO, assert_never
@@ -19,6 +20,8 @@ from tools.text_filter import printable
 DIM, BOLD, RED, GREEN, YELLOW, CYAN, RESET = (
     "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[0m",
 )  # fmt: skip
+_PACKED = re.compile(r"^GIT binary patch\n(?:literal \d+\n(?:[A-Za-z].+\n)+\n)+", re.MULTILINE)
+"""The part of a patch that nobody can read."""
 
 
 class Printer(Protocol):
@@ -107,6 +110,7 @@ class TextPrinter:
         self.out.flush()
 
     def _patch(self, patch: str) -> str:
+        patch = _PACKED.sub("GIT binary patch, not shown\n", patch)
         if not self.colour:
             return "\n".join(printable(line) for line in patch.split("\n"))
         colours = {"+": GREEN, "-": RED, "@": CYAN, "d": BOLD}

@@ -14,8 +14,9 @@ from agent.session import SessionInfo, sessions, state_folder
 from agent.work_tree import find_root
 from tools.base import ToolError
 from tools.journal import Journal
-from tools.text_filter import printable
-from tools.undo import undo
+from tools.snapshot_store import at_work
+from tools.text_filter import clip_line, printable
+from tools.undo import by_path, undo
 
 
 def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -> ExitCode:
@@ -24,8 +25,9 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
     Raises:
         InputError: There is no such session, or nothing to take back.
     """
-    root = find_root(repo)
-    info = _session_to_undo(name, root)
+    info = _session_to_undo(name, find_root(repo))
+    if at_work(info.root, state_folder() / "snapshots"):
+        raise InputError(f"A session is at work on {info.root}: stop it, or wait for its end.")
     for path in _written(info):
         print(f"  {printable(path)}", file=sys.stderr)
     if not confirm(f"Take back what session {info.id} wrote to these files?"):
@@ -45,16 +47,28 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
     return ExitCode.VERIFIED
 
 
+def list_sessions(repo: Path) -> ExitCode:
+    """Tell which sessions can be taken back, the newest first."""
+    root = find_root(repo)
+    for info in sessions(state_folder()):
+        if info.root == root and (paths := _written(info)):
+            title = info.task.lstrip("# ").partition("\n")[0]
+            task = clip_line(printable(title), 60)
+            files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+            print(f"{info.id}  {files}  {task}")
+    return ExitCode.VERIFIED
+
+
 def _written(info: SessionInfo) -> list[str]:
     """The files that a session left changed; what it took back itself is not among them."""
     if not info.journal.is_dir():
         return []
-    before: dict[str, bytes | None] = {}
-    after: dict[str, bytes | None] = {}
-    for write in Journal(info.journal).writes():
-        before.setdefault(write.path, write.before)
-        after[write.path] = write.after
-    return sorted(path for path in before if before[path] != after[path])
+    changed = []
+    for path, own in by_path(Journal(info.journal).writes()).items():
+        moded = own[-1].new_mode not in (None, own[0].mode)
+        if own[0].old_state != own[-1].new_state or (moded and own[0].before is not None):
+            changed.append(path)
+    return sorted(changed)
 
 
 def _session_to_undo(name: str | None, root: Path) -> SessionInfo:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import InputError
+from tools.git_folder import other_tree
 from tools.workspace import Workspace
 
 
@@ -20,13 +21,19 @@ def find_root(folder: Path) -> Path:
     """The work tree that `folder` is in, else the folder itself.
 
     Raises:
-        InputError: There is no such folder, or it is a bare repository.
+        InputError: There is no such folder, it is a bare repository, or git has been told that
+            the repository's files are elsewhere.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")
     real = folder.resolve()
     for place in (real, *real.parents):
         if (place / ".git").exists():
+            if elsewhere := other_tree(place):
+                raise InputError(
+                    f"In the repository {place} git writes to other files, those of {elsewhere}: "
+                    "take core.worktree out of its configuration, or work there."
+                )
             return place
         if (place / "HEAD").is_file() and (place / "objects").is_dir():
             raise InputError(f"{folder} is a bare repository: it has no files to work on.")

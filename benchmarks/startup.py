@@ -19,7 +19,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-HEAVY = ("textual", "anthropic", "llama_cpp", "llguidance", "numpy", "pydantic", "tree_sitter")
+HEAVY = (
+    *("textual", "anthropic", "llama_cpp", "llguidance", "numpy", "pydantic", "tree_sitter"),
+    "git",
+)
 """What a command that needs no model must not import."""
 
 SCRIPT = """\

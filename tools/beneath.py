@@ -33,14 +33,19 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A regular file's bytes with the state it had when they were read."""
+    """A regular file's bytes with the state it had when they were read; or a link's target."""
 
     data: bytes
     status: os.stat_result
 
     @property
+    def link(self) -> bool:
+        return stat.S_ISLNK(self.status.st_mode)
+
+    @property
     def mode(self) -> int:
-        return stat.S_IMODE(self.status.st_mode)
+        """Permission bits; with `S_IFLNK` for a link."""
+        return stat.S_IMODE(self.status.st_mode) | (stat.S_IFLNK if self.link else 0)
 
     @property
     def owner(self) -> tuple[int, int]:
@@ -92,19 +97,23 @@ class Tree:
         except OSError as error:
             raise _refusal(name, "read", error) from error
 
-    def load(self, name: str, limit: int) -> Loaded | None:
+    def load(self, name: str, limit: int, *, links: bool = False) -> Loaded | None:
         """A regular file's bytes; None if nothing is there. Never blocks.
 
         Args:
             limit: The most bytes a file may have.
+            links: Whether a symbolic link is taken as one, its target as its bytes.
 
         Raises:
             ToolError: It is no regular file, too large, or may not be read.
         """
         try:
             with self._parent(name) as (folder, leaf):
+                status = os.stat(leaf, dir_fd=folder, follow_symlinks=False)
+                if links and stat.S_ISLNK(status.st_mode):
+                    return Loaded(os.fsencode(os.readlink(leaf, dir_fd=folder)), status)
                 # Opening a device can act on it, so its kind is looked at before and after.
-                _check(name, os.stat(leaf, dir_fd=folder, follow_symlinks=False), limit)
+                _check(name, status, limit)
                 with open(os.open(leaf, _FILE, dir_fd=folder), "rb") as file:
                     status = os.fstat(file.fileno())
                     _check(name, status, limit)
@@ -128,7 +137,8 @@ class Tree:
         """Put `data` in the place of a file, or of nothing, whole or not at all.
 
         Args:
-            mode: Permission bits to give it; None for those that a new file gets.
+            mode: Permission bits to give it; None for those that a new file gets. With `S_IFLNK`
+                it becomes a symbolic link to `data`.
             owner: User and group to give it, where that is permitted.
             before_rename: Called with the folders that were made, when everything is on disk
                 except the name; raising stops the replacement.
@@ -138,16 +148,10 @@ class Tree:
             with self._parent(name, made) as (folder, leaf):
                 temporary = f".{os.urandom(8).hex()}.tmp"
                 try:
-                    file = os.open(temporary, _NEW, 0o666 if mode is None else 0o600, dir_fd=folder)
-                    with open(file, "wb") as out:
-                        out.write(data)
-                        out.flush()
-                        if owner is not None:
-                            with suppress(PermissionError):
-                                os.fchown(file, *owner)
-                        if mode is not None:
-                            os.fchmod(file, mode)
-                        os.fsync(file)
+                    if mode is not None and stat.S_ISLNK(mode):
+                        os.symlink(os.fsdecode(data), temporary, dir_fd=folder)
+                    else:
+                        _create(temporary, folder, data, mode, owner)
                     before_rename(tuple(made))
                     os.replace(temporary, leaf, src_dir_fd=folder, dst_dir_fd=folder)
                 except BaseException:
@@ -204,6 +208,22 @@ class Tree:
             yield handle, leaf
         finally:
             os.close(handle)
+
+
+def _create(
+    name: str, folder: int, data: bytes, mode: int | None, owner: tuple[int, int] | None
+) -> None:
+    """Write a new file and wait until it is on disk."""
+    file = os.open(name, _NEW, 0o666 if mode is None else 0o600, dir_fd=folder)
+    with open(file, "wb") as out:
+        out.write(data)
+        out.flush()
+        if owner is not None:
+            with suppress(PermissionError):
+                os.fchown(file, *owner)
+        if mode is not None:
+            os.fchmod(file, mode)
+        os.fsync(file)
 
 
 def _check(name: str, status: os.stat_result, limit: int) -> None:

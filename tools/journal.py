@@ -8,12 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 RECORDS = "journal.jsonl"
 BLOBS = "blobs"
+
+
+State = tuple[bytes, bool] | None
+"""A file's bytes, or a symbolic link's target and True; None for neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +29,23 @@ class Write:
     path: str
     """Real name relative to the workspace's root."""
     before: bytes | None
+    """A symbolic link's bytes are its target."""
     after: bytes | None
     mode: int
-    """Permission bits that the file had before; 0 if it did not exist."""
+    """Permission bits that the file had before, with `S_IFLNK` for a symbolic link; 0 if it did
+    not exist."""
     made: tuple[str, ...] = ()
     """Folders that were created for it, outermost first."""
+    new_mode: int | None = None
+    """As `mode`, after it; None where the write itself does not change it."""
+
+    @property
+    def old_state(self) -> State:
+        return None if self.before is None else (self.before, stat.S_ISLNK(self.mode))
+
+    @property
+    def new_state(self) -> State:
+        return None if self.after is None else (self.after, stat.S_ISLNK(self.new_mode or 0))
 
 
 class Journal:
@@ -51,19 +69,32 @@ class Journal:
         Raises:
             OSError: It could not be kept; the write must not be made.
         """
-        self._append(
-            {
-                "path": write.path,
-                "before": self._keep(write.before),
-                "after": self._keep(write.after),
-                "mode": write.mode,
-                "made": list(write.made),
-            }
-        )
+        self._append(self._described(write, sync=True))
+
+    def record_made(self, writes: Iterable[Write]) -> None:
+        """Keep what was written already, by a program.
+
+        Only the records are waited for: what a crash of the machine leaves of a blob is
+        recognised by its digest.
+
+        Raises:
+            OSError: They could not be kept, all or some.
+        """
+        self._append(*(self._described(write, sync=False) for write in writes))
 
     def undone(self, path: str) -> None:
         """All writes to a path so far have been taken back."""
         self._append({"undone": path})
+
+    def _described(self, write: Write, sync: bool) -> dict[str, Any]:
+        return {
+            "path": write.path,
+            "before": self._keep(write.before, sync),
+            "after": self._keep(write.after, sync),
+            "mode": write.mode,
+            "made": list(write.made),
+            "new_mode": write.new_mode,
+        }
 
     def writes(self) -> tuple[Write, ...]:
         """Those that have not been taken back, oldest first; records cut short are skipped."""
@@ -83,6 +114,7 @@ class Journal:
                     self._blob(record["after"]),
                     record["mode"],
                     tuple(record["made"]),
+                    record.get("new_mode"),
                 )
             except (ValueError, KeyError, TypeError, FileNotFoundError):
                 continue
@@ -90,26 +122,33 @@ class Journal:
         return tuple(found)
 
     def _blob(self, digest: str | None) -> bytes | None:
-        return None if digest is None else (self.folder / BLOBS / digest).read_bytes()
+        if digest is None:
+            return None
+        data = (self.folder / BLOBS / digest).read_bytes()
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError("the blob is damaged")
+        return data
 
-    def _keep(self, data: bytes | None) -> str | None:
+    def _keep(self, data: bytes | None, sync: bool) -> str | None:
         if data is None:
             return None
         digest = hashlib.sha256(data).hexdigest()
         place = self.folder / BLOBS / digest
         if not place.exists():
             partial = place.with_suffix(".tmp")
-            _write(partial, data, os.O_TRUNC)
+            _write(partial, data, os.O_TRUNC, sync)
             partial.replace(place)
         return digest
 
-    def _append(self, record: dict[str, Any]) -> None:
-        _write(self.folder / RECORDS, json.dumps(record).encode() + b"\n", os.O_APPEND)
+    def _append(self, *records: dict[str, Any]) -> None:
+        lines = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+        _write(self.folder / RECORDS, lines, os.O_APPEND)
 
 
-def _write(place: Path, data: bytes, how: int) -> None:
-    """Write and wait until it is on disk."""
+def _write(place: Path, data: bytes, how: int, sync: bool = True) -> None:
+    """Write, and unless told otherwise wait until it is on disk."""
     with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o600), "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())

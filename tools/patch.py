@@ -5,34 +5,54 @@ Owns the format. Must not know where the bytes come from.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import stat
+import zlib
+from base64 import b85encode
+from collections.abc import Iterator
 from difflib import unified_diff
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _QUOTED = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
-def file_patch(path: str, before: bytes | None, after: bytes | None, mode: int) -> str:
+def file_patch(
+    path: str, before: bytes | None, after: bytes | None, old_mode: int, new_mode: int
+) -> str:
     """One file's part of a patch; empty if nothing changed.
 
     Args:
-        before: None for a file that is new.
+        before: None for a file that is new. A symbolic link's bytes are its target.
         after: None for one that is gone.
-        mode: The file's permission bits; only whether it is executable is told.
+        old_mode: Its permission bits before, `S_IFLNK` for a symbolic link; only whether it is a
+            link or executable is told.
+        new_mode: The same, after.
 
     Returns:
         Text whose `encode("utf-8", "surrogateescape")` is the patch to the byte: content that
         is not UTF-8 is kept as surrogates.
     """
-    if before == after:
+    old_kind, new_kind = git_mode(old_mode), git_mode(new_mode)
+    if before is not None and after is not None and old_kind[:3] != new_kind[:3]:
+        gone = file_patch(path, before, None, old_mode, 0)
+        return gone + file_patch(path, None, after, 0, new_mode)
+    moded = before is not None and after is not None and old_kind != new_kind
+    if before == after and not moded:
         return ""
-    git_mode = "100755" if mode & 0o111 else "100644"
     old, new = _quote(f"a/{path}"), _quote(f"b/{path}")
     header = [f"diff --git {old} {new}\n"]
     if before is None:
-        header.append(f"new file mode {git_mode}\n")
+        header.append(f"new file mode {new_kind}\n")
     if after is None:
-        header.append(f"deleted file mode {git_mode}\n")
+        header.append(f"deleted file mode {old_kind}\n")
+    if moded:
+        header.append(f"old mode {old_kind}\nnew mode {new_kind}\n")
+    if before == after:
+        return "".join(header)
+    if b"\0" in (before or b"") + (after or b""):
+        return "".join((*header, *_binary(before, after)))
     hunks = list(unified_diff(_lines(before), _lines(after)))[2:]
     if hunks:
         # A tab ends a name that holds a space.
@@ -46,6 +66,32 @@ def file_patch(path: str, before: bytes | None, after: bytes | None, mode: int) 
     return "".join((*header, *ended))
 
 
+def git_mode(mode: int) -> str:
+    """A file's mode as git tells it."""
+    if stat.S_ISLNK(mode):
+        return "120000"
+    return "100755" if mode & 0o111 else "100644"
+
+
+def _binary(before: bytes | None, after: bytes | None) -> Iterator[str]:
+    """git's form for bytes that are no text: each way the whole file, packed."""
+    yield f"index {_object_id(before)}..{_object_id(after)}\nGIT binary patch\n"
+    for data in (after or b"", before or b""):
+        yield f"literal {len(data)}\n"
+        packed = zlib.compress(data)
+        for start in range(0, len(packed), 52):
+            line = packed[start : start + 52]
+            length = chr(len(line) + (64 if len(line) <= 26 else 70))
+            yield f"{length}{b85encode(line, pad=True).decode()}\n"
+        yield "\n"
+
+
+def _object_id(data: bytes | None) -> str:
+    if data is None:
+        return "0" * 40
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
 def _lines(data: bytes | None) -> list[str]:
     return _LINE.findall((data or b"").decode("utf-8", "surrogateescape"))
 
@@ -56,7 +102,7 @@ def _quote(name: str) -> str:
         return name
     escaped = "".join(
         _QUOTED.get(char)
-        or (char if " " <= char <= "~" else "".join(f"\\{byte:03o}" for byte in char.encode()))
+        or (char if " " <= char <= "~" else "".join(f"\\{byte:03o}" for byte in os.fsencode(char)))
         for char in name
     )
     return f'"{escaped}"'

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from tools.base import ToolError
 from tools.beneath import NO_LIMIT, Loaded, Tree
-from tools.journal import Journal, Write
+from tools.journal import Journal, State, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,17 @@ def take_back(
 
     Returns:
         None if the file is already as it was.
+
+    Raises:
+        ToolError: It cannot be written, or its restoring cannot be recorded.
     """
-    path = tree.name(writes[0].path)
-    if path != writes[0].path:
-        raise ToolError(f"{writes[0].path!r} has become a link.")
-    there = tree.load(path, NO_LIMIT)
-    current = there.data if there else None
-    if current == writes[0].before:
+    path = writes[0].path
+    there = tree.load(path, NO_LIMIT, links=True)
+    current = (there.data, there.link) if there else None
+    mode = writes[0].mode
+    if there and there.mode != _given_mode(writes):
+        mode = there.mode  # theirs to choose
+    if current == writes[0].old_state and (there is None or there.mode == mode):
         return None
     taken = _unwound(current, writes) or _unwound(current, _joined(writes))
     if taken is None:
@@ -88,26 +93,42 @@ def take_back(
     state, merged = taken
     if state is None:
         if journal:
-            journal.record(Write(path, current, None, writes[0].mode))
+            try:
+                journal.record(Write(path, there.data if there else None, None, mode))
+            except OSError as error:
+                raise ToolError(f"{path!r} was not taken back: {error.strerror}.") from error
         tree.remove(path)
+        # Where a folder stands now a file may have been, which is put back next.
+        tree.prune(folder for write in writes for folder in write.made)
         return Restored(path, "removed")
-    _put(tree, path, there, state, writes[0].mode, journal)
+    if state[1] != stat.S_ISLNK(mode):
+        mode = writes[0].mode
+    _put(tree, path, there, state[0], mode, journal)
     return Restored(path, "merged" if merged else "restored")
 
 
-def _unwound(current: bytes | None, writes: Sequence[Write]) -> tuple[bytes | None, bool] | None:
+def _given_mode(writes: Sequence[Write]) -> int | None:
+    """The mode that the last of the writes which set one gave to the file."""
+    modes = [write.new_mode for write in writes if write.new_mode is not None]
+    return modes[-1] if modes else None
+
+
+def _unwound(current: State, writes: Sequence[Write]) -> tuple[State, bool] | None:
     """A file without its writes, and whether that took a merge; None if it cannot be had."""
     state, merged = current, False
     for write in reversed(writes):
-        if state == write.after:
-            state = write.before
-        elif state != write.before:
-            if state is None or write.before is None or write.after is None:
+        before, after = write.old_state, write.new_state
+        if state == after:
+            state = before
+        elif state != before:
+            if state is None or before is None or after is None:
                 return None
-            combined = _merge(state, write.after, write.before)
+            if state[1] or before[1] or after[1]:
+                return None
+            combined = _merge(state[0], after[0], before[0])
             if combined is None:
                 return None
-            state, merged = combined, True
+            state, merged = (combined, False), True
     return state, merged
 
 
@@ -115,8 +136,8 @@ def _joined(writes: Sequence[Write]) -> list[Write]:
     """Writes that followed each other without another's hand between them, as one."""
     joined: list[Write] = []
     for write in writes:
-        if joined and joined[-1].after == write.before:
-            joined[-1] = replace(joined[-1], after=write.after)
+        if joined and joined[-1].new_state == write.old_state:
+            joined[-1] = replace(joined[-1], after=write.after, new_mode=write.new_mode)
         else:
             joined.append(write)
     return joined
@@ -128,12 +149,10 @@ def _put(
     def record(made: tuple[str, ...]) -> None:
         if journal:
             before = there.data if there else None
-            journal.record(Write(path, before, data, mode, made))
+            old_mode = there.mode if there else 0
+            journal.record(Write(path, before, data, old_mode, made, mode or None))
 
-    if there:
-        tree.replace(path, data, there.mode, there.owner, record)
-    else:
-        tree.replace(path, data, mode or None, None, record)
+    tree.replace(path, data, mode or None, there.owner if there else None, record)
 
 
 def _merge(ours: bytes, base: bytes, theirs: bytes) -> bytes | None:

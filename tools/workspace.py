@@ -10,21 +10,29 @@ import functools
 import hashlib
 import re
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import translate
 from mimetypes import guess_type
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from tools import ripgrep
-from tools.base import ToolError
+from tools.base import Effect, ToolError
 from tools.beneath import NO_LIMIT, Loaded, Tree
 from tools.journal import Journal, Write
-from tools.patch import file_patch
+from tools.patch import file_patch, git_mode
 from tools.undo import Restored, by_path, take_back
+
+if TYPE_CHECKING:
+    from tools.snapshots import Difference, Snapshots
 
 MAX_FILE = 8 << 20
 """The largest file that is read, in bytes."""
+_LIST_PATIENCE = 20.0
+"""Seconds to list the files: a pipe that somebody names `.gitignore` would keep it for ever."""
 _SECRETS = (
     *(".env", ".env.*", ".envrc", ".netrc", ".pypirc", ".npmrc", ".pgpass", ".git-credentials"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.keystore"),
@@ -40,8 +48,11 @@ class Change:
 
     path: str
     before: bytes | None
-    """None: it did not exist."""
+    """None: it did not exist. A symbolic link's bytes are its target."""
     after: bytes | None
+    old_mode: int
+    """Permission bits, with `S_IFLNK` for a symbolic link; 0 if it did not exist."""
+    new_mode: int
 
 
 class Workspace:
@@ -51,9 +62,17 @@ class Workspace:
     real name counts.
     """
 
-    def __init__(self, root: Path, journal: Journal | None = None) -> None:
+    def __init__(
+        self, root: Path, journal: Journal | None = None, snapshots: Snapshots | None = None
+    ) -> None:
+        """
+        Args:
+            journal: Where writes are kept so that they can be undone.
+            snapshots: Of the same root: how it is seen what programs change.
+        """
         self._tree = Tree(root)
         self._journal = journal
+        self._snapshots = snapshots
         self._seen: dict[str, str] = {}
         self._writes: list[Write] = []
         self._listing: tuple[str, ...] | None = None
@@ -155,18 +174,54 @@ class Workspace:
         if basis is None or name in self._seen:
             self._seen[name] = _digest(data)
 
+    @contextmanager
+    def watched(self, effect: Effect) -> Iterator[list[str]]:
+        """Around the use of a tool: what the programs that it runs change counts as written here.
+
+        Yields:
+            The paths that they changed, filled in at the end.
+        """
+        paths: list[str] = []
+        runs = effect is Effect.RUN
+        if self._snapshots is not None and effect is not Effect.READ:
+            self._snapshots.before_change(watch=runs)
+        try:
+            yield paths
+        finally:
+            if runs:
+                self.refresh()
+                if self._snapshots is not None:
+                    paths += self._adopt(self._snapshots.differences())
+
+    def begin_turn(self) -> None:
+        """What is changed from here on belongs to a new turn."""
+        if self._snapshots is not None:
+            self._snapshots.begin_turn()
+
+    def end_turn(self) -> None:
+        if self._snapshots is not None:
+            self._snapshots.end_turn()
+
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know of the watching, each once."""
+        if self._snapshots is None:
+            return ()
+        told = tuple(self._snapshots.notices)
+        self._snapshots.notices.clear()
+        return told
+
     def changes(self) -> tuple[Change, ...]:
         """What was written since the workspace was opened, a file each, net, sorted by path."""
-        first = {write.path: write.before for write in reversed(self._writes)}
         found = []
-        for path, before in sorted(first.items()):
+        for path, own in sorted(by_path(self._writes).items()):
             try:
-                there = self._tree.load(path, NO_LIMIT)
+                there = self._tree.load(path, NO_LIMIT, links=True)
             except ToolError:
                 there = None  # something else than a file stands there now
-            after = there.data if there else None
-            if before != after:
-                found.append(Change(path, before, after))
+            before, old_mode = own[0].before, own[0].mode
+            after, new_mode = (there.data, there.mode) if there else (None, 0)
+            if before != after or git_mode(old_mode) != git_mode(new_mode):
+                found.append(Change(path, before, after, old_mode, new_mode))
         return tuple(found)
 
     def patch(self) -> str:
@@ -175,12 +230,10 @@ class Workspace:
         Bytes that are not UTF-8 are surrogates: write it with `errors="surrogateescape"` and
         `newline=""`.
         """
-        parts = []
-        for change in self.changes():
-            status = self._tree.status(change.path)
-            mode = status.st_mode if status else 0
-            parts.append(file_patch(change.path, change.before, change.after, mode))
-        return "".join(parts)
+        return "".join(
+            file_patch(change.path, change.before, change.after, change.old_mode, change.new_mode)
+            for change in self.changes()
+        )
 
     def checkpoint(self) -> int:
         """A mark to return to."""
@@ -211,6 +264,34 @@ class Workspace:
         self._tree.prune(folder for write in taken for folder in write.made)
         self.refresh()
         return tuple(done)
+
+    def _adopt(self, differences: Sequence[Difference]) -> list[str]:
+        """Take over what a program did to the tree as if it had been written here."""
+        writes = []
+        for difference in differences:
+            before, after = difference.before, difference.after
+            writes.append(
+                Write(
+                    difference.path,
+                    before.data if before else None,
+                    after.data if after else None,
+                    before.mode if before else 0,
+                    difference.made,
+                    after.mode if after else None,
+                )
+            )
+            if after is None:
+                self._seen.pop(difference.path, None)  # nothing is left that could be read again
+        self._writes += writes
+        if self._journal and self._snapshots and writes:
+            try:
+                self._journal.record_made(writes)
+            except OSError as error:
+                self._snapshots.notices.append(
+                    "What the last command changed could not be kept, so `agent undo` will not "
+                    f"take it back: {error.strerror}."
+                )
+        return [difference.path for difference in differences]
 
     def _load(self, name: str) -> Loaded:
         if is_secret(name):
@@ -276,14 +357,18 @@ def _digest(data: bytes) -> str:
 
 
 def _list(root: Path) -> tuple[str, ...]:
-    listed = subprocess.run(
-        [ripgrep.program(), "--files", "--null", *ripgrep.ignores(root)],
-        cwd=root,
-        env={},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    try:
+        listed = subprocess.run(
+            [ripgrep.program(), "--files", "--null", *ripgrep.ignores(root)],
+            cwd=root,
+            env={},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LIST_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"The files cannot be listed in {_LIST_PATIENCE:g} s.") from error
     # 1: no files. 2: some folder could not be read, the others are listed.
     if listed.returncode == 2 and not listed.stdout:
         raise ToolError(f"The files cannot be listed: {listed.stderr.decode(errors='replace')}")

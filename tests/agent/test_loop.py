@@ -28,6 +28,8 @@ from agent.models.base import (
 from agent.steering.moves import Ask, Moves, Rewind, Verdict, ask, use
 from tools.base import Cancel, Toolbox
 from tools.files import ReadFile, WriteFile
+from tools.shell import Run
+from tools.snapshots import Snapshots
 from tools.workspace import Workspace
 
 SPEC = ModelSpec("talker", context=1000, tariff=Tariff("claude-sonnet-5-5"))
@@ -252,3 +254,19 @@ def test_rewinding_forgets_messages_and_takes_edits_back(tmp_path: Path) -> None
     assert events.Rewound(1, "no good") in seen
     assert agent.history[0] == SystemMessage("Obey.")
     assert len(agent.history) == 3
+
+
+def test_what_a_command_changes_is_the_agents_work(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    snapshots = Snapshots(root, tmp_path / "snapshots", "one")
+    workspace = Workspace(root, None, snapshots)
+    call = ToolCall("c", "run", {"argv": ["sh", "-c", "echo x > new"]})
+    model = Talker([says("", call), says("done")])
+    agent = Agent(model, Toolbox.of([Run(root)]), workspace, Obeying())
+    seen, last = finish(agent.run("task", threading.Event()))
+    snapshots.close()
+    (used,) = (event.result for event in seen if isinstance(event, events.ToolFinished))
+    assert used.changed == ("new",)
+    assert last.changed == ("new",)
+    assert "+x" in last.patch

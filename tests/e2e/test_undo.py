@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from tests.e2e.command import Agent
-from tests.e2e.repositories import PLAIN_FIX, contents, git
+from tests.e2e.repositories import PLAIN_FIX, SLOW_END, contents, git
 
 NEW_FILE = """
 [[step]]
@@ -95,3 +95,57 @@ def test_a_session_that_took_everything_back_is_passed_over(agent: Agent, plain:
     assert "return 2" in (plain / "app.py").read_text()
     assert agent.run("undo", "--yes", cwd=plain).code == 0
     assert "return 1" in (plain / "app.py").read_text()
+
+
+COMMAND = """
+[[step]]
+[[step.call]]
+tool = "run"
+argv = ["sh", "-c", "printf 'a\\\\0b' > made.bin; echo 2 >> notes.txt; rm ISSUE.md; ln -s x link"]
+"""
+
+
+def test_what_commands_did_comes_back(agent: Agent, plain: Path) -> None:
+    before = contents(plain)
+    done = agent.run("fix", "ISSUE.md", "--model", agent.script(COMMAND + PLAIN_FIX), cwd=plain)
+    assert done.code == 3, done.err
+    assert "5 files changed" in done.out
+    assert "GIT binary patch, not shown" in done.out
+    (session,) = (agent.home / "state" / "sessions").iterdir()
+    done = agent.run("undo", "--list", cwd=plain)
+    assert done.out == f"{session.name}  5 files  value() should be 2\n"
+    done = agent.run("undo", "--yes", cwd=plain)
+    assert done.code == 0
+    assert set(done.err.split()) == {"made.bin", "notes.txt", "ISSUE.md", "link", "app.py"}
+    assert contents(plain) == before
+    assert not (plain / "link").is_symlink()
+    assert agent.run("undo", "--list", cwd=plain).out == ""
+
+
+def test_a_dry_run_holds_what_commands_did_and_leaves_nothing(agent: Agent, plain: Path) -> None:
+    before = contents(plain)
+    argv = ("--dry-run", "--output", str(plain.parent / "x.patch"))
+    script = agent.script(COMMAND + PLAIN_FIX)
+    assert agent.run("fix", "ISSUE.md", *argv, "--model", script, cwd=plain).code == 3
+    assert contents(plain) == before
+    assert not (agent.home / "state" / "snapshots").exists()
+    git(plain, "apply", plain.parent / "x.patch")
+    assert (plain / "made.bin").read_bytes() == b"a\0b"
+    assert (plain / "link").is_symlink()
+
+
+def test_a_second_session_is_told_and_undo_waits(agent: Agent, plain: Path) -> None:
+    slow = agent.script(PLAIN_FIX.replace('[[step]]\ntext = "Done."\n', SLOW_END))
+    first = agent.start("fix", "ISSUE.md", "--model", slow, cwd=plain)
+    first.until("step 2")
+    second = agent.run("fix", "ISSUE.md", "--model", agent.script(COMMAND), cwd=plain)
+    assert "Another session is at work on this tree" in second.err
+    done = agent.run("undo", "--yes", cwd=plain)
+    assert done.code == 2
+    assert "A session is at work" in done.complaint
+    first.process.kill()
+    first.end()
+    for _ in range(2):
+        done = agent.run("undo", "--yes", cwd=plain)
+        assert done.code == 0, done.err
+    assert git(plain, "status", "--porcelain") == ""
