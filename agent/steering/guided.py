@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 
-from agent.messages import AssistantMessage, UserMessage
+from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.models.base import CallForm, Form, ModelSpec
 from agent.prompts import fill
 from agent.steering import material, questions
@@ -25,8 +25,10 @@ from tools.outline import Index
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
-TEST_ATTEMPTS = 3
-"""Tries at writing a test that fails."""
+TEST_ATTEMPTS = 4
+"""Tries at writing tests that fail."""
+WRITTEN_TESTS = 2
+"""How many of them are wanted: a weak model's test is wrong as often as right."""
 HARMLESS = 5
 """Changes of which each two are tried together."""
 CODE_SHARE = 0.4
@@ -48,6 +50,20 @@ class _Trials:
     """The calls of every answer so far."""
     harmless: list[tuple[AssistantMessage, Form]] = field(default_factory=list)
     """Changes that broke nothing and mended nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Tests of the issue that the model wrote, in the tree."""
+
+    run: TestRun
+    """They fail in it."""
+    files: dict[str, str]
+
+    def passed(self, after: TestRun) -> dict[str, str]:
+        """Those of the files whose test passes now."""
+        fixed = compare(self.run, after).fixed
+        return {p: text for p, text in self.files.items() if any(f.startswith(p) for f in fixed)}
 
 
 @dataclass(slots=True)
@@ -185,15 +201,15 @@ class Guided:
     def _change_unproven(self, task: str, run: TestRun | None) -> Generator[Move, Reply, None]:
         """Change the code where no test fails.
 
-        A failing test is written first, but changes are asked for without showing it: one that
-        passes it was found twice over. Where none does the test may be what is wrong, and the
-        first change that breaks nothing is left without it.
+        Failing tests are written first, but changes are asked for without showing them: one that
+        passes one of them was found twice over. Where none does the tests may be what is wrong,
+        and the first change that breaks nothing is left without them.
 
         Args:
             run: The tests as they are; None where there are none.
         """
         start = self.workspace.checkpoint()
-        wanted = (yield from self._reproduce(task, run)) if run is not None else None
+        written = (yield from self._reproduce(task, run)) if run is not None else None
         shown = yield from self._show(task, None)
         shared = fill("guided_task", task=task, code=shown.code, tests="")
         checkpoint = self.workspace.checkpoint()
@@ -205,19 +221,38 @@ class Guided:
             message = UserMessage(f"{shared}\n\n{question.text}")
             answer = yield from ask(Ask(message, question.form, question.sampling))
             if not tried:
-                attempts = self._unproven(shown, answer.text, judged=wanted is not None)
+                attempts = self._unproven(shown, answer.text, judged=written is not None)
             after, problems = yield from self._try(answer, question.form, tried)
             changed = self.workspace.checkpoint() > checkpoint and not problems
             if changed and (run is None or after is None or not compare(run, after).broken):
-                if wanted is None or (after and compare(wanted, after).fixed):
+                passed = written.passed(after) if written and after else {}
+                if written is None or passed == written.files:
+                    return
+                if passed:
+                    reason = "One of the tests that were written passes; leaving the others out."
+                    yield from self._settle(start, passed, answer, question.form, reason)
                     return
                 usable = usable or (answer, question.form)
             yield Rewind(1, checkpoint, "That is no change to keep; asking anew.")
             question = next(attempts, None)
         if usable is not None:
-            reason = "No change passes the test that was written; taking the first without it."
-            yield Rewind(1, start, reason)
-            yield from self._try(*usable, set())
+            reason = "No change passes a test that was written; taking the first without them."
+            yield from self._settle(start, {}, *usable, reason)
+
+    def _settle(
+        self, start: int, tests: dict[str, str], answer: AssistantMessage, form: Form, reason: str
+    ) -> Generator[Move, Reply, None]:
+        """Return to the start, then leave these tests and the answer's change."""
+        yield Rewind(1, start, reason)
+        for path, text in tests.items():
+            yield from self._write(path, text)
+        yield from self._try(answer, form, set())
+
+    def _write(self, path: str, text: str) -> Generator[Move, Reply, None]:
+        arguments = {"path": path, "content": text}
+        yield from use(
+            ToolCall(f"harness_{next(self._ids)}", "write_file", arguments), by_model=False
+        )
 
     def _unproven(self, shown: Material, said: str, *, judged: bool) -> Iterator[Question]:
         """The questions after the first where no test of the project's own fails."""
@@ -228,29 +263,34 @@ class Guided:
             questions.variations(shown, self.workspace, said),
         )
 
-    def _reproduce(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
-        """Have a failing test written; the run that shows it fail, or None."""
-        yield Tell("No test fails yet: asking for one that does.")
+    def _reproduce(self, task: str, run: TestRun) -> Generator[Move, Reply, _Written | None]:
+        """Have failing tests written; None if none fails as it should."""
+        yield Tell("No test fails yet: asking for tests that do.")
         ranked = suspects(self.index(), task, None, "")
         shown = material.gather(self.workspace, self.index(), ranked, self._budget(), self.count)
-        path, opening = material.new_test(self.workspace, self.index(), run, ranked)
-        call = CallForm(
-            "write_file", ((("path", path),),), ("content",), (opening,), language="python"
-        )
         question = fill("guided_reproduce", task=task, code=shown.code)
-        checkpoint = self.workspace.checkpoint()
+        files: dict[str, str] = {}
         for attempt in range(TEST_ATTEMPTS):
+            checkpoint = self.workspace.checkpoint()
+            path, opening = material.new_test(self.workspace, self.index(), run, ranked)
+            call = CallForm(
+                "write_file", ((("path", path),),), ("content",), (opening,), language="python"
+            )
             sampling = None if attempt == 0 else replace(questions.VARIED, seed=attempt)
             form = Form((call,), required=True, max_calls=1, max_thought=120)
             answer = yield from ask(Ask(UserMessage(question), form, sampling, max_tokens=700))
             problems = yield from self._apply(answer, form)
-            if not problems:
-                after = yield from self._test()
-                if material.reproduces(run, after, path):
-                    yield Rewind(1, self.workspace.checkpoint(), "A failing test is there.")
-                    return after
-            yield Rewind(1, checkpoint, "The test does not fail as it should; asking anew.")
-        return None
+            after = run if problems else (yield from self._test())
+            short = material.short_test(self.workspace, after, path)
+            if short and material.reproduces(run, after, path) and short not in files.values():
+                files[path], run = short, after
+                yield from self._write(path, short)
+                yield Rewind(1, self.workspace.checkpoint(), "A failing test is there.")
+            else:
+                yield Rewind(1, checkpoint, "That is no new failing test; asking anew.")
+            if len(files) == WRITTEN_TESTS:
+                break
+        return _Written(run, files) if files else None
 
     def _show(self, task: str, run: TestRun | None) -> Generator[Move, Reply, Material]:
         """The code for a question; the model chooses when the likely code does not fit."""

@@ -6,6 +6,7 @@ not know how answers are asked for or judged.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -206,6 +207,27 @@ def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
         and not any(word in case.message for case in new for word in mistaken)
         and all(case.outcome is Outcome.FAILED for case in new)
     )
+
+
+def short_test(workspace: Workspace, run: TestRun, path: str) -> str:
+    """A new test's file without what follows the statement at which it fails; empty if none fails.
+
+    What a weak model asserts first is what the issue says; what comes after, it makes up.
+    """
+    case = next((case for case in run.failures if case.id.startswith(path)), None)
+    line = max((at for place, at in case.frames if place == path), default=0) if case else 0
+    source = _readable(workspace, [path]).get(path, b"").decode("utf-8", "replace")
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return ""
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    for function in functions:
+        for statement in function.body:
+            if statement.lineno <= line <= (statement.end_lineno or 0):
+                lines = source.splitlines(keepends=True)
+                return "".join(lines[: statement.end_lineno] + lines[function.end_lineno :])
+    return source if case else ""
 
 
 def _readable(workspace: Workspace, paths: Iterable[str]) -> dict[str, bytes]:

@@ -176,7 +176,7 @@ def test_where_nothing_fails_a_failing_test_is_written_first(tmp_path: Path) -> 
     useless = TEST_OF_ISSUE.replace("half(4) == 2", "half(0) == 0")
     steps = [
         call("", useless, "write_file", "test_issue.py"),
-        call("", TEST_OF_ISSUE, "write_file", "test_issue.py"),
+        *[call("", TEST_OF_ISSUE, "write_file", "test_issue.py")] * 3,
         call("half", HALF),
     ]
     end = ended(conduct(tmp_path, steps, passing))
@@ -187,7 +187,7 @@ def test_where_nothing_fails_a_failing_test_is_written_first(tmp_path: Path) -> 
 def test_a_change_is_left_without_the_written_test_that_no_change_passes(tmp_path: Path) -> None:
     passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
     wrong = TEST_OF_ISSUE.replace("== 2", "== 3")
-    steps = [call("", wrong, "write_file", "test_issue.py"), *[call("half", HALF)] * 60]
+    steps = [call("", wrong, "write_file", "test_issue.py")] * 4 + [call("half", HALF)] * 60
     seen = conduct(tmp_path, steps, passing)
     end = ended(seen)
     assert end.status is Status.UNVERIFIED
@@ -195,11 +195,27 @@ def test_a_change_is_left_without_the_written_test_that_no_change_passes(tmp_pat
     assert not any("== 3" in question for question in questions(seen))
 
 
+def test_of_two_written_tests_the_one_that_passes_is_left_without_what_it_never_reached(
+    tmp_path: Path,
+) -> None:
+    passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
+    right = TEST_OF_ISSUE + "    assert half(8) == 5\n"
+    steps = [
+        call("", TEST_OF_ISSUE.replace("== 2", "== 3"), "write_file", "test_issue.py"),
+        call("", right, "write_file", "test_issue_2.py"),
+        call("half", HALF),
+    ]
+    end = ended(conduct(tmp_path, steps, passing))
+    assert end.status is Status.VERIFIED
+    assert end.changed == ("calc.py", "test_issue_2.py")
+    assert (tmp_path / "repository" / "test_issue_2.py").read_text() == TEST_OF_ISSUE
+
+
 @pytest.mark.parametrize("wrong", ["half(4) == nine", "no_such(4) == 2"])
 def test_a_test_that_fails_for_its_own_mistake_is_no_proof(tmp_path: Path, wrong: str) -> None:
     passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
     mistaken = TEST_OF_ISSUE.replace("half(4) == 2", wrong)
-    steps = [call("", mistaken, "write_file", "test_issue.py")] * 3 + [call("half", HALF)]
+    steps = [call("", mistaken, "write_file", "test_issue.py")] * 4 + [call("half", HALF)]
     end = ended(conduct(tmp_path, steps, passing))
     assert end.status is Status.UNVERIFIED
     assert end.changed == ("calc.py",)
@@ -242,7 +258,7 @@ def test_a_second_issue_gets_a_test_file_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "repository").mkdir()
     (tmp_path / "repository" / "test_issue.py").write_text("def test_old():\n    pass\n")
     passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
-    steps = [call("", TEST_OF_ISSUE, "write_file", "test_issue_2.py"), call("half", HALF)]
+    steps = [call("", TEST_OF_ISSUE, "write_file", "test_issue_2.py")] * 4 + [call("half", HALF)]
     end = ended(conduct(tmp_path, steps, passing))
     assert end.status is Status.VERIFIED
     assert end.changed == ("calc.py", "test_issue_2.py")
