@@ -1,29 +1,31 @@
 """The loop: asks the model, uses the tools, until the steering is done or a limit is reached.
 
-Owns the history (which only grows, but for an announced return to an earlier point), the limits,
-the retries and the detection of loops. Must not know how a model is asked, what a tool does, what
-an answer means or who watches.
+Owns the history (which only grows, but for an announced return to an earlier point or an announced
+compaction), the limits, the retries and the change to another model. Must not know how a model is
+asked, what a tool does, what an answer means or who watches.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from agent import events
-from agent.errors import ModelError
-from agent.events import Event, Origin, Status, Totals
-from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
+from agent import events, switching
+from agent.context import Context
+from agent.equipment import Equipment
+from agent.errors import ContextOverflow, ModelError
+from agent.events import Event, Origin, Status, Switched, Totals
+from agent.history import History
+from agent.messages import AssistantMessage, Message, SystemMessage, ToolMessage
 from agent.models.base import Answer, Model, Reading, ReasoningDelta, Request, StopReason, TextDelta
-from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
+from agent.repeats import STOP_AFTER, Repeats
+from agent.steering.moves import Ask, Moves, Reply, Rewind, Steering, Tell, Use, Verdict
+from agent.switching import GIVEN_UP
 from tools.base import Cancel, Cancelled, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
-WARN_AFTER = 3
-STOP_AFTER = 5
 RETRIES = 2
 """How often a request is made again after a transient error."""
 
@@ -63,7 +65,7 @@ class _Deadline:
 
 
 class Agent:
-    """One conversation of a model with a workspace."""
+    """One conversation of models with a workspace."""
 
     def __init__(
         self,
@@ -79,11 +81,36 @@ class Agent:
         self.workspace = workspace
         self.steering = steering
         self.limits = limits
-        self.history: list[Message] = list(history)
+        self.successors: list[Equipment] = []
+        """Who goes on, one after the other, when a model gives up."""
         self.totals = Totals()
-        self._repeats: Counter[str] = Counter()
-        self._changes: set[str] = set()
-        """The calls that changed files, so that changing to and fro counts as no progress."""
+        self._history = History(history)
+        self._next: Equipment | None = None
+        """Who takes the next step, where that is another."""
+        self._steps_before = 0
+        """Steps of this turn by models that gave up."""
+        self._repeats = Repeats()
+
+    @property
+    def history(self) -> list[Message]:
+        return self._history.messages
+
+    @property
+    def context(self) -> Context:
+        """How full the models' windows are."""
+        return self._history.context
+
+    @property
+    def equipment(self) -> Equipment:
+        return Equipment(self.model, self.toolbox, self.steering)
+
+    def switch(self, to: Equipment) -> Switched:
+        """Let another model go on from the next step on; what that will cost.
+
+        Nothing is lost: results that wait to be told are told to the other model.
+        """
+        self._next = to
+        return switching.cost(self.context, self.history, to)
 
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         """Conduct one turn. The last event is `TurnFinished`, whatever happens.
@@ -96,29 +123,43 @@ class Agent:
         seconds = self.limits.seconds
         deadline = _Deadline(cancel, started + seconds if seconds is not None else float("inf"))
         self.totals = Totals()
-        self._repeats.clear()
-        self._changes.clear()
+        self._steps_before = 0
         try:
-            verdict = yield from self._conduct(task, deadline)
-        except _Ended as end:
-            verdict = self._abandoned(end.verdict)
-        except Cancelled:
-            verdict = self._cancelled(deadline)
-        except ModelError as error:
-            verdict = self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
+            verdict = yield from self._attempt(task, deadline)
+            while self.successors and verdict.status in GIVEN_UP and not deadline.is_set():
+                yield events.Notice(f"{verdict.status.value}: {verdict.summary}")
+                self._next = self.successors.pop(0)
+                self._steps_before = self.totals.steps
+                verdict = yield from self._attempt(task, deadline, after=verdict)
         except ToolError as error:  # of the tree itself: a file that cannot be read or put back
             verdict = Verdict(Status.FAILED, str(error))
         self.totals = replace(self.totals, seconds=time.monotonic() - started)
-        changed = tuple(change.path for change in self.workspace.changes())
-        patch = self.workspace.patch()
         yield events.TurnFinished(
-            verdict.status, verdict.summary, self.totals, patch=patch, changed=changed
+            verdict.status,
+            verdict.summary,
+            self.totals,
+            patch=self.workspace.patch(),
+            changed=self._changed(),
         )
 
-    def _conduct(self, task: str, deadline: _Deadline) -> Generator[Event, None, Verdict]:
-        if not self.history:
-            yield from self._say(SystemMessage(self.steering.system))
-        moves = self.steering.moves(task)
+    def _attempt(
+        self, task: str, deadline: _Deadline, after: Verdict | None = None
+    ) -> Generator[Event, None, Verdict]:
+        """Conduct the turn until it is done, or a model gives up."""
+        try:
+            return (yield from self._conduct(task, deadline, after))
+        except _Ended as end:
+            return self._abandoned(end.verdict)
+        except Cancelled:
+            return self._cancelled(deadline)
+        except ModelError as error:
+            return self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
+
+    def _conduct(
+        self, task: str, deadline: _Deadline, after: Verdict | None
+    ) -> Generator[Event, None, Verdict]:
+        outcome = f"It ended so: {after.summary}" if after is not None else ""
+        moves = yield from self._begin(task, outcome)
         reply: Reply = None
         while True:
             try:
@@ -129,16 +170,22 @@ class Agent:
             if deadline.is_set():
                 raise Cancelled
             match move:
+                case Ask(message) if self._next is not None:
+                    if self.steering.offers_tools or isinstance(message, ToolMessage):
+                        yield from self._say(message)
+                    moves.close()
+                    self._take_back()
+                    moves = yield from self._begin(task, "It was at work.")
+                    reply = None
                 case Ask():
                     reply = yield from self._ask(move, deadline)
                 case Use():
                     reply = yield from self._use(move, deadline)
                 case Rewind():
-                    del self.history[move.messages :]
+                    left = self._history.rewind(move.messages)
                     self.workspace.restore(move.checkpoint)
-                    self._repeats.clear()
-                    self._changes.clear()
-                    yield events.Rewound(move.messages, move.reason)
+                    self._repeats = Repeats()
+                    yield events.Rewound(left, move.reason)
                     reply = None
                 case Tell():
                     yield events.Notice(move.text)
@@ -146,24 +193,50 @@ class Agent:
                 case _:
                     assert_never(move)
 
+    def _begin(self, task: str, outcome: str) -> Generator[Event, None, Moves]:
+        """The moves of whoever is to steer from here on.
+
+        Args:
+            task: What the user wants.
+            outcome: How far the model before it came; empty at a task's beginning.
+        """
+        if (untold := self._history.untold()) is not None:
+            yield from self._say(untold)
+        to, self._next = self._next, None
+        if to is not None:
+            yield switching.cost(self.context, self.history, to)
+            if switching.crowded(self.model, to.model):
+                self.context.forget(self.model)
+                self.model.close()  # it loads again when it is asked
+            self.model, self.toolbox, self.steering = to.model, to.toolbox, to.steering
+        if not self.history:
+            yield from self._say(SystemMessage(self.steering.system))
+        self._repeats = Repeats()
+        return self._history.begin(self.steering, task, outcome)
+
+    def _changed(self) -> tuple[str, ...]:
+        return tuple(change.path for change in self.workspace.changes())
+
     def _say(self, message: Message) -> Iterator[Event]:
-        self.history.append(message)
+        self._history.add(message)
         yield events.Said(message)
 
     def _ask(self, move: Ask, deadline: _Deadline) -> Generator[Event, None, AssistantMessage]:
-        budget = self._budget()
+        wanted = min(move.max_tokens, self.model.spec.max_output, self._budget())
         yield from self._say(move.message)
+        history, by = self._history, self.equipment
+        yield from history.make_room(by, wanted, self._changed())
         number = self.totals.steps + 1
         yield events.StepStarted(number)
-        request = Request(
-            messages=tuple(self.history),
-            tools=self.toolbox.specs if self.steering.offers_tools else (),
-            form=move.form,
-            max_tokens=min(move.max_tokens, self.model.spec.max_output, budget),
-            sampling=move.sampling or self.model.spec.sampling,
-        )
         started = time.monotonic()
-        answer = yield from self._answer(request, deadline)
+        try:
+            answer = yield from self._answer(history.request(move, by, wanted), deadline)
+        except ContextOverflow:
+            compacted = list(history.make_room(by, wanted, self._changed(), refused=True))
+            if not compacted:
+                raise
+            yield from compacted
+            answer = yield from self._answer(history.request(move, by, wanted), deadline)
         message, usage = answer.message, answer.usage
         yield from self._say(message)
         spec = self.model.spec
@@ -182,6 +255,7 @@ class Agent:
             len(message.calls),
             message.malformed,
             dollars,
+            self.context.measure(self.history, self.model, usage, wanted),
         )
         if answer.stop is StopReason.CANCELLED:
             raise Cancelled
@@ -215,30 +289,19 @@ class Agent:
         result = self.toolbox.call(call.name, call.arguments, deadline)
         self.workspace.refresh()  # what it ran may have made or removed files
         if move.by_model:
-            result = self._mark_repeats(call, result)
+            result = self._repeats.mark(call, result)
+            self._history.came_of(call, result)
         yield events.ToolFinished(call, origin, result, time.monotonic() - started)
-        if self._repeats[_key(call)] >= STOP_AFTER:
+        if self._repeats.too_many(call):
             raise _Ended(
                 Status.LOOPING, f"The model made the same {call.name} call {STOP_AFTER} times."
             )
         return result
 
-    def _mark_repeats(self, call: ToolCall, result: ToolResult) -> ToolResult:
-        """Count equal calls since the last new change, so that A-B-A-B is caught too."""
-        key = _key(call)
-        if result.changed and key not in self._changes:
-            self._repeats.clear()
-            self._changes.add(key)
-        self._repeats[key] += 1
-        if self._repeats[key] < WARN_AFTER:
-            return result
-        warning = f"You made this same call {self._repeats[key]} times. Do something else."
-        return replace(result, output=f"{result.output}\n{warning}")
-
     def _budget(self) -> int:
         """Output tokens that the limits still allow; raises when a limit is reached."""
         limits, totals = self.limits, self.totals
-        if limits.steps is not None and totals.steps >= limits.steps:
+        if limits.steps is not None and totals.steps - self._steps_before >= limits.steps:
             raise _Ended(Status.STEP_LIMIT, f"The limit of {limits.steps} steps was reached.")
         if limits.dollars is not None and totals.dollars >= limits.dollars:
             raise _Ended(Status.DOLLAR_LIMIT, f"The limit of ${limits.dollars:g} was reached.")
@@ -251,20 +314,19 @@ class Agent:
 
     def _abandoned(self, verdict: Verdict) -> Verdict:
         """Take back the change that was being tried when the turn ended."""
+        try:
+            self._take_back()
+        except ToolError as error:
+            return replace(verdict, summary=f"{verdict.summary} {error}")
+        return verdict
+
+    def _take_back(self) -> None:
         safe = self.steering.safe
         if safe is not None and self.workspace.checkpoint() > safe:
-            try:
-                self.workspace.restore(safe)
-            except ToolError as error:
-                return replace(verdict, summary=f"{verdict.summary} {error}")
-        return verdict
+            self.workspace.restore(safe)
 
     def _cancelled(self, deadline: _Deadline) -> Verdict:
         if deadline.passed and not deadline.cancel.is_set():
             reason = f"The limit of {self.limits.seconds:g} seconds was reached."
             return self._abandoned(Verdict(Status.TIME_LIMIT, reason))
         return Verdict(Status.INTERRUPTED, "Interrupted; the work so far is kept.")
-
-
-def _key(call: ToolCall) -> str:
-    return f"{call.name} {sorted(call.arguments.items())!r}"

@@ -40,6 +40,16 @@ class StopReason(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Device(StrEnum):
+    """What of this machine does a model's work, and draws power for it."""
+
+    ELSEWHERE = "elsewhere"
+    """Nothing: the model runs on another machine, or is a script."""
+    PROCESSOR = "processor"
+    CARDS = "cards"
+    """Graphics cards, for all of its layers or some."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How tokens are chosen. Temperature 0 takes the likeliest."""
@@ -68,6 +78,7 @@ class ModelSpec:
     """The vendor's advice for the first attempt."""
     forms: bool = False
     """Whether it can be held to a form; one that cannot is not sent any."""
+    device: Device = Device.ELSEWHERE
     price_in: float = 0.0
     """Dollars per million prompt tokens; local models cost none."""
     price_out: float = 0.0

@@ -15,7 +15,7 @@ from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import CallForm, Form, ModelSpec
 from agent.prompts import fill
 from agent.steering import material, questions
-from agent.steering.evidence import Evidence, run_tests
+from agent.steering.evidence import Case, Evidence, run_tests
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, ask, use
 from agent.steering.questions import Question
@@ -48,7 +48,7 @@ class Guided:
     count: Callable[[str], int]
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
-    judge: Judge = field(default_factory=Judge)
+    case: Case = field(default_factory=Case)
     safe: int | None = None
     """The checkpoint before the change that is being tried; None once a change stands."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -59,10 +59,16 @@ class Guided:
     def system(self) -> str:
         return fill("guided_system")
 
-    def moves(self, task: str) -> Moves:
+    @property
+    def judge(self) -> Judge:
+        return self.case.judge
+
+    def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""
-        self.judge = Judge()
-        evidence = Evidence(self.workspace)
+        if not onward:
+            self.case.open()
+        if self.case.evidence is None:
+            self.case.evidence = Evidence(self.workspace)
         start = self.safe = self.workspace.checkpoint()
         run = (yield from self._test()) if self.has_tests else None
         if run is not None and run.ok:
@@ -70,13 +76,13 @@ class Guided:
         if run is not None and not run.ok:
             solved = yield from self._solve(task, run)
             if not solved and self.judge.baseline_ok:
-                yield Rewind(1, start, "No change satisfies the test that was written for it.")
+                yield Rewind(0, start, "No change satisfies the test that was written for it.")
                 yield from self._change_untested(task)
         else:
             yield from self._change_untested(task)
         self.safe = None
         changed = [change.path for change in self.workspace.changes()]
-        return self.judge.verdict(changed, evidence.rewritten())
+        return self.judge.verdict(changed, self.case.rewritten())
 
     def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, bool]:
         """Change the code until the failing tests pass; whether anything got better.
@@ -91,7 +97,7 @@ class Guided:
                 break
             solved, run = True, better
             if not run.ok:
-                yield Rewind(1, self.workspace.checkpoint(), f"{run.summary()}; going on.")
+                yield Rewind(0, self.workspace.checkpoint(), f"{run.summary()}; going on.")
         return solved
 
     def _improve(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
@@ -109,10 +115,10 @@ class Guided:
         for number, question in enumerate(attempts, start=1):
             if better is not None:
                 break
-            yield Rewind(1, checkpoint, f"Attempt {number} did not help; asking anew.")
+            yield Rewind(0, checkpoint, f"Attempt {number} did not help; asking anew.")
             better, _ = yield from self._attempt(shared, question, run, tried)
         if better is None:
-            yield Rewind(1, checkpoint, "No attempt helped.")
+            yield Rewind(0, checkpoint, "No attempt helped.")
             self.judge.see(run)  # the tree is again as this run saw it
         return better
 
@@ -173,7 +179,7 @@ class Guided:
             changed = self.workspace.checkpoint() > checkpoint
             if changed and not problems and (after is None or after.ok):
                 return
-            yield Rewind(1, checkpoint, "That is no change to keep; asking anew.")
+            yield Rewind(0, checkpoint, "That is no change to keep; asking anew.")
             question = next(attempts, None)
 
     def _reproduce(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
@@ -195,9 +201,9 @@ class Guided:
             if not problems:
                 after = yield from self._test()
                 if material.reproduces(run, after, path):
-                    yield Rewind(1, self.workspace.checkpoint(), "A failing test is there.")
+                    yield Rewind(0, self.workspace.checkpoint(), "A failing test is there.")
                     return after
-            yield Rewind(1, checkpoint, "The test does not fail as it should; asking anew.")
+            yield Rewind(0, checkpoint, "The test does not fail as it should; asking anew.")
         return None
 
     def _show(self, task: str, run: TestRun | None) -> Generator[Move, Reply, Material]:
@@ -215,7 +221,7 @@ class Guided:
         answer = yield from ask(Ask(UserMessage(question), form, max_tokens=400))
         chosen = material.chosen(offered, answer.calls)
         names = ", ".join(f"{item.path} {item.symbol.name}" for item in chosen) or "nothing"
-        yield Rewind(1, self.workspace.checkpoint(), f"The model wants to see {names}.")
+        yield Rewind(0, self.workspace.checkpoint(), f"The model wants to see {names}.")
         rest = [item for item in ranked if item not in chosen]
         return material.gather(self.workspace, index, (*chosen, *rest), self._budget(), self.count)
 
