@@ -31,6 +31,8 @@ LIST_SHARE = 0.35
 """The part of what the task leaves that the list may take."""
 LINE = 200
 """Characters of a line of the list."""
+TOLD = 500
+"""Characters of what the user said earlier."""
 RESULT = 1500
 """Characters of the last test result."""
 _READING = ("read_file", "search", "outline")
@@ -45,6 +47,7 @@ def compact(
     size: Size,
     system: str,
     changed: Iterable[str] = (),
+    tested: str = "",
 ) -> list[Message]:
     """The history in about `room` tokens.
 
@@ -55,6 +58,7 @@ def compact(
         size: The tokens of a message.
         system: The system message to begin with.
         changed: Files that were changed so far.
+        tested: The last test result, where it is known.
     """
     first = history[0]
     head = first if isinstance(first, SystemMessage) and first.text == system else None
@@ -65,7 +69,12 @@ def compact(
     steps = _steps(history[task + 1 :])
     recent, dropped = _recent(steps, int(room * (1 - LIST_SHARE)), size)
     start = 1 if isinstance(first, SystemMessage) else 0
-    summary = _Summary.of([*history[start:task], *dropped], changed)
+    summary = _Summary.of([*history[start:task], *dropped])
+    summary.files.update(dict.fromkeys(changed))
+    if any(tested in _text(message) for message in recent):
+        summary.tests = ""
+    elif tested:
+        summary.tests = clip(tested, RESULT)
     room = max(0, room - sum(map(size, recent)))
     shown = summary.shown(room, size)
     return [head, told, *([shown] if shown else []), *recent]
@@ -155,7 +164,7 @@ class _Summary:
     """Lines that did not fit."""
 
     @classmethod
-    def of(cls, messages: Sequence[Message], changed: Iterable[str]) -> _Summary:
+    def of(cls, messages: Sequence[Message]) -> _Summary:
         summary = cls()
         answer: AssistantMessage | None = None
         for message in messages:
@@ -163,7 +172,7 @@ class _Summary:
                 case UserMessage(text) if text.startswith(HEADING):
                     summary._take_over(text)
                 case UserMessage(text):
-                    summary.lines.append(_Line(f"told: {_flat(text)}", 3))
+                    summary.lines.append(_Line(f"told: {_flat(text, TOLD)}", 3))
                 case AssistantMessage():
                     answer = message
                     if message.text:
@@ -172,7 +181,6 @@ class _Summary:
                     summary._take_results(answer, message)
                 case SystemMessage():
                     pass
-        summary.files.update(dict.fromkeys(changed))
         return summary
 
     def shown(self, room: int, size: Size) -> Message | None:

@@ -108,6 +108,7 @@ class Context:
         by: Equipment,
         answer: int,
         changed: Iterable[str],
+        tested: str,
         *,
         refused: bool = False,
     ) -> Compacted | None:
@@ -119,6 +120,7 @@ class Context:
             by: The model that is to be asked, with its tools and its steering.
             answer: Tokens that the answer may take.
             changed: The files that were changed so far.
+            tested: The last test result; empty: there is none.
             refused: The model said that a request with this history is too long.
         """
         model, tools = by.model, by.offered
@@ -135,7 +137,7 @@ class Context:
         # The tools are described in every request, however short its history is.
         fixed = max(0, used - sum(map(size, history)))
         target = int(room * TARGET) - fixed
-        shorter = compact(history, task, target, size, by.steering.system, changed)
+        shorter = compact(history, task, target, size, by.steering.system, changed, tested)
         first = _shared(history, shorter)
         last = _shared(history[first:][::-1], shorter[first:][::-1])
         after = fixed + sum(map(size, shorter))

@@ -41,6 +41,8 @@ class History:
         """Where the present task is told."""
         self._results: dict[str, ToolOutput] = {}
         """Of the calls of the last answer, by their ids."""
+        self._tested = ""
+        """What the last run of the tests said."""
 
     def add(self, message: Message) -> None:
         self.messages.append(message)
@@ -85,14 +87,19 @@ class History:
     ) -> Iterator[Compacted]:
         """Shorten the history where the next request would not fit; see `Context.fit`."""
         task = min(self._task, len(self.messages) - 1)
-        compacted = self.context.fit(self.messages, task, by, answer, changed, refused=refused)
+        compacted = self.context.fit(
+            self.messages, task, by, answer, changed, self._tested, refused=refused
+        )
         if compacted is not None:
             self._replace(compacted)
             yield compacted
 
-    def came_of(self, call: ToolCall, result: ToolResult) -> None:
-        """A call of the last answer was carried out."""
-        self._results[call.id] = ToolOutput(call.id, call.name, result.output, result.ok)
+    def came_of(self, call: ToolCall, result: ToolResult, *, by_model: bool) -> None:
+        """A call was carried out: one of the last answer, or the harness's own."""
+        if by_model:
+            self._results[call.id] = ToolOutput(call.id, call.name, result.output, result.ok)
+        if call.name == "run_tests":
+            self._tested = result.output
 
     def untold(self) -> ToolMessage | None:
         """What came of the last answer's calls, where that was not told."""

@@ -290,7 +290,7 @@ class Agent:
         self.workspace.refresh()  # what it ran may have made or removed files
         if move.by_model:
             result = self._repeats.mark(call, result)
-            self._history.came_of(call, result)
+        self._history.came_of(call, result, by_model=move.by_model)
         yield events.ToolFinished(call, origin, result, time.monotonic() - started)
         if self._repeats.too_many(call):
             raise _Ended(
