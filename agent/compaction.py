@@ -33,6 +33,8 @@ LINE = 200
 """Characters of a line of the list."""
 TOLD = 500
 """Characters of what the user said earlier."""
+LEAST = 200
+"""Characters that are left of anything that is clipped."""
 RESULT = 1500
 """Characters of the last test result."""
 _READING = ("read_file", "search", "outline")
@@ -71,13 +73,12 @@ def compact(
     start = 1 if isinstance(first, SystemMessage) else 0
     summary = _Summary.of([*history[start:task], *dropped])
     summary.files.update(dict.fromkeys(changed))
-    if any(tested in _text(message) for message in recent):
-        summary.tests = ""
-    elif tested:
-        summary.tests = clip(tested, RESULT)
+    if tested:
+        shown = any(tested in _text(message) for message in recent)
+        summary.tests = "" if shown else clip(tested, RESULT)
     room = max(0, room - sum(map(size, recent)))
-    shown = summary.shown(room, size)
-    return [head, told, *([shown] if shown else []), *recent]
+    listed = summary.shown(room, size)
+    return [head, told, *([listed] if listed else []), *recent]
 
 
 def _steps(messages: Sequence[Message]) -> list[list[Message]]:
@@ -135,10 +136,10 @@ def _clipped(message: Message, room: int, size: Size) -> Message:
     share = max(room, 1) / now
     match message:
         case UserMessage():
-            return UserMessage(clip(message.text, int(len(message.text) * share)))
+            return UserMessage(clip(message.text, max(LEAST, int(len(message.text) * share))))
         case ToolMessage():
             longest = int(sum(len(item.output) for item in message.results) * share)
-            longest //= max(1, len(message.results))
+            longest = max(LEAST, longest // max(1, len(message.results)))
             return ToolMessage(
                 tuple(replace(item, output=clip(item.output, longest)) for item in message.results)
             )
