@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agent.compaction import compact
 from agent.equipment import Equipment
 from agent.events import Compacted, ContextMeter
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolMessage, UserMessage
@@ -73,22 +72,23 @@ class Context:
         self._read[name] = self._read.get(name, Usage()) + usage
 
     def measure(
-        self, history: Sequence[Message], model: Model, usage: Usage, answer: int
+        self, history: Sequence[Message], by: Equipment, usage: Usage, answer: int
     ) -> ContextMeter:
         """Take in what a step took.
 
         Args:
             history: It ends with the answer.
-            model: That gave it.
+            by: Who gave it.
             usage: As the model told.
             answer: Tokens that it might have had.
         """
-        name = model.spec.name
-        self.learn(name, usage)
-        used = usage.prompt + usage.output
-        if usage.prompt:
+        model = by.model
+        self.learn(model.spec.name, usage)
+        if usage.prompt and usage.output:  # else it was stopped, perhaps within the prompt
+            used = usage.prompt + usage.output
             marks = [(len(history) - 1, usage.prompt), (len(history), used)]
-            self._measured.setdefault(name, []).extend(marks)
+            self._measured.setdefault(model.spec.name, []).extend(marks)
+        used = self.used(history, by)
         reused = usage.reused / usage.prompt if usage.prompt else 0.0
         return ContextMeter(used, self.reserve(model, answer), self._window(model), reused)
 
@@ -130,6 +130,7 @@ class Context:
         room = self._window(model) - self.reserve(model, answer)
         if used <= room and not refused:
             return None
+        from agent.compaction import compact  # 2 ms; most conversations never fill a window
 
         def size(message: Message) -> int:
             return _size(message, model, tools)

@@ -255,7 +255,7 @@ class Agent:
             len(message.calls),
             message.malformed,
             dollars,
-            self.context.measure(self.history, self.model, usage, wanted),
+            self.context.measure(self.history, by, usage, wanted),
         )
         if answer.stop is StopReason.CANCELLED:
             raise Cancelled
