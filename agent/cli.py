@@ -64,6 +64,8 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
 @click.argument("issue", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
 @_repo
 @click.option("--model", help="A catalogue name, a path to a .gguf file or scripted:FILE.")
+@click.option("--escalate", metavar="MODEL", help="Goes on when the first model gives up.")
+@click.option("--resume", metavar="SESSION", help="Go on with a session; the issue is what is new.")
 @click.option("--steering", type=click.Choice(["free", "guided"]), help="Who takes the steps.")
 @click.option("--test-command", help="How the tests are run. Default: found.")
 @click.option("--max-steps", type=int, help="The most answers of the model. Default: 100.")
@@ -81,6 +83,7 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
 def fix(
     issue: Path,
     repo: Path,
+    resume: str | None,
     steering: str | None,
     dry_run: bool,
     output: Path | None,
@@ -98,7 +101,7 @@ def fix(
     """
     from agent.fix import FixOptions, fix_issue  # the whole agent
 
-    options: FixOptions = FixOptions(issue, repo, steering, dry_run, output, as_json, flags)
+    options: FixOptions = FixOptions(issue, repo, resume, steering, dry_run, output, as_json, flags)
     raise SystemExit(fix_issue(options))
 
 
@@ -114,6 +117,16 @@ def undo(session: str | None, repo: Path, listed: bool, yes: bool) -> None:
     if listed:
         raise SystemExit(list_sessions(repo))
     raise SystemExit(undo_session(session, repo, _confirmer(yes)))
+
+
+@cli.command()
+@_repo
+@click.option("--all", "everywhere", is_flag=True, help="Those of other repositories too.")
+def sessions(repo: Path, everywhere: bool) -> None:
+    """List the sessions of a repository, the newest first."""
+    from agent.listing import list_sessions
+
+    raise SystemExit(list_sessions(None if everywhere else repo))
 
 
 def _confirmer(yes: bool) -> Callable[[str], bool]:

@@ -25,6 +25,8 @@ class Settings(BaseModel):
 
     model: str = ""
     """A catalogue name, a path to a GGUF file or `scripted:FILE`; empty: the best that fits."""
+    escalate: str = ""
+    """The model that goes on when `model` gives up; empty: none."""
     test_command: str = ""
     """How the project's tests are run; empty: found."""
     max_steps: int = Field(100, ge=1)

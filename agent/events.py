@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
@@ -100,6 +100,20 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextMeter:
+    """How full a model's context window is after a step, in tokens."""
+
+    used: int = 0
+    """By the conversation, the last answer included."""
+    reserved: int = 0
+    """Kept free for the next answer; what exceeds the rest is compacted first."""
+    window: int = 0
+    """What the model holds in all; 0: not known."""
+    reused: float = 0.0
+    """Part of the last prompt, from 0 to 1, that the model's cache already held."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     number: int
     usage: Usage
@@ -107,6 +121,7 @@ class StepFinished:
     calls: int
     malformed: tuple[str, ...]
     cost: Cost = dataclasses.field(default_factory=Cost)
+    context: ContextMeter = ContextMeter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,40 @@ class Rewound:
     messages: int
     """How many messages are left."""
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """The conversation was shortened to fit the window; the next step reads it anew."""
+
+    reason: str
+    messages_before: int
+    messages_after: int
+    tokens_before: int
+    tokens_after: int
+    kept_first: int
+    """Messages at the beginning that stay as they were."""
+    inserted: tuple[Message, ...]
+    """What stands in the place of those left out; the last messages follow as they were."""
+
+    def applied(self, history: Sequence[Message]) -> list[Message]:
+        """The history after it."""
+        last = self.messages_after - self.kept_first - len(self.inserted)
+        kept = history[len(history) - last :]
+        return [*history[: self.kept_first], *self.inserted, *kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """Another model goes on with the conversation; what that costs, before it is asked."""
+
+    model: str
+    tokens: int
+    """That it must read anew, counted or estimated."""
+    seconds: float | None
+    """For reading them; None: its speed is not known yet."""
+    dollars: float | None
+    """For reading them; None: the price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +220,8 @@ Event = (
     | ToolStarted
     | ToolFinished
     | Rewound
+    | Compacted
+    | Switched
     | Notice
     | TurnFinished
 )
@@ -179,17 +230,17 @@ Event = (
 def to_json(event: Event) -> dict[str, Any]:
     """One JSON object: the event's name in snake case, and its fields."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
-    body = _plain(event)
-    if isinstance(event, Said):
-        body["message"]["role"] = type(event.message).__name__.removesuffix("Message").lower()
-    return {"event": name, **body}
+    return {"event": name, **_plain(event)}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
     if isinstance(value, ToolResult):  # `details` belongs to this process
         return {"ok": value.ok, "display": value.display, "output": value.output}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        plain = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        if isinstance(value, Message):
+            plain["role"] = type(value).__name__.removesuffix("Message").lower()
+        return plain
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):

@@ -21,16 +21,20 @@ from typing import Any
 from agent import config
 from agent.config import Settings
 from agent.costs import Costing
+from agent.equipment import Equipment
 from agent.errors import ExitCode, InputError
-from agent.events import Event, Notice, TurnFinished, TurnStarted
+from agent.events import Event, Notice, Said, TurnFinished, TurnStarted
 from agent.limits import Limits
 from agent.loop import Agent
 from agent.models.base import EditFormat, Model, Steering
 from agent.models.opening import open_model
 from agent.printer import JsonPrinter, Printer, TextPrinter
-from agent.session import Session, SessionInfo, state_folder
+from agent.recorded import Recorded, load
+from agent.session import Session, SessionInfo, find_session, state_folder
+from agent.steering.evidence import Case
 from agent.steering.free import Free
 from agent.steering.moves import Steering as SteeringProtocol
+from agent.switching import Models, cost
 from agent.work_tree import copied, find_root
 from tools.base import Tool, Toolbox, ToolError
 from tools.files import ReadFile, WriteFile
@@ -56,6 +60,8 @@ class FixOptions:
     issue: Path
     """`-` for standard input."""
     repo: Path
+    resume: str | None
+    """The id of a session to go on with."""
     steering: str | None
     """None: the model's own."""
     dry_run: bool
@@ -76,10 +82,16 @@ def fix_issue(options: FixOptions) -> ExitCode:
         raise InputError(f"There is no folder for the patch {options.output}.")
     root = find_root(options.repo)
     settings = config.load(options.flags, os.environ, config.user_file()).settings
+    before = _session_to_resume(options.resume, root) if options.resume else None
     with ExitStack() as stack:
         stack.enter_context(_told_to_the_user())
-        model = stack.enter_context(_closing(open_model(settings)))
-        session = Session.create(root, task, state_folder())
+        models = Models(lambda name, start: open_model(_naming(settings, name), start=start))
+        stack.callback(models.close)
+        model = models.get(settings.model)
+        successor = models.get(settings.escalate, start=False) if settings.escalate else None
+        if successor is model:
+            raise InputError("The model to escalate to is the one that is asked first.")
+        session = Session.reopen(before) if before else Session.create(root, task, state_folder())
         stack.callback(session.close)
         cancel = stack.enter_context(_interruptible())
         tree = stack.enter_context(copied(root)) if options.dry_run else root
@@ -93,8 +105,20 @@ def fix_issue(options: FixOptions) -> ExitCode:
         workspace = Workspace(tree, journal, snapshots)
         steering = Steering(options.steering) if options.steering else model.spec.steering
         sandbox = detect(workspace.root, hidden=(state_folder(), config.user_file()))
-        agent, tests = _assemble(workspace, model, steering, settings, sandbox)
+        tests = _test_command(workspace, settings)
+        equip = _Equipping(workspace, tests, settings, sandbox)
+        recorded = load(before) if before else Recorded()
+        agent = _agent(workspace, equip(model, steering), settings, recorded)
+        if successor is not None:
+            agent.successors.append(equip(successor, successor.spec.steering))
         printer = _printer(options.as_json)
+
+        def report(event: Event) -> None:
+            notice = session.record(event)
+            printer.show(event)
+            if notice is not None:
+                printer.show(notice)
+
         start = TurnStarted(
             task,
             model.spec.name,
@@ -104,17 +128,14 @@ def fix_issue(options: FixOptions) -> ExitCode:
             tests.origin if tests else "",
             sandbox.tier.value,
         )
-        opening: list[Event] = [start, *_warning(sandbox)]
-        for event in opening:
-            session.record(event)
-            printer.show(event)
+        for event in (start, *_warning(sandbox), *_taken_up(agent, recorded)):
+            report(event)
         finished: TurnFinished | None = None
         for event in agent.run(task, cancel):
-            session.record(event)
             if isinstance(event, TurnFinished):
                 finished = event
                 patch = _leave_patch(options, session.info, finished)
-            printer.show(event)
+            report(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
         if finished.changed and options.dry_run:
@@ -153,13 +174,40 @@ def _read_issue(path: Path) -> str:
     return text
 
 
-def _assemble(
-    workspace: Workspace,
-    model: Model,
-    steering: Steering,
-    settings: Settings,
-    sandbox: Sandbox,
-) -> tuple[Agent, TestCommand | None]:
+def _naming(settings: Settings, model: str) -> Settings:
+    return settings.model_copy(update={"model": model})
+
+
+def _session_to_resume(name: str, root: Path) -> SessionInfo:
+    info = find_session(name, state_folder())
+    if info.root != root:
+        raise InputError(f"Session {name} belongs to {info.root}, not to {root}.")
+    (info.folder / "undone").unlink(missing_ok=True)
+    return info
+
+
+def _taken_up(agent: Agent, recorded: Recorded) -> Iterator[Event]:
+    """What is told of a conversation that goes on in a new process, where nothing is cached."""
+    yield from map(Notice, recorded.notices)
+    if recorded.lost is not None:
+        yield Said(recorded.lost)
+        yield Notice("The session ended while a tool was at work; the model is told so.")
+    if agent.history:
+        yield cost(agent.context, agent.history, agent.equipment)
+
+
+def _agent(workspace: Workspace, first: Equipment, settings: Settings, recorded: Recorded) -> Agent:
+    limits = Limits(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.max_usd)
+    costing = Costing(settings.watts, settings.usd_per_kwh)
+    agent = Agent(
+        first.model, first.toolbox, workspace, first.steering, limits, recorded.messages, costing
+    )
+    for name, usage in recorded.usage.items():
+        agent.context.learn(name, usage)
+    return agent
+
+
+def _test_command(workspace: Workspace, settings: Settings) -> TestCommand | None:
     tests = (
         parse_command(settings.test_command)
         if settings.test_command
@@ -167,24 +215,46 @@ def _assemble(
     )
     if settings.test_command and tests and (program := missing_program(tests, workspace.root)):
         raise InputError(f"The test command cannot be run: there is no program {program}.")
-    index = _LazyIndex(workspace)
-    # A guided model is only ever asked for whole symbols.
-    guided = steering is Steering.GUIDED
-    edit_format = EditFormat.SYMBOL if guided else model.spec.edit_format
-    toolbox = Toolbox.of(_tools(workspace, model, tests, index, settings, edit_format, sandbox))
-    limits = Limits(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.max_usd)
-    chosen: SteeringProtocol
-    match steering:
-        case Steering.FREE:
-            forms = index if model.spec.forms else None
-            chosen = Free(workspace, toolbox.specs, forms, tests is not None)
-        case Steering.GUIDED:
-            # 30 ms; not needed where the model takes the steps
-            from agent.steering.guided import Guided
+    return tests
 
-            chosen = Guided(workspace, index, model.spec, model.count, tests is not None)
-    costing = Costing(settings.watts, settings.usd_per_kwh)
-    return Agent(model, toolbox, workspace, chosen, limits, costing=costing), tests
+
+class _Equipping:
+    """Gives each model of a session its tools and its steering, over one workspace."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        tests: TestCommand | None,
+        settings: Settings,
+        sandbox: Sandbox,
+    ) -> None:
+        self._workspace = workspace
+        self._sandbox = sandbox
+        self._tests = tests
+        self._settings = settings
+        self._index = _LazyIndex(workspace)
+        self._case = Case()
+
+    def __call__(self, model: Model, steering: Steering) -> Equipment:
+        workspace, index, tests = self._workspace, self._index, self._tests
+        # A guided model is only ever asked for whole symbols.
+        guided = steering is Steering.GUIDED
+        edit_format = EditFormat.SYMBOL if guided else model.spec.edit_format
+        tools = _tools(workspace, model, tests, index, self._settings, edit_format, self._sandbox)
+        toolbox = Toolbox.of(tools)
+        chosen: SteeringProtocol
+        match steering:
+            case Steering.FREE:
+                forms = index if model.spec.forms else None
+                chosen = Free(workspace, toolbox.specs, forms, tests is not None, self._case)
+            case Steering.GUIDED:
+                # 30 ms; not needed where the model takes the steps
+                from agent.steering.guided import Guided
+
+                chosen = Guided(
+                    workspace, index, model.spec, model.count, tests is not None, self._case
+                )
+        return Equipment(model, toolbox, chosen)
 
 
 def _tools(
@@ -282,11 +352,3 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _closing(model: Model) -> Iterator[Model]:
-    try:
-        yield model
-    finally:
-        model.close()

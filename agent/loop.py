@@ -1,24 +1,26 @@
 """The loop: asks the model, uses the tools, until the steering is done or a limit is reached.
 
-Owns the history (which only grows, but for an announced return to an earlier point), the retries
-and the detection of loops. Must not know how a model is asked, what a tool does, what an answer
-means, what anything costs or who watches.
+Owns the history (which only grows, but for an announced return to an earlier point or an announced
+compaction), the retries and the change to another model. Must not know how a model is asked, what
+a tool does, what an answer means, what anything costs or who watches.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from agent import events
+from agent import events, switching
+from agent.context import Context
 from agent.costs import Costing
-from agent.errors import ModelError
-from agent.events import Event, Origin, Status, Totals
+from agent.equipment import Equipment
+from agent.errors import ContextOverflow, ModelError
+from agent.events import Event, Origin, Status, Switched, Totals
+from agent.history import History
 from agent.limits import Forecast, LimitReached, Limits
-from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
+from agent.messages import AssistantMessage, Message, SystemMessage, ToolMessage
 from agent.models.base import (
     Answer,
     Model,
@@ -29,12 +31,12 @@ from agent.models.base import (
     TextDelta,
     Usage,
 )
-from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
+from agent.repeats import STOP_AFTER, Repeats
+from agent.steering.moves import Ask, Moves, Reply, Rewind, Steering, Tell, Use, Verdict
+from agent.switching import GIVEN_UP
 from tools.base import Cancel, Cancelled, Effect, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
-WARN_AFTER = 3
-STOP_AFTER = 5
 RETRIES = 2
 """How often a request is made again after a transient error."""
 
@@ -63,7 +65,7 @@ class _Deadline:
 
 
 class Agent:
-    """One conversation of a model with a workspace."""
+    """One conversation of models with a workspace."""
 
     def __init__(
         self,
@@ -81,12 +83,37 @@ class Agent:
         self.steering = steering
         self.limits = limits or Limits()
         self.costing = costing or Costing()
-        self.history: list[Message] = list(history)
+        self.successors: list[Equipment] = []
+        """Who goes on, one after the other, when a model gives up."""
         self.totals = Totals()
+        self._history = History(history)
         self._forecast = Forecast()
-        self._repeats: Counter[str] = Counter()
-        self._changes: set[str] = set()
-        """The calls that changed files, so that changing to and fro counts as no progress."""
+        self._next: Equipment | None = None
+        """Who takes the next step, where that is another."""
+        self._steps_before = 0
+        """Steps of this turn by models that gave up."""
+        self._repeats = Repeats()
+
+    @property
+    def history(self) -> list[Message]:
+        return self._history.messages
+
+    @property
+    def context(self) -> Context:
+        """How full the models' windows are."""
+        return self._history.context
+
+    @property
+    def equipment(self) -> Equipment:
+        return Equipment(self.model, self.toolbox, self.steering)
+
+    def switch(self, to: Equipment) -> Switched:
+        """Let another model go on from the next step on; what that will cost.
+
+        Nothing is lost: results that wait to be told are told to the other model.
+        """
+        self._next = to
+        return switching.cost(self.context, self.history, to)
 
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         """Conduct one turn. The last event is `TurnFinished`, whatever happens.
@@ -99,33 +126,48 @@ class Agent:
         seconds = self.limits.seconds
         deadline = _Deadline(cancel, started + seconds if seconds is not None else float("inf"))
         self.totals = Totals()
-        self._repeats.clear()
-        self._changes.clear()
+        self._steps_before = 0
         self.workspace.begin_turn()
         yield from map(events.Notice, self.workspace.notices())
         try:
-            verdict = yield from self._conduct(task, deadline)
-        except (_Ended, LimitReached) as end:
-            verdict = self._abandoned(end.verdict)
-        except Cancelled:
-            verdict = self._cancelled(deadline)
-        except ModelError as error:
-            verdict = self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
+            verdict = yield from self._attempt(task, deadline)
+            while self.successors and verdict.status in GIVEN_UP and not deadline.is_set():
+                yield events.Notice(f"{verdict.status.value}: {verdict.summary}")
+                self._next = self.successors.pop(0)
+                self._steps_before = self.totals.steps
+                verdict = yield from self._attempt(task, deadline, after=verdict)
         except ToolError as error:  # of the tree itself: a file that cannot be read or put back
             verdict = Verdict(Status.FAILED, str(error))
         self.totals = replace(self.totals, seconds=time.monotonic() - started)
-        changed = tuple(change.path for change in self.workspace.changes())
-        patch = self.workspace.patch()
+        changed, patch = self._changed(), self.workspace.patch()
         self.workspace.end_turn()
         yield from map(events.Notice, self.workspace.notices())
         yield events.TurnFinished(
-            verdict.status, verdict.summary, self.totals, patch=patch, changed=changed
+            verdict.status,
+            verdict.summary,
+            self.totals,
+            patch=patch,
+            changed=changed,
         )
 
-    def _conduct(self, task: str, deadline: _Deadline) -> Generator[Event, None, Verdict]:
-        if not self.history:
-            yield from self._say(SystemMessage(self.steering.system))
-        moves = self.steering.moves(task)
+    def _attempt(
+        self, task: str, deadline: _Deadline, after: Verdict | None = None
+    ) -> Generator[Event, None, Verdict]:
+        """Conduct the turn until it is done, or a model gives up."""
+        try:
+            return (yield from self._conduct(task, deadline, after))
+        except (_Ended, LimitReached) as end:
+            return self._abandoned(end.verdict)
+        except Cancelled:
+            return self._cancelled(deadline)
+        except ModelError as error:
+            return self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
+
+    def _conduct(
+        self, task: str, deadline: _Deadline, after: Verdict | None
+    ) -> Generator[Event, None, Verdict]:
+        outcome = f"It ended so: {after.summary}" if after is not None else ""
+        moves = yield from self._begin(task, outcome)
         reply: Reply = None
         while True:
             try:
@@ -136,16 +178,22 @@ class Agent:
             if deadline.is_set():
                 raise Cancelled
             match move:
+                case Ask(message) if self._next is not None:
+                    if self.steering.offers_tools or isinstance(message, ToolMessage):
+                        yield from self._say(message)
+                    moves.close()
+                    self._take_back()
+                    moves = yield from self._begin(task, "It was at work.")
+                    reply = None
                 case Ask():
                     reply = yield from self._ask(move, deadline)
                 case Use():
                     reply = yield from self._use(move, deadline)
                 case Rewind():
-                    del self.history[move.messages :]
+                    left = self._history.rewind(move.messages)
                     self.workspace.restore(move.checkpoint)
-                    self._repeats.clear()
-                    self._changes.clear()
-                    yield events.Rewound(move.messages, move.reason)
+                    self._repeats = Repeats()
+                    yield events.Rewound(left, move.reason)
                     reply = None
                 case Tell():
                     yield events.Notice(move.text)
@@ -153,26 +201,53 @@ class Agent:
                 case _:
                     assert_never(move)
 
+    def _begin(self, task: str, outcome: str) -> Generator[Event, None, Moves]:
+        """The moves of whoever is to steer from here on.
+
+        Args:
+            task: What the user wants.
+            outcome: How far the model before it came; empty at a task's beginning.
+        """
+        if (untold := self._history.untold()) is not None:
+            yield from self._say(untold)
+        to, self._next = self._next, None
+        if to is not None:
+            yield switching.cost(self.context, self.history, to)
+            if switching.crowded(self.model, to.model):
+                self.context.forget(self.model)
+                self.model.close()  # it loads again when it is asked
+            self.model, self.toolbox, self.steering = to.model, to.toolbox, to.steering
+        if not self.history:
+            yield from self._say(SystemMessage(self.steering.system))
+        self._repeats = Repeats()
+        return self._history.begin(self.steering, task, outcome)
+
+    def _changed(self) -> tuple[str, ...]:
+        return tuple(change.path for change in self.workspace.changes())
+
     def _say(self, message: Message) -> Iterator[Event]:
-        self.history.append(message)
+        self._history.add(message)
         yield events.Said(message)
 
     def _ask(self, move: Ask, deadline: _Deadline) -> Generator[Event, None, AssistantMessage]:
-        spec = self.model.spec
-        request = Request(
-            messages=(*self.history, move.message),
-            tools=self.toolbox.specs if self.steering.offers_tools else (),
-            form=move.form,
-            max_tokens=min(move.max_tokens, spec.max_output),
-            sampling=move.sampling or spec.sampling,
-        )
-        request = yield from self._within_limits(request)
+        spec, history, by = self.model.spec, self._history, self.equipment
+        wanted = yield from self._allowed(move, min(move.max_tokens, spec.max_output))
         yield from self._say(move.message)
+        yield from history.make_room(by, wanted, self._changed())
         number = self.totals.steps + 1
         yield events.StepStarted(number)
         started = time.monotonic()
+        request = history.request(move, by, wanted)
         with self.costing.step(spec) as bill:
-            answer = yield from self._answer(request, deadline)
+            try:
+                answer = yield from self._answer(request, deadline)
+            except ContextOverflow:
+                compacted = list(history.make_room(by, wanted, self._changed(), refused=True))
+                if not compacted:
+                    raise
+                yield from compacted
+                request = history.request(move, by, wanted)
+                answer = yield from self._answer(request, deadline)
         seconds = time.monotonic() - started
         message, usage = answer.message, answer.usage
         self._forecast.learn(spec, request, message, usage)
@@ -186,7 +261,13 @@ class Agent:
             malformed=self.totals.malformed + len(message.malformed),
         )
         yield events.StepFinished(
-            number, usage, seconds, len(message.calls), message.malformed, cost
+            number,
+            usage,
+            seconds,
+            len(message.calls),
+            message.malformed,
+            cost,
+            self.context.measure(self.history, by, usage, wanted),
         )
         if answer.stop is StopReason.CANCELLED:
             raise Cancelled
@@ -224,58 +305,47 @@ class Agent:
         result = replace(result, changed=(*result.changed, *changed))
         yield from map(events.Notice, self.workspace.notices())
         if move.by_model:
-            result = self._mark_repeats(call, result)
+            result = self._repeats.mark(call, result)
+        self._history.came_of(call, result, by_model=move.by_model)
         yield events.ToolFinished(call, origin, result, seconds)
-        if self._repeats[_key(call)] >= STOP_AFTER:
+        if self._repeats.too_many(call):
             raise _Ended(
                 Status.LOOPING, f"The model made the same {call.name} call {STOP_AFTER} times."
             )
         return result
 
-    def _mark_repeats(self, call: ToolCall, result: ToolResult) -> ToolResult:
-        """Count equal calls since the last new change, so that A-B-A-B is caught too."""
-        key = _key(call)
-        if result.changed and key not in self._changes:
-            self._repeats.clear()
-            self._changes.add(key)
-        self._repeats[key] += 1
-        if self._repeats[key] < WARN_AFTER:
-            return result
-        warning = f"You made this same call {self._repeats[key]} times. Do something else."
-        return replace(result, output=f"{result.output}\n{warning}")
-
-    def _within_limits(self, request: Request) -> Generator[Event, None, Request]:
-        """The request with as long an answer as the limits afford.
+    def _allowed(self, move: Ask, wanted: int) -> Generator[Event, None, int]:
+        """Output tokens that the limits leave for the answer, `wanted` at most.
 
         Raises:
-            LimitReached: They afford none.
+            LimitReached: They leave none.
         """
-        limits, spec, wanted = self.limits, self.model.spec, request.max_tokens
-        expected = Usage()
+        limits, spec, expected = self.limits, self.model.spec, Usage()
         if limits.tokens is not None or limits.dollars is not None:
+            request = Request((*self.history, move.message), self.equipment.offered)
             expected = self._forecast.prompt(spec, request, self.model.count)
-        allowed = limits.allowance(self.totals, spec, expected, wanted)
-        if allowed == wanted:
-            return request
-        yield events.Notice(f"The limit leaves {allowed} tokens for this answer.")
-        return replace(request, max_tokens=allowed)
+        # Each model that takes a turn up has the steps of a whole one.
+        totals = replace(self.totals, steps=self.totals.steps - self._steps_before)
+        allowed = limits.allowance(totals, spec, expected, wanted)
+        if allowed != wanted:
+            yield events.Notice(f"The limit leaves {allowed} tokens for this answer.")
+        return allowed
 
     def _abandoned(self, verdict: Verdict) -> Verdict:
         """Take back the change that was being tried when the turn ended."""
+        try:
+            self._take_back()
+        except ToolError as error:
+            return replace(verdict, summary=f"{verdict.summary} {error}")
+        return verdict
+
+    def _take_back(self) -> None:
         safe = self.steering.safe
         if safe is not None and self.workspace.checkpoint() > safe:
-            try:
-                self.workspace.restore(safe)
-            except ToolError as error:
-                return replace(verdict, summary=f"{verdict.summary} {error}")
-        return verdict
+            self.workspace.restore(safe)
 
     def _cancelled(self, deadline: _Deadline) -> Verdict:
         if deadline.passed and not deadline.cancel.is_set():
             reason = f"The limit of {self.limits.seconds:g} seconds was reached."
             return self._abandoned(Verdict(Status.TIME_LIMIT, reason))
         return Verdict(Status.INTERRUPTED, "Interrupted; the work so far is kept.")
-
-
-def _key(call: ToolCall) -> str:
-    return f"{call.name} {sorted(call.arguments.items())!r}"

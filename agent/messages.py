@@ -5,7 +5,7 @@ Owns the values and their JSON form in a session's record. Must not know how a m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,3 +65,63 @@ class ToolMessage:
 
 
 Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+
+LOST = "Interrupted; its effect is unknown."
+"""What a model is told of a call whose result was never seen."""
+
+
+def from_json(plain: Mapping[str, Any]) -> Message:
+    """The message that `agent.events.to_json` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is no such message.
+    """
+    body = {name: value for name, value in plain.items() if name != "role"}
+    match plain["role"]:
+        case "system":
+            return SystemMessage(**body)
+        case "user":
+            return UserMessage(**body)
+        case "assistant":
+            body["calls"] = tuple(ToolCall(**call) for call in body["calls"])
+            body["malformed"] = tuple(body["malformed"])
+            body["tokens"] = tuple(body["tokens"])
+            return AssistantMessage(**body)
+        case "tool":
+            return ToolMessage(tuple(ToolOutput(**result) for result in body["results"]))
+        case role:
+            raise ValueError(f"a message of the role {role!r}")
+
+
+def closing(message: AssistantMessage, known: Mapping[str, ToolOutput]) -> ToolMessage:
+    """The results of an answer's calls: those that are known, by the calls' ids, and the loss of
+    the others."""
+    return ToolMessage(
+        tuple(
+            known.get(call.id) or ToolOutput(call.id, call.name, LOST, ok=False)
+            for call in message.calls
+        )
+    )
+
+
+def answered(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The messages with a result after every call, as native tool use demands.
+
+    A guided model's calls have none: what came of them is told in the next question. The view of
+    a history is the beginning of the view of a longer one.
+    """
+    found: list[Message] = []
+    for message in messages:
+        last = found[-1] if found else None
+        if isinstance(last, AssistantMessage) and last.calls:
+            told = message.results if isinstance(message, ToolMessage) else ()
+            known = {result.call_id for result in told}
+            missing = [call for call in last.calls if call.id not in known]
+            if missing:
+                more = tuple(ToolOutput(call.id, call.name, "See below.") for call in missing)
+                if isinstance(message, ToolMessage):
+                    message = ToolMessage((*told, *more))
+                else:
+                    found.append(ToolMessage(more))
+        found.append(message)
+    return tuple(found)

@@ -84,6 +84,12 @@ class TextPrinter:
                 self._line(self._style(f"· {printable(reason)}", YELLOW))
             case TurnFinished():
                 self._finish(event)
+            case events.Compacted():
+                self._line(self._style(f"· {_compacted(event)}", YELLOW))
+            case events.Switched():
+                self._line("")
+                self._line(self._style(f"{printable(event.model)} goes on", BOLD))
+                self._line(self._style(switch_cost(event), DIM))
             case events.Said():
                 pass
             case _:
@@ -195,10 +201,30 @@ def _step(event: events.StepFinished) -> str:
     usage = event.usage
     rate = f" at {usage.output / usage.output_seconds:.1f} tok/s" if usage.output_seconds else ""
     bad = f" · {len(event.malformed)} malformed calls" if event.malformed else ""
+    context = event.context
     parts = [
         f"prompt {usage.evaluated} read / {usage.reused} reused",
         f"output {usage.output}{rate}",
+        *([f"context {context.used}/{context.window}"] if context.window else []),
         *costs(event.cost),
         f"{event.seconds:.1f} s",
     ]
     return " · ".join(parts) + bad
+
+
+def switch_cost(event: events.Switched) -> str:
+    """What a change of models costs: `it reads about 5200 tokens anew, about 7 s`."""
+    parts = [f"it reads about {event.tokens} tokens anew"]
+    if event.seconds is not None:
+        parts.append(f"about {event.seconds:.0f} s")
+    if event.dollars:
+        parts.append(f"about {dollars(event.dollars)}")
+    return ", ".join(parts)
+
+
+def _compacted(event: events.Compacted) -> str:
+    return (
+        f"{event.reason}: the conversation is shortened from {event.messages_before} to "
+        f"{event.messages_after} messages, about {event.tokens_before} to {event.tokens_after} "
+        "tokens"
+    )

@@ -1,6 +1,7 @@
 """The append-only record of a session, in a folder of the user's state directory.
 
-Owns where sessions lie and how a record is written and read. Must not know models or the screen.
+Owns where sessions lie and how a record is written and listed; `recorded` reads a conversation
+back. Must not know models or the screen.
 
     sessions/<id>/record.jsonl   one event a line, the first says what the session is; each with
                                  the time it was written `at`, in seconds since the epoch
@@ -9,6 +10,7 @@ Owns where sessions lie and how a record is written and read. Must not know mode
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -18,7 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.events import Event, PromptReading, Wrote, to_json
+from agent.errors import InputError
+from agent.events import Event, Notice, PromptReading, Wrote, to_json
 
 VERSION = 1
 
@@ -49,16 +52,28 @@ class SessionInfo:
     def journal(self) -> Path:
         return self.folder / "journal"
 
+    @property
+    def record(self) -> Path:
+        return self.folder / "record.jsonl"
+
 
 class Session:
-    """An open session: events are appended as they come, each line flushed."""
+    """An open session: events are appended as they come, each line written at once."""
 
     def __init__(self, info: SessionInfo) -> None:
+        """Open a session, so that nobody else can.
+
+        Raises:
+            InputError: Another process has it open.
+        """
         self.info = info
-        # A lone surrogate, of bytes that are no UTF-8, becomes the escape that JSON has for it.
-        self._file = (info.folder / "record.jsonl").open(
-            "a", encoding="utf-8", errors="backslashreplace", newline="\n"
-        )
+        self._broken = False
+        self._file = info.record.open("a+b", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise InputError(f"Session {info.id} is at work in another process.") from None
 
     @classmethod
     def create(cls, root: Path, task: str, state: Path) -> Session:
@@ -68,7 +83,7 @@ class Session:
         folder.mkdir(parents=True, mode=0o700)
         info = SessionInfo(name, folder, root, task, now.isoformat(timespec="seconds"))
         session = cls(info)
-        (folder / "record.jsonl").chmod(0o600)
+        info.record.chmod(0o600)
         session._append(
             {
                 "event": "session",
@@ -81,18 +96,47 @@ class Session:
         )
         return session
 
-    def record(self, event: Event) -> None:
-        """Append an event; pieces of an answer are left out, for its message holds them all."""
-        if not isinstance(event, Wrote | PromptReading):
+    @classmethod
+    def reopen(cls, info: SessionInfo) -> Session:
+        """Open a session to go on with it.
+
+        Raises:
+            InputError: Another process has it open.
+        """
+        session = cls(info)
+        size = session._file.seek(0, os.SEEK_END)
+        if size and os.pread(session._file.fileno(), 1, size - 1) != b"\n":
+            session._file.write(b"\n")  # a crash cut the last line short
+        return session
+
+    def record(self, event: Event) -> Notice | None:
+        """Append an event; pieces of an answer are left out, for its message holds them all.
+
+        Returns:
+            What the user should know when the record ends here, as on a full disk; told once.
+            Nothing is appended after that: a conversation with a gap is none.
+        """
+        if self._broken or isinstance(event, Wrote | PromptReading):
+            return None
+        try:
             self._append(to_json(event))
+        except OSError as error:
+            self._broken = True
+            return Notice(
+                f"The session is not recorded any more ({error.strerror}): it goes on, but can "
+                "only be resumed as it was until now."
+            )
+        return None
 
     def close(self) -> None:
         self._file.close()
 
     def _append(self, line: dict[str, Any]) -> None:
-        stamped = {**line, "at": round(time.time(), 4)}
-        self._file.write(json.dumps(stamped, ensure_ascii=False) + "\n")
-        self._file.flush()
+        text = json.dumps({**line, "at": round(time.time(), 4)}, ensure_ascii=False) + "\n"
+        # A lone surrogate, of bytes that are no UTF-8, becomes the escape that JSON has for it.
+        left = memoryview(text.encode("utf-8", "backslashreplace"))
+        while left:
+            left = left[self._file.write(left) or 0 :]
 
 
 def sessions(state: Path) -> Iterator[SessionInfo]:
@@ -109,3 +153,15 @@ def sessions(state: Path) -> Iterator[SessionInfo]:
             )
         except (OSError, ValueError, KeyError, TypeError):
             continue
+
+
+def find_session(name: str, state: Path) -> SessionInfo:
+    """The session of an id.
+
+    Raises:
+        InputError: There is none.
+    """
+    for info in sessions(state):
+        if info.id == name:
+            return info
+    raise InputError(f"There is no session {name}: `agent sessions` lists them.")

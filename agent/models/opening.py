@@ -18,10 +18,11 @@ CONTEXT = 32_768
 """Tokens of a local model's window, where the settings name none and the memory affords it."""
 
 
-def open_model(settings: Settings) -> Model:
+def open_model(settings: Settings, *, start: bool = True) -> Model:
     """Open the model that the settings name, or the best that fits this machine.
 
-    A local model begins to load at once, in its own process, while the caller goes on.
+    A local model begins to load at once, in its own process, while the caller goes on; or, without
+    `start`, when it is first asked.
 
     Raises:
         InputError: The script cannot be read.
@@ -31,10 +32,10 @@ def open_model(settings: Settings) -> Model:
     kind, _, rest = settings.model.partition(":")
     if kind == "scripted":
         return ScriptedModel.load(Path(rest))
-    return _local(settings)
+    return _local(settings, start)
 
 
-def _local(settings: Settings) -> Model:
+def _local(settings: Settings, start: bool) -> Model:
     # 60 ms together; not needed to play a script
     from agent.hardware import detect
     from agent.models.catalogue import Catalogue
@@ -63,5 +64,6 @@ def _local(settings: Settings) -> Model:
         kv_type=fitted.kv_type.value,
         threads=settings.threads,
     )
-    model.start()
+    if start:
+        model.start()
     return model

@@ -34,7 +34,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import InputError, ModelError
-from agent.messages import AssistantMessage, ToolCall
+from agent.messages import AssistantMessage, Message, ToolCall
 from agent.models.base import (
     Answer,
     EditFormat,
@@ -86,7 +86,8 @@ class ScriptedModel:
     def __init__(self, script: _Script, name: str) -> None:
         self._steps = script.step
         self._position = 0
-        self._known = 0
+        self._known: tuple[Message, ...] = ()
+        """What it was asked and said last, which a cache would hold."""
         self._spec = ModelSpec(
             name=name,
             context=script.context,
@@ -145,11 +146,14 @@ class ScriptedModel:
             for index, call in enumerate(step.call, start=1)
         )
         message = AssistantMessage(step.text, step.reasoning, calls, model=self._spec.name)
-        prompt = self.count("".join(map(repr, (*request.tools, *request.messages))))
-        output = self.count(step.text + step.reasoning + "".join(repr(call) for call in calls))
-        new = max(0, prompt - self._known)
-        usage = Usage(prompt, prompt - new, new, new, output, output)
-        self._known = prompt + output
+        asked = tuple(request.messages)
+        prompt = self.count("".join(map(repr, (*request.tools, *asked))))
+        output = self.count(step.text + step.reasoning + "".join(map(repr, calls)))
+        pairs = enumerate(zip(self._known, asked, strict=False))
+        held = next((at for at, (one, other) in pairs if one != other), len(self._known))
+        same = self.count("".join(map(repr, (*request.tools, *asked[:held])))) if held else 0
+        usage = Usage(prompt, same, prompt - same, prompt - same, output, output)
+        self._known = (*asked, message)
         yield Answer(message, usage, StopReason.END)
 
     def close(self) -> None:

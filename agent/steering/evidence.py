@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from agent.messages import ToolCall
@@ -31,6 +32,24 @@ def run_tests(judge: Judge, call_id: str) -> Generator[Move, Reply, TestRun]:
         raise ToolError(f"The tests cannot be run: {result.details.unusable}")
     judge.see(result.details)
     return result.details
+
+
+@dataclass(slots=True)
+class Case:
+    """One task before the judge, shared by the steerings that follow each other on it."""
+
+    judge: Judge = field(default_factory=Judge)
+    evidence: Evidence | None = None
+    """None until the first tool is used."""
+
+    def open(self) -> None:
+        """A new task: what the tests prove is measured from here on."""
+        self.judge = Judge()
+        self.evidence = None
+
+    def rewritten(self) -> list[str]:
+        """The files of tests that are not what they were; see `Evidence`."""
+        return self.evidence.rewritten() if self.evidence is not None else []
 
 
 class Evidence:

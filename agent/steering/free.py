@@ -15,9 +15,8 @@ from agent.events import Status
 from agent.messages import ToolCall, ToolMessage, ToolOutput, UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
-from agent.steering.evidence import Evidence, run_tests
+from agent.steering.evidence import Case, Evidence, run_tests
 from agent.steering.moves import Ask, Move, Moves, Reply, Verdict, ask, use
-from agent.verify import Judge
 from tools.base import ToolSpec
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
@@ -43,10 +42,9 @@ class Free:
     """The index of the workspace as it is now; None for a model that is held to no form."""
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
-    judge: Judge = field(default_factory=Judge)
+    case: Case = field(default_factory=Case)
     safe: int | None = None
     """None: what a model changed of its own accord stays."""
-    _evidence: Evidence | None = None
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     offers_tools = True
@@ -55,11 +53,11 @@ class Free:
     def system(self) -> str:
         return fill("free_system")
 
-    def moves(self, task: str) -> Moves:
+    def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""
-        self.judge = Judge()
-        self._evidence = None
-        message: UserMessage | ToolMessage = UserMessage(task)
+        if not onward:
+            self.case.open()
+        message: UserMessage | ToolMessage = UserMessage(onward or task)
         malformed = refused = 0
         while True:
             answer = yield from ask(Ask(message, self._form(), max_tokens=4096))
@@ -83,25 +81,25 @@ class Free:
     def _carry_out(self, call: ToolCall) -> Generator[Move, Reply, ToolOutput]:
         """Use a tool for the model; the tests run before its first change, as the baseline."""
         note = ""
-        if self._evidence is None:
-            self._evidence = Evidence(self.workspace)
-        first_change = call.name in CHANGING and self.has_tests and self.judge.baseline is None
+        if self.case.evidence is None:
+            self.case.evidence = Evidence(self.workspace)
+        judge = self.case.judge
+        first_change = call.name in CHANGING and self.has_tests and judge.baseline is None
         if first_change and (yield from self._test()).ok:
             note = "\n" + fill("free_reproduce")
         result = yield from use(call, by_model=True)
         if isinstance(result.details, TestRun) and not call.arguments.get("only"):
-            self.judge.see(result.details)
+            judge.see(result.details)
         return ToolOutput(call.id, call.name, result.output + note, result.ok)
 
     def _verify(self) -> Generator[Move, Reply, tuple[Verdict, TestRun | None]]:
         run = (yield from self._test()) if self.has_tests else None
         changes = self.workspace.changes()
         paths = [change.path for change in changes]
-        rewritten = self._evidence.rewritten() if self._evidence is not None else []
-        return self.judge.verdict(paths, rewritten), run
+        return self.case.judge.verdict(paths, self.case.rewritten()), run
 
     def _test(self) -> Generator[Move, Reply, TestRun]:
-        return run_tests(self.judge, f"harness_{next(self._ids)}")
+        return run_tests(self.case.judge, f"harness_{next(self._ids)}")
 
     def _form(self) -> Form | None:
         """Calls whose tool, path and symbol are among those that exist."""

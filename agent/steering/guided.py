@@ -15,7 +15,7 @@ from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.models.base import CallForm, Form, ModelSpec
 from agent.prompts import fill
 from agent.steering import material, questions
-from agent.steering.evidence import Evidence, run_tests
+from agent.steering.evidence import Case, Evidence, run_tests
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, ask, use
 from agent.steering.questions import Question
@@ -77,7 +77,7 @@ class Guided:
     count: Callable[[str], int]
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
-    judge: Judge = field(default_factory=Judge)
+    case: Case = field(default_factory=Case)
     safe: int | None = None
     """The checkpoint before the change that is being tried; None once a change stands."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -88,10 +88,16 @@ class Guided:
     def system(self) -> str:
         return fill("guided_system")
 
-    def moves(self, task: str) -> Moves:
+    @property
+    def judge(self) -> Judge:
+        return self.case.judge
+
+    def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""
-        self.judge = Judge()
-        evidence = Evidence(self.workspace)
+        if not onward:
+            self.case.open()
+        if self.case.evidence is None:
+            self.case.evidence = Evidence(self.workspace)
         self.safe = self.workspace.checkpoint()
         run = (yield from self._test()) if self.has_tests else None
         if run is None or run.ok:
@@ -100,7 +106,7 @@ class Guided:
             yield from self._solve(task, run)
         self.safe = None
         changed = [change.path for change in self.workspace.changes()]
-        return self.judge.verdict(changed, evidence.rewritten())
+        return self.judge.verdict(changed, self.case.rewritten())
 
     def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, None]:
         """Change the code until the failing tests pass or nothing makes them better.
@@ -114,7 +120,7 @@ class Guided:
                 return
             run = better
             if not run.ok:
-                yield Rewind(1, self.workspace.checkpoint(), f"{run.summary()}; going on.")
+                yield Rewind(0, self.workspace.checkpoint(), f"{run.summary()}; going on.")
 
     def _improve(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
         """One improvement of `run`, or None when all attempts failed and were taken back."""
@@ -131,13 +137,13 @@ class Guided:
         for number, question in enumerate(attempts, start=1):
             if better is not None:
                 break
-            yield Rewind(1, checkpoint, f"Attempt {number} did not help; asking anew.")
+            yield Rewind(0, checkpoint, f"Attempt {number} did not help; asking anew.")
             if question is None:
                 better = yield from self._combine(trials)
             else:
                 better, _ = yield from self._attempt(trials, question)
         if better is None:
-            yield Rewind(1, checkpoint, "No attempt helped.")
+            yield Rewind(0, checkpoint, "No attempt helped.")
             self.judge.see(run)  # the tree is again as this run saw it
         return better
 
@@ -178,7 +184,7 @@ class Guided:
                 after = yield from self._test()
                 if compare(trials.run, after).better:
                     return after
-            yield Rewind(1, checkpoint, "Two changes at once did not help either.")
+            yield Rewind(0, checkpoint, "Two changes at once did not help either.")
         return None
 
     def _try(
@@ -233,7 +239,7 @@ class Guided:
                     yield from self._settle(start, passed, answer, question.form, reason)
                     return
                 usable = usable or (answer, question.form)
-            yield Rewind(1, checkpoint, "That is no change to keep; asking anew.")
+            yield Rewind(0, checkpoint, "That is no change to keep; asking anew.")
             question = next(attempts, None)
         if usable is not None:
             reason = "No change passes a test that was written; taking the first without them."
@@ -243,7 +249,7 @@ class Guided:
         self, start: int, tests: dict[str, str], answer: AssistantMessage, form: Form, reason: str
     ) -> Generator[Move, Reply, None]:
         """Return to the start, then leave these tests and the answer's change."""
-        yield Rewind(1, start, reason)
+        yield Rewind(0, start, reason)
         for path, text in tests.items():
             yield from self._write(path, text)
         yield from self._try(answer, form, set())
@@ -285,9 +291,9 @@ class Guided:
             if short and material.reproduces(run, after, path) and short not in files.values():
                 files[path], run = short, after
                 yield from self._write(path, short)
-                yield Rewind(1, self.workspace.checkpoint(), "A failing test is there.")
+                yield Rewind(0, self.workspace.checkpoint(), "A failing test is there.")
             else:
-                yield Rewind(1, checkpoint, "That is no new failing test; asking anew.")
+                yield Rewind(0, checkpoint, "That is no new failing test; asking anew.")
             if len(files) == WRITTEN_TESTS:
                 break
         return _Written(run, files) if files else None
@@ -307,7 +313,7 @@ class Guided:
         answer = yield from ask(Ask(UserMessage(question), form, max_tokens=400))
         chosen = material.chosen(offered, answer.calls)
         names = ", ".join(f"{item.path} {item.symbol.name}" for item in chosen) or "nothing"
-        yield Rewind(1, self.workspace.checkpoint(), f"The model wants to see {names}.")
+        yield Rewind(0, self.workspace.checkpoint(), f"The model wants to see {names}.")
         rest = [item for item in ranked if item not in chosen]
         return material.gather(self.workspace, index, (*chosen, *rest), self._budget(), self.count)
 

@@ -37,13 +37,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Rewind:
-    """Forget the history past `messages` and take back every edit since `checkpoint`.
+    """Forget the turn's messages past `messages` and take back every edit since `checkpoint`.
 
     The reply is None. Announced to the user; the model reads nothing anew, for what is left is
     a prefix of what it has read.
     """
 
     messages: int
+    """How many of this turn's messages stay."""
     checkpoint: int
     reason: str
 
@@ -86,8 +87,14 @@ class Steering(Protocol):
         """The checkpoint to return to when a limit or an error ends the turn in the middle."""
         ...
 
-    def moves(self, task: str) -> Moves:
-        """Conduct one turn."""
+    def moves(self, task: str, onward: str = "") -> Moves:
+        """Conduct one turn.
+
+        Args:
+            task: What the user wants.
+            onward: What a model that takes a task over in its midst is told; empty at a task's
+                beginning.
+        """
         ...
 
 

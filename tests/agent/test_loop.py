@@ -32,7 +32,7 @@ from tools.shell import Run
 from tools.snapshots import Snapshots
 from tools.workspace import Workspace
 
-SPEC = ModelSpec("talker", context=1000, tariff=Tariff("claude-sonnet-5-5"))
+SPEC = ModelSpec("talker", context=100_000, tariff=Tariff("claude-sonnet-5-5"))
 """$2 in and $10 out for a million tokens."""
 LIMITS = Limits()
 
@@ -68,7 +68,7 @@ class Obeying:
     system: str = "Obey."
     safe: int | None = None
 
-    def moves(self, task: str) -> Moves:
+    def moves(self, task: str, onward: str = "") -> Moves:
         answer = yield from ask(Ask(UserMessage(task)))
         while answer.calls:
             for call in answer.calls:
@@ -239,10 +239,10 @@ def test_interruption_keeps_what_was_written(tmp_path: Path) -> None:
 
 def test_rewinding_forgets_messages_and_takes_edits_back(tmp_path: Path) -> None:
     class Regretful(Obeying):
-        def moves(self, task: str) -> Moves:
+        def moves(self, task: str, onward: str = "") -> Moves:
             answer = yield from ask(Ask(UserMessage(task)))
             yield from use(answer.calls[0], by_model=True)
-            yield Rewind(1, 0, "no good")
+            yield Rewind(0, 0, "no good")
             yield from ask(Ask(UserMessage(task)))
             return Verdict(Status.FAILED, "gave up")
 

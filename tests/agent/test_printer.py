@@ -89,6 +89,18 @@ def test_a_live_line_is_overwritten() -> None:
     assert "\r\x1b[K" in err
 
 
+def test_the_window_a_compaction_and_a_switch_are_told() -> None:
+    meter = events.ContextMeter(3_100, 4_096, 32_768, 0.9)
+    step = events.StepFinished(1, Usage(3_000, 2_700, 300), 1.0, 0, (), context=meter)
+    compacted = events.Compacted("the window is nearly full", 40, 9, 30_000, 12_000, 2, ())
+    switched = events.Switched("claude", 5_200, 7.2, 0.0156)
+    _, err = shown(step, compacted, switched)
+    assert "context 3100/32768" in err
+    assert "shortened from 40 to 9 messages, about 30000 to 12000 tokens" in err
+    assert "claude goes on" in err
+    assert "it reads about 5200 tokens anew, about 7 s, about $0.0156" in err
+
+
 def test_json_is_one_event_a_line() -> None:
     out = io.StringIO()
     printer = JsonPrinter(out)

@@ -92,7 +92,7 @@ def test_a_model_stops_in_the_midst_of_its_answer(
 def test_a_model_whose_process_is_killed_is_started_again(
     agent: Agent, plain: Path, small_model: str
 ) -> None:
-    running = talk(agent, plain, small_model, "--max-steps", "1", "--max-tokens", "60")
+    running = talk(agent, plain, small_model, "--max-steps", "1", "--max-tokens", "1500")
     (worker,) = running.children()
     os.kill(worker, signal.SIGKILL)
     running.until("was killed by SIGKILL")

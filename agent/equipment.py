@@ -1,0 +1,26 @@
+"""A model with what suits it: the tools that it is offered and the way it is steered.
+
+Owns the value alone; it is made where the parts are put together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.models.base import Model
+from agent.steering.moves import Steering
+from tools.base import Toolbox, ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What takes the steps of a turn; another model brings its own."""
+
+    model: Model
+    toolbox: Toolbox
+    steering: Steering
+
+    @property
+    def offered(self) -> tuple[ToolSpec, ...]:
+        """The tools that the model is told of."""
+        return self.toolbox.specs if self.steering.offers_tools else ()
