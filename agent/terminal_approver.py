@@ -10,7 +10,6 @@ import os
 import select
 import shlex
 import termios
-from pathlib import Path
 from typing import TextIO
 
 from agent.approval import ApprovalAnswer, ApprovalRequest, Choice
@@ -95,9 +94,8 @@ def question(request: ApprovalRequest) -> str:
         case Command() as command:
             words = (*(f"{name}={value}" for name, value in command.env), *command.argv)
             lines.append(f"  $ {_whole(shlex.join((*words, *(command.chosen or ()))))}")
-            if Path(command.program).name != command.argv[0]:
-                lines.append(f"  which runs {visible(command.program) or 'no program'}")
-            lines.append(f"  in {visible(command.folder)}")
+            program = visible(command.program) or "no program"
+            lines.append(f"  which is {program}, in {visible(command.folder)}")
             if command.network:
                 lines.append("  with the network")
         case FileChange() as change:
