@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent import events
+from agent.approval import Choice
 from agent.events import Event, Status, Totals
 from agent.messages import ToolCall
 from agent.models.progress import StreamProgress
@@ -120,7 +121,7 @@ def test_a_folder_whose_name_is_hostile(agent: Agent, plain: Path) -> None:
         cwd=plain.parent,
     )
     assert both_clean(done).code == 2
-    for options in (["--dry-run"], []):
+    for options in (["--dry-run", "--output", str(folder / f"{NAME}.patch")], []):
         done = agent.run(
             *("fix", str(folder / "ISSUE.md"), "--repo", str(folder), "--model"),
             *(agent.script(script().replace(toml(f"{NAME}/{NAME}.txt"), '"new.txt"')), *options),
@@ -202,7 +203,7 @@ EVENTS: list[Event] = [
     events.ApprovalAsked(
         CALL, events.Origin.MODEL, FileChange(NAME, HOSTILE, NAME), NAME, NAME, ()
     ),
-    events.ApprovalAnswered(CALL, events.Choice.ALWAYS, NAME),
+    events.ApprovalAnswered(CALL, Choice.ALWAYS, NAME),
     events.ToolFinished(CALL, events.Origin.MODEL, ToolResult(NAME, NAME), 0.0),
     events.Rewound(1, NAME),
     events.Notice(NAME),
