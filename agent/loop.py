@@ -1,8 +1,8 @@
 """The loop: asks the model, uses the tools, until the steering is done or a limit is reached.
 
 Owns the history (which only grows, but for an announced return to an earlier point), the limits,
-the retries, the detection of loops, and that nothing is done that was not permitted. Must not know
-how a model is asked, what a tool does, what an answer means, what needs permission or who watches.
+the retries and the detection of loops. Must not know how a model is asked, what a tool does, what
+an answer means, what needs permission or who watches.
 """
 
 from __future__ import annotations
@@ -14,30 +14,20 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from agent import events
-from agent.approval import Choice, Denial, Gate, denied
+from agent.approval import Denial, Gate
 from agent.errors import ModelError
 from agent.events import Event, Origin, Status, Totals
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
 from agent.models.base import Answer, Model, Reading, ReasoningDelta, Request, StopReason, TextDelta
+from agent.permission import permitted_call
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
-from tools.base import (
-    Cancel,
-    Cancelled,
-    Effect,
-    Prepared,
-    Toolbox,
-    ToolError,
-    ToolResult,
-    failure,
-)
+from tools.base import Cancel, Cancelled, Effect, Prepared, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
 WARN_AFTER = 3
 STOP_AFTER = 5
 RETRIES = 2
 """How often a request is made again after a transient error."""
-ASK_ANEW = 3
-"""How often the same call is asked about when what it would do changes meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +224,7 @@ class Agent:
     def _use(self, move: Use, deadline: _Deadline) -> Generator[Event, None, ToolResult]:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS
         yield events.ToolStarted(call, origin)
-        permitted = yield from self._permitted(call, origin, deadline)
+        permitted = yield from permitted_call(self.gate, self.toolbox, call, origin, deadline)
         started = time.monotonic()
         result = permitted.carry_out(deadline) if isinstance(permitted, Prepared) else permitted
         self.workspace.refresh()  # what it ran may have made or removed files
@@ -248,47 +238,6 @@ class Agent:
                 Status.LOOPING, f"The model made the same {call.name} call {STOP_AFTER} times."
             )
         return result
-
-    def _permitted(
-        self, call: ToolCall, origin: Origin, deadline: _Deadline
-    ) -> Generator[Event, None, Prepared | ToolResult]:
-        """What may be carried out: exactly what was asked about, where it had to be asked about."""
-        tool = self.toolbox.tools.get(call.name)
-        if self.gate is None or tool is None:
-            return self.toolbox.prepare(call.name, call.arguments)
-        if forbidden := self.gate.forbidden(call.name, tool.effect):
-            return forbidden
-        prepared = self.toolbox.prepare(call.name, call.arguments)
-        for _ in range(ASK_ANEW):
-            if isinstance(prepared, ToolResult):
-                return prepared
-            request = self.gate.question(prepared)
-            if request is None:
-                return prepared
-            yield events.ApprovalAsked(
-                call,
-                origin,
-                request.action,
-                request.reason,
-                str(request.rule or ""),
-                request.choices,
-            )
-            asked = time.monotonic()
-            answer = self.gate.ask(request, deadline.cancel)
-            deadline.at += time.monotonic() - asked  # the user's time is not the turn's
-            yield events.ApprovalAnswered(call, answer.choice, answer.word, answer.unattended)
-            if answer.choice is Choice.DENY:
-                return denied(call.name, request, answer)
-            try:
-                self.gate.keep(request, answer)
-            except OSError as error:
-                yield events.Notice(f"The rule holds for this session only: {error}.")
-            now = self.toolbox.prepare(call.name, call.arguments)
-            if prepared.same(now):
-                return prepared
-            yield events.Notice(f"What {call.name} would do has changed since it was shown.")
-            prepared = now
-        return failure(call.name, "Not done: it kept changing while it was asked about.")
 
     def _without(self, call: ToolCall, origin: Origin, denial: Denial) -> None:
         """End the turn where it cannot go on without what was denied."""
