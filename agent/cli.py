@@ -97,9 +97,9 @@ def fix(
     """Repair a repository as ISSUE describes; `-` reads the issue from standard input.
 
     \b
-    Exit codes: 0 verified by tests      1 failed
-                  or planned             3 changed, nothing to verify with
-                2 bad input, or nobody to ask for approval
+    Exit codes: 0 verified, or planned   1 failed
+                2 bad input, or approval is needed and there is nobody to ask
+                3 changed, nothing to verify with
                 4 a limit was reached    5 the model is missing
                 6 the model failed       130 interrupted
     """
