@@ -65,6 +65,12 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
 @_repo
 @click.option("--model", help="A catalogue name, a path to a .gguf file or scripted:FILE.")
 @click.option("--steering", type=click.Choice(["free", "guided"]), help="Who takes the steps.")
+@click.option(
+    "--mode",
+    type=click.Choice(["plan", "ask", "edit", "auto"]),
+    help="What happens unasked: only reading (plan), nothing else (ask), edits (edit), "
+    "sandboxed commands too (auto). Default: auto.",
+)
 @click.option("--test-command", help="How the tests are run. Default: found.")
 @click.option("--max-steps", type=int, help="The most answers of the model. Default: 50.")
 @click.option("--max-tokens", type=int, help="The most tokens read and written.")
@@ -91,14 +97,15 @@ def fix(
     """Repair a repository as ISSUE describes; `-` reads the issue from standard input.
 
     \b
-    Exit codes: 0 verified by tests      1 failed
-                2 bad input              3 changed, nothing to verify with
+    Exit codes: 0 verified, or planned   1 failed
+                2 bad input, or approval is needed and there is nobody to ask
+                3 changed, nothing to verify with
                 4 a limit was reached    5 the model is missing
                 6 the model failed       130 interrupted
     """
     from agent.fix import FixOptions, fix_issue  # the whole agent
 
-    options: FixOptions = FixOptions(issue, repo, steering, dry_run, output, as_json, flags)
+    options: FixOptions = FixOptions(issue, repo, steering, dry_run, output, as_json, yes, flags)
     raise SystemExit(fix_issue(options))
 
 

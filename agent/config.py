@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.approval import Mode
 from agent.errors import InputError
 
 
@@ -25,6 +26,8 @@ class Settings(BaseModel):
 
     model: str = ""
     """A catalogue name, a path to a GGUF file or `scripted:FILE`; empty: the best that fits."""
+    mode: Mode | None = None
+    """What happens without a question; none: as each command has it, `auto` for `agent fix`."""
     test_command: str = ""
     """How the project's tests are run; empty: found."""
     max_steps: int = Field(50, ge=1)

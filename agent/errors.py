@@ -20,11 +20,13 @@ class ExitCode(IntEnum):
     """What every command ends with."""
 
     VERIFIED = 0
-    """Done; for `agent fix`, a test that failed passes and none that passed fails."""
+    """Done; for `agent fix`, a test that failed passes and none that passed fails, or in plan mode
+    there is a plan."""
     FAILED = 1
     """The tests still fail, or the agent gave up."""
     BAD_INPUT = 2
-    """A path, an option or a configuration value cannot be used."""
+    """A path, an option or a configuration value cannot be used; or approval is needed, and there
+    is nobody to ask and no `--yes`."""
     UNVERIFIED = 3
     """Changes were made, and there was nothing to verify them with."""
     LIMIT = 4

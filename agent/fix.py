@@ -18,15 +18,17 @@ from types import FrameType
 from typing import Any
 
 from agent import config
+from agent.approval import AllowAll, Approver, Gate, Mode, Nobody
 from agent.config import Settings
 from agent.costs import Costing
 from agent.errors import ExitCode, InputError
-from agent.events import TurnFinished, TurnStarted
+from agent.events import ApprovalAnswered, TurnFinished, TurnStarted
 from agent.limits import Limits
 from agent.loop import Agent
 from agent.models.base import EditFormat, Model, Steering
 from agent.models.opening import open_model
 from agent.printer import JsonPrinter, Printer, TextPrinter
+from agent.rules import RuleFile
 from agent.session import Session, SessionInfo, state_folder
 from agent.steering.free import Free
 from agent.steering.moves import Steering as SteeringProtocol
@@ -40,8 +42,11 @@ from tools.shell import Run
 from tools.testing.commands import TestCommand, missing_program, parse_command
 from tools.testing.find_tests import find_command
 from tools.tests import RunTests
+from tools.text import shown
 from tools.workspace import Workspace
 
+SANDBOXED = False
+"""Whether commands run in a sandbox that holds: there is none yet."""
 OUTLINE_TOKENS = 800
 """The most that one outline takes of the window."""
 
@@ -58,6 +63,8 @@ class FixOptions:
     dry_run: bool
     output: Path | None
     as_json: bool
+    yes: bool
+    """Whether every question is answered with yes."""
     flags: Mapping[str, Any]
     """Settings given as options; None for those that were not."""
 
@@ -73,6 +80,9 @@ def fix_issue(options: FixOptions) -> ExitCode:
         raise InputError(f"There is no folder for the patch {options.output}.")
     root = find_root(options.repo)
     settings = config.load(options.flags, os.environ, config.user_file()).settings
+    mode = settings.mode or Mode.AUTO
+    if mode is Mode.PLAN and options.steering == Steering.GUIDED:
+        raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
     with ExitStack() as stack:
         stack.enter_context(_told_to_the_user())
         model = stack.enter_context(_closing(open_model(settings)))
@@ -83,7 +93,11 @@ def fix_issue(options: FixOptions) -> ExitCode:
         # What is written to a copy is not the tree's to undo.
         workspace = Workspace(tree, None if options.dry_run else Journal(session.info.journal))
         steering = Steering(options.steering) if options.steering else model.spec.steering
-        agent, tests = _assemble(workspace, model, steering, settings)
+        if mode is Mode.PLAN:
+            steering = Steering.FREE
+        kept = RuleFile(state_folder(), root)
+        gate = Gate(mode, _approver(options), workspace.root, SANDBOXED, list(kept.read()), kept)
+        agent, tests = _assemble(workspace, model, steering, settings, gate)
         printer = _printer(options.as_json)
         start = TurnStarted(
             task,
@@ -96,19 +110,29 @@ def fix_issue(options: FixOptions) -> ExitCode:
         session.record(start)
         printer.show(start)
         finished: TurnFinished | None = None
+        unasked = 0
         for event in agent.run(task, cancel):
             session.record(event)
             if isinstance(event, TurnFinished):
                 finished = event
                 patch = _leave_patch(options, session.info, finished)
+            if isinstance(event, ApprovalAnswered) and event.unattended:
+                unasked += 1
             printer.show(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
         if finished.changed and options.dry_run:
-            print(f"Nothing was changed. The patch is {patch}.", file=sys.stderr)
+            print(f"Nothing was changed. The patch is {shown(str(patch))}.", file=sys.stderr)
         elif finished.changed:
             where = "" if options.repo == Path() else f" --repo {shlex.quote(str(options.repo))}"
-            print(f"To take it back: agent undo{where}", file=sys.stderr)
+            print(f"To take it back: agent undo{shown(where)}", file=sys.stderr)
+        if unasked:
+            calls = "1 call was" if unasked == 1 else f"{unasked} calls were"
+            print(
+                f"{calls} not approved, for there was nobody to ask: start it in a terminal, or "
+                "allow everything with --yes.",
+                file=sys.stderr,
+            )
         return finished.status.exit_code
 
 
@@ -133,7 +157,7 @@ def _read_issue(path: Path) -> str:
 
 
 def _assemble(
-    workspace: Workspace, model: Model, steering: Steering, settings: Settings
+    workspace: Workspace, model: Model, steering: Steering, settings: Settings, gate: Gate
 ) -> tuple[Agent, TestCommand | None]:
     tests = (
         parse_command(settings.test_command)
@@ -152,14 +176,28 @@ def _assemble(
     match steering:
         case Steering.FREE:
             forms = index if model.spec.forms else None
-            chosen = Free(workspace, toolbox.specs, forms, tests is not None)
+            planning = gate.mode is Mode.PLAN
+            chosen = Free(
+                workspace, toolbox.specs, forms, tests is not None and not planning, planning
+            )
         case Steering.GUIDED:
             # 30 ms; not needed where the model takes the steps
             from agent.steering.guided import Guided
 
             chosen = Guided(workspace, index, model.spec, model.count, tests is not None)
     costing = Costing(settings.watts, settings.usd_per_kwh)
-    return Agent(model, toolbox, workspace, chosen, limits, costing=costing), tests
+    agent = Agent(model, toolbox, workspace, chosen, limits, costing=costing, gate=gate)
+    return agent, tests
+
+
+def _approver(options: FixOptions) -> Approver:
+    if options.yes:
+        return AllowAll()
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return Nobody()
+    from agent.terminal_approver import TerminalApprover  # only where there is somebody to ask
+
+    return TerminalApprover(sys.stdin, sys.stderr)
 
 
 def _tools(
@@ -226,8 +264,8 @@ def _leave_patch(options: FixOptions, info: SessionInfo, finished: TurnFinished)
         try:
             patch.write_text(finished.patch, encoding="utf-8", errors="surrogateescape", newline="")
         except OSError as error:
-            reason = f"error: The patch {patch} cannot be written: {error.strerror}."
-            print(reason, file=sys.stderr)
+            reason = f"The patch {patch} cannot be written: {error.strerror}."
+            print(f"error: {shown(reason)}", file=sys.stderr)
             continue
         return patch
     return spare

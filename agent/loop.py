@@ -2,7 +2,7 @@
 
 Owns the history (which only grows, but for an announced return to an earlier point), the retries
 and the detection of loops. Must not know how a model is asked, what a tool does, what an answer
-means, what anything costs or who watches.
+means, what anything costs, what needs permission or who watches.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from agent import events
+from agent.approval import Denial, Gate
 from agent.costs import Costing
 from agent.errors import ModelError
 from agent.events import Event, Origin, Status, Totals
@@ -29,8 +30,9 @@ from agent.models.base import (
     TextDelta,
     Usage,
 )
+from agent.permission import permitted_call
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
-from tools.base import Cancel, Cancelled, Toolbox, ToolError, ToolResult
+from tools.base import Cancel, Cancelled, Effect, Prepared, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
 WARN_AFTER = 3
@@ -74,7 +76,12 @@ class Agent:
         limits: Limits | None = None,
         history: Sequence[Message] = (),
         costing: Costing | None = None,
+        gate: Gate | None = None,
     ) -> None:
+        """
+        Args:
+            gate: What needs permission; None where everything may be done.
+        """
         self.model = model
         self.toolbox = toolbox
         self.workspace = workspace
@@ -82,6 +89,7 @@ class Agent:
         self.limits = limits or Limits()
         self.costing = costing or Costing()
         self.history: list[Message] = list(history)
+        self.gate = gate
         self.totals = Totals()
         self._forecast = Forecast()
         self._repeats: Counter[str] = Counter()
@@ -115,7 +123,12 @@ class Agent:
         changed = tuple(change.path for change in self.workspace.changes())
         patch = self.workspace.patch()
         yield events.TurnFinished(
-            verdict.status, verdict.summary, self.totals, patch=patch, changed=changed
+            verdict.status,
+            verdict.summary,
+            self.totals,
+            patch=patch,
+            changed=changed,
+            answer=verdict.answer,
         )
 
     def _conduct(self, task: str, deadline: _Deadline) -> Generator[Event, None, Verdict]:
@@ -212,18 +225,32 @@ class Agent:
     def _use(self, move: Use, deadline: _Deadline) -> Generator[Event, None, ToolResult]:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS
         yield events.ToolStarted(call, origin)
+        permitted = yield from permitted_call(self.gate, self.toolbox, call, origin, deadline)
         started = time.monotonic()
-        result = self.toolbox.call(call.name, call.arguments, deadline)
+        result = permitted.carry_out(deadline) if isinstance(permitted, Prepared) else permitted
         seconds = time.monotonic() - started
         self.workspace.refresh()  # what it ran may have made or removed files
         if move.by_model:
             result = self._mark_repeats(call, result)
         yield events.ToolFinished(call, origin, result, seconds)
+        if isinstance(result.details, Denial):
+            self._without(call, origin, result.details)
         if self._repeats[_key(call)] >= STOP_AFTER:
             raise _Ended(
                 Status.LOOPING, f"The model made the same {call.name} call {STOP_AFTER} times."
             )
         return result
+
+    def _without(self, call: ToolCall, origin: Origin, denial: Denial) -> None:
+        """End the turn where it cannot go on without what was denied."""
+        tool = self.toolbox.tools[call.name]
+        if denial.unattended and (origin is Origin.HARNESS or tool.effect is Effect.EDIT):
+            raise _Ended(
+                Status.NOT_APPROVED,
+                f"{call.name} needs approval ({denial.reason}) and there is nobody to ask.",
+            )
+        if origin is Origin.HARNESS:
+            raise _Ended(Status.FAILED, f"{call.name} was not allowed.")
 
     def _mark_repeats(self, call: ToolCall, result: ToolResult) -> ToolResult:
         """Count equal calls since the last new change, so that A-B-A-B is caught too."""

@@ -11,14 +11,22 @@ from dataclasses import dataclass, field
 from typing import Protocol, TextIO, assert_never
 
 from agent import events
+from agent.approval import Choice
 from agent.costs import Cost
 from agent.events import Event, Origin, Status, Totals, TurnFinished, to_json
 from tools.testing.reports import TestRun
+from tools.text import shown
 from tools.text_filter import printable
 
 DIM, BOLD, RED, GREEN, YELLOW, CYAN, RESET = (
     "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[0m",
 )  # fmt: skip
+
+
+_TERMS = {
+    Choice.SESSION: "allowed for this session",
+    Choice.ALWAYS: "always allowed in this project",
+}
 
 
 class Printer(Protocol):
@@ -58,10 +66,10 @@ class TextPrinter:
         match event:
             case events.TurnStarted():
                 head = f"{event.model}, {event.steering}, in {event.root}"
-                self._line(self._style(printable(head), BOLD))
+                self._line(self._style(shown(head), BOLD))
                 if event.test_command:
                     tests = f"tests: {event.test_command} ({event.test_origin})"
-                    self._line(self._style(printable(tests), DIM))
+                    self._line(self._style(shown(tests), DIM))
             case events.StepStarted(number):
                 self._line("")
                 self._line(self._style(f"step {number}", BOLD + CYAN))
@@ -72,11 +80,16 @@ class TextPrinter:
             case events.StepFinished():
                 self._line(self._style(_step(event), DIM))
             case events.ToolStarted(call):
-                self._progress(f"{printable(call.name)} …")
+                self._progress(f"{shown(call.name)} …")
+            case events.ApprovalAsked():
+                self._fresh_line()  # whoever is asked may be asked on this terminal
+            case events.ApprovalAnswered():
+                if event.choice in (Choice.SESSION, Choice.ALWAYS):
+                    self._line(self._style(f"· {_TERMS[event.choice]}", DIM))
             case events.ToolFinished():
                 self._tool(event)
             case events.Rewound(_, reason) | events.Notice(reason):
-                self._line(self._style(f"· {printable(reason)}", YELLOW))
+                self._line(self._style(f"· {shown(reason)}", YELLOW))
             case TurnFinished():
                 self._finish(event)
             case events.Said():
@@ -89,16 +102,19 @@ class TextPrinter:
         good = result.ok and (not isinstance(result.details, TestRun) or result.details.ok)
         mark = self._style("✓", GREEN) if good else self._style("✗", RED)
         who = "" if event.origin is Origin.MODEL else self._style(" (harness)", DIM)
-        self._line(f"{mark} {printable(result.display)}{who}")
+        self._line(f"{mark} {shown(result.display)}{who}")
 
     def _finish(self, event: TurnFinished) -> None:
         self._line("")
         self.err.flush()
         if event.patch:
             self.out.write(self._patch(event.patch).rstrip("\n") + "\n\n")
-        colour = GREEN if event.status is Status.VERIFIED else RED
+        if event.answer and not (self.live and self.out.isatty()):  # there it was just read
+            self.out.write(printable(event.answer).rstrip("\n") + "\n\n")
+        good = event.status in (Status.VERIFIED, Status.PLANNED)
+        colour = GREEN if good else RED
         status = self._style(event.status.value, BOLD + colour)
-        self.out.write(f"{status}: {printable(event.summary)}\n")
+        self.out.write(f"{status}: {shown(event.summary)}\n")
         if event.patch:
             self.out.write(f"{extent(event.patch)}\n")
         self.out.write(f"{figures(event.totals)}\n")
@@ -127,10 +143,14 @@ class TextPrinter:
         self._transient, self._column = True, 1
 
     def _line(self, text: str) -> None:
+        self._fresh_line()
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    def _fresh_line(self) -> None:
         self._clear()
         if self._column:
             self.err.write("\n")
-        self.err.write(text + "\n")
         self.err.flush()
         self._column = 0
 

@@ -55,10 +55,7 @@ class Session:
 
     def __init__(self, info: SessionInfo) -> None:
         self.info = info
-        # A lone surrogate, of bytes that are no UTF-8, becomes the escape that JSON has for it.
-        self._file = (info.folder / "record.jsonl").open(
-            "a", encoding="utf-8", errors="backslashreplace", newline="\n"
-        )
+        self._file = (info.folder / "record.jsonl").open("a", encoding="ascii", newline="\n")
 
     @classmethod
     def create(cls, root: Path, task: str, state: Path) -> Session:
@@ -91,7 +88,8 @@ class Session:
 
     def _append(self, line: dict[str, Any]) -> None:
         stamped = {**line, "at": round(time.time(), 4)}
-        self._file.write(json.dumps(stamped, ensure_ascii=False) + "\n")
+        # ASCII: nothing that was recorded can steer a terminal that shows the file.
+        self._file.write(json.dumps(stamped) + "\n")
         self._file.flush()
 
 

@@ -14,7 +14,7 @@ from agent.session import SessionInfo, sessions, state_folder
 from agent.work_tree import find_root
 from tools.base import ToolError
 from tools.journal import Journal
-from tools.text_filter import printable
+from tools.text import shown
 from tools.undo import undo
 
 
@@ -27,8 +27,8 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
     root = find_root(repo)
     info = _session_to_undo(name, root)
     for path in _written(info):
-        print(f"  {printable(path)}", file=sys.stderr)
-    if not confirm(f"Take back what session {info.id} wrote to these files?"):
+        print(f"  {shown(path)}", file=sys.stderr)
+    if not confirm(f"Take back what session {shown(info.id)} wrote to these files?"):
         return ExitCode.FAILED
     kept = False
     try:
@@ -37,7 +37,7 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
         raise InputError(str(error)) from error
     for restored in outcomes:
         kept = kept or restored.outcome == "kept"
-        print(f"{restored.outcome}  {printable(restored.path)}")
+        print(f"{restored.outcome}  {shown(restored.path)}")
     if kept:
         print("Files marked kept have your own later edits in the same lines.", file=sys.stderr)
         return ExitCode.FAILED

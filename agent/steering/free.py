@@ -43,6 +43,8 @@ class Free:
     """The index of the workspace as it is now; None for a model that is held to no form."""
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
+    planning: bool = False
+    """Whether a plan is asked for, and no change; then there is nothing to test either."""
     judge: Judge = field(default_factory=Judge)
     safe: int | None = None
     """None: what a model changed of its own accord stays."""
@@ -59,7 +61,9 @@ class Free:
         """Conduct one turn."""
         self.judge = Judge()
         self._evidence = None
-        message: UserMessage | ToolMessage = UserMessage(task)
+        message: UserMessage | ToolMessage = UserMessage(
+            fill("free_plan", task=task) if self.planning else task
+        )
         malformed = refused = 0
         while True:
             answer = yield from ask(Ask(message, self._form(), max_tokens=4096))
@@ -73,6 +77,8 @@ class Free:
                 refused = 0
                 message = ToolMessage(tuple(outputs))
                 continue
+            if self.planning:
+                return _planned(answer.text.strip())
             verdict, run = yield from self._verify()
             refused += 1
             if verdict.status is not Status.FAILED or refused == REFUSALS_IN_A_ROW:
@@ -125,3 +131,9 @@ class Free:
                 headers = ([("path", path)] for path in paths)
             forms.append(CallForm(spec.name, tuple(map(tuple, headers)), spec.bodies))
         return Form(tuple(forms))
+
+
+def _planned(plan: str) -> Verdict:
+    if not plan:
+        return Verdict(Status.FAILED, "The model described no plan.")
+    return Verdict(Status.PLANNED, "Nothing was changed.", plan)
