@@ -18,13 +18,17 @@ from types import FrameType
 from typing import Any
 
 from agent import config
-from agent.config import Settings
+from agent.config import Configuration, Settings
 from agent.errors import ExitCode, InputError
-from agent.events import TurnFinished, TurnStarted
+from agent.events import Event, Notice, TurnFinished, TurnStarted
+from agent.instructions import Instructions, room
 from agent.loop import Agent, Limits
 from agent.models.base import EditFormat, Model, Steering
 from agent.models.opening import open_model
 from agent.printer import JsonPrinter, Printer, TextPrinter
+from agent.project import Project, configure
+from agent.redaction import Redactor, known_values
+from agent.secrets import Keys, keys_folder
 from agent.session import Session, SessionInfo, state_folder
 from agent.steering.free import Free
 from agent.steering.moves import Steering as SteeringProtocol
@@ -58,6 +62,10 @@ class FixOptions:
     as_json: bool
     flags: Mapping[str, Any]
     """Settings given as options; None for those that were not."""
+    trust: bool = False
+    """Whether the repository's settings and instructions are trusted, for this run."""
+    secrets: tuple[Path, ...] = ()
+    """Files that may be read although they may hold secrets."""
 
 
 def fix_issue(options: FixOptions) -> ExitCode:
@@ -70,18 +78,28 @@ def fix_issue(options: FixOptions) -> ExitCode:
     if options.output and not options.output.absolute().parent.is_dir():
         raise InputError(f"There is no folder for the patch {options.output}.")
     root = find_root(options.repo)
-    settings = config.load(options.flags, os.environ, config.user_file()).settings
     with ExitStack() as stack:
         stack.enter_context(_told_to_the_user())
+        project = Project(root, state_folder(), options.trust)
+        configuration = configure(options.flags, os.environ, project.settings())
+        settings = configuration.settings
+        named = [Workspace(root).name(str(path.absolute())) for path in options.secrets]
         model = stack.enter_context(_closing(open_model(settings)))
-        session = Session.create(root, task, state_folder())
+        keys = Keys(os.environ, keys_folder(config.user_file()))
+        redactor = Redactor(known_values(os.environ, keys, root, named))
+        session = Session.create(root, redactor.text(task), state_folder())
         stack.callback(session.close)
         cancel = stack.enter_context(_interruptible())
         tree = stack.enter_context(copied(root)) if options.dry_run else root
         # What is written to a copy is not the tree's to undo.
-        workspace = Workspace(tree, None if options.dry_run else Journal(session.info.journal))
+        journal = None if options.dry_run else Journal(session.info.journal)
+        workspace = Workspace(tree, journal, named)
         steering = Steering(options.steering) if options.steering else model.spec.steering
-        agent, tests = _assemble(workspace, model, steering, settings)
+        files = project.instructions(workspace.files())
+        if steering is Steering.GUIDED:  # it never reads a tool's result, where others are told
+            files = tuple(file for file in files if "/" not in file.name)
+        instructions = Instructions(files, room(model.spec, steering))
+        agent, tests = _assemble(workspace, model, steering, settings, instructions, redactor)
         printer = _printer(options.as_json)
         start = TurnStarted(
             task,
@@ -89,10 +107,13 @@ def fix_issue(options: FixOptions) -> ExitCode:
             steering.value,
             str(tree),
             str(tests or ""),
-            tests.origin if tests else "",
+            _test_origin(tests, configuration),
         )
-        session.record(start)
-        printer.show(start)
+        told = (*project.notices(options.repo), *instructions.notices())
+        opening: list[Event] = [redactor.scrub(start), *map(Notice, told)]
+        for said in opening:
+            session.record(said)
+            printer.show(said)
         finished: TurnFinished | None = None
         for event in agent.run(task, cancel):
             session.record(event)
@@ -131,7 +152,12 @@ def _read_issue(path: Path) -> str:
 
 
 def _assemble(
-    workspace: Workspace, model: Model, steering: Steering, settings: Settings
+    workspace: Workspace,
+    model: Model,
+    steering: Steering,
+    settings: Settings,
+    instructions: Instructions,
+    redactor: Redactor,
 ) -> tuple[Agent, TestCommand | None]:
     tests = (
         parse_command(settings.test_command)
@@ -156,7 +182,24 @@ def _assemble(
             from agent.steering.guided import Guided
 
             chosen = Guided(workspace, index, model.spec, model.count, tests is not None)
-    return Agent(model, toolbox, workspace, chosen, limits), tests
+    agent = Agent(
+        model,
+        toolbox,
+        workspace,
+        chosen,
+        limits,
+        instructions=instructions,
+        redactor=redactor,
+    )
+    return agent, tests
+
+
+def _test_origin(tests: TestCommand | None, configuration: Configuration) -> str:
+    """Where the command comes from that runs the tests; the user should see a project's choice."""
+    origin = configuration.origins["test_command"]
+    if tests is None or origin in ("default", "flag"):
+        return tests.origin if tests else ""
+    return origin
 
 
 def _tools(

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from agent import events
 from agent.errors import ModelError
 from agent.events import Event, Origin, Status, Totals
+from agent.instructions import Instructions
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
 from agent.models.base import Answer, Model, Reading, ReasoningDelta, Request, StopReason, TextDelta
+from agent.redaction import Redactor
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
-from tools.base import Cancel, Cancelled, Toolbox, ToolError, ToolResult
+from tools.base import Cancel, Cancelled, Effect, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
 WARN_AFTER = 3
@@ -73,6 +76,8 @@ class Agent:
         steering: Steering,
         limits: Limits = Limits(),
         history: Sequence[Message] = (),
+        instructions: Instructions | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self.model = model
         self.toolbox = toolbox
@@ -80,6 +85,8 @@ class Agent:
         self.steering = steering
         self.limits = limits
         self.history: list[Message] = list(history)
+        self.instructions = instructions or Instructions()
+        self.redactor = redactor or Redactor()
         self.totals = Totals()
         self._repeats: Counter[str] = Counter()
         self._changes: set[str] = set()
@@ -88,10 +95,15 @@ class Agent:
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         """Conduct one turn. The last event is `TurnFinished`, whatever happens.
 
+        No event holds a key that the redactor knows, nor does the history.
+
         Args:
             task: What the user wants, in Markdown.
             cancel: Set by another thread or a signal handler to stop; the work is kept.
         """
+        yield from map(self.redactor.scrub, self._run(task, cancel))
+
+    def _run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         started = time.monotonic()
         seconds = self.limits.seconds
         deadline = _Deadline(cancel, started + seconds if seconds is not None else float("inf"))
@@ -117,7 +129,7 @@ class Agent:
 
     def _conduct(self, task: str, deadline: _Deadline) -> Generator[Event, None, Verdict]:
         if not self.history:
-            yield from self._say(SystemMessage(self.steering.system))
+            yield from self._say(SystemMessage(self.instructions.opening(self.steering.system)))
         moves = self.steering.moves(task)
         reply: Reply = None
         while True:
@@ -138,6 +150,7 @@ class Agent:
                     self.workspace.restore(move.checkpoint)
                     self._repeats.clear()
                     self._changes.clear()
+                    self.instructions.forget()
                     yield events.Rewound(move.messages, move.reason)
                     reply = None
                 case Tell():
@@ -147,6 +160,7 @@ class Agent:
                     assert_never(move)
 
     def _say(self, message: Message) -> Iterator[Event]:
+        message = self.redactor.scrub(message)
         self.history.append(message)
         yield events.Said(message)
 
@@ -212,16 +226,38 @@ class Agent:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS
         yield events.ToolStarted(call, origin)
         started = time.monotonic()
-        result = self.toolbox.call(call.name, call.arguments, deadline)
+        result = self.toolbox.call(call.name, self._arguments(call), deadline)
+        result = self.redactor.scrub(result)
         self.workspace.refresh()  # what it ran may have made or removed files
         if move.by_model:
-            result = self._mark_repeats(call, result)
+            result = self._instruct(call, self._mark_repeats(call, result))
         yield events.ToolFinished(call, origin, result, time.monotonic() - started)
         if self._repeats[_key(call)] >= STOP_AFTER:
             raise _Ended(
                 Status.LOOPING, f"The model made the same {call.name} call {STOP_AFTER} times."
             )
         return result
+
+    def _arguments(self, call: ToolCall) -> Mapping[str, Any]:
+        """A call's arguments; where it changes a file, with the keys that the file has in it."""
+        tool = self.toolbox.tools.get(call.name)
+        if tool is None or tool.effect is not Effect.EDIT:
+            return call.arguments
+        try:
+            there = self.workspace.peek(str(call.arguments.get("path", "")))
+        except ToolError:
+            return call.arguments
+        return self.redactor.restored(call.arguments, there.decode("utf-8", "replace"))
+
+    def _instruct(self, call: ToolCall, result: ToolResult) -> ToolResult:
+        """Tell with a result what the project wants in the folders that it is about."""
+        if not result.ok:
+            return result
+        paths = list(result.changed)
+        with suppress(KeyError, ToolError):
+            paths.append(self.workspace.name(str(call.arguments["path"])))
+        told = self.instructions.for_paths(paths)
+        return replace(result, output=f"{result.output}\n\n{told}") if told else result
 
     def _mark_repeats(self, call: ToolCall, result: ToolResult) -> ToolResult:
         """Count equal calls since the last new change, so that A-B-A-B is caught too."""

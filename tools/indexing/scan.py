@@ -21,6 +21,7 @@ from functools import partial
 from itertools import chain
 
 from tools.indexing.terms import WORD, Splitter
+from tools.process import clean_environment
 from tools.syntax import Symbol, symbols
 
 LARGEST_FILE = 1024 * 1024
@@ -154,6 +155,7 @@ def _in_processes(
             task = marshal.dumps((sys.path, root, numbered[worker::workers]))
             process = subprocess.Popen(
                 [sys.executable, "-I", "-c", _WORKER],
+                env=clean_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
