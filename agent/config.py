@@ -139,13 +139,14 @@ def _of_project(project: ProjectSettings, own: Mapping[str, Any]) -> dict[str, A
     Args:
         own: The user's settings and the defaults, which limits are measured by.
     """
-    layer = _checked(_parsed(project.text, project.file), str(project.file))
-    for name in layer:
-        if name not in PROJECT_SETTINGS:
+    parsed = _parsed(project.text, project.file)
+    for name in parsed:
+        if name in Settings.model_fields and name not in PROJECT_SETTINGS:
             raise InputError(
                 f"A project may not set {name}: take it out of {project.file}, or put it into "
                 f"your own {user_file()}."
             )
+    layer = _checked(parsed, str(project.file))
     return {
         name: value
         for name, value in layer.items()

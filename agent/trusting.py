@@ -6,6 +6,7 @@ Owns what is shown and asked. Must not know how trust is recorded or verified.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,10 +58,14 @@ def trust_folder(folder: Path, confirm: Callable[[str], bool]) -> ExitCode:
 
 def list_trusted() -> ExitCode:
     """Show what is trusted, and whether it still is what was trusted."""
-    for name in sorted(folders := TrustStore(state_folder()).folders()):
+    store = TrustStore(state_folder())
+    folders = store.folders()
+    if not folders:
+        print("Nothing is trusted: `agent trust PATH` shows and trusts a folder.", file=sys.stderr)
+    for name in sorted(folders):
         print(shown(name))
         root = Path(name)
-        trust = TrustStore(state_folder()).of(root) if root.is_dir() else None
+        trust = store.of(root) if root.is_dir() else None
         there = {file.name: file for file in _project_files(root)} if trust else {}
         for path in sorted(folders[name]):
             standing = str(trust.standing(there[path])) if trust and path in there else "gone"
