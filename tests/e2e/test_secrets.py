@@ -27,7 +27,7 @@ tool = "search"
 pattern = "canary"
 [[step.call]]
 tool = "outline"
-path = "config.py"
+query = "API_KEY in config.py"
 [[step]]
 [[step.call]]
 tool = "run"
@@ -81,7 +81,7 @@ def holding(folder: Path) -> list[str]:
     found = []
     for place in folder.rglob("*"):
         data = place.read_bytes().lower() if place.is_file() else b""
-        if b"canary-7qd2" in data or b"7qd2vxk9lmzp" in data or b"5hs1ncje6uga" in data:
+        if b"canary-7qd2" in data or b"qd2vxk9lmzp" in data or b"hs1ncje6uga" in data:
             found.append(str(place.relative_to(folder)))
     return found
 
@@ -98,6 +98,7 @@ def test_a_key_reaches_nothing_that_is_left(
         assert "7Qd2vXk9" not in text
         assert "5Hs1NcJe6" not in text
     assert "[redacted ANTHROPIC_API_KEY]" in done.out + done.err or not options
+    assert list((agent.home / "state" / "index").iterdir())
     assert holding(agent.home / "state") == []
     if "--dry-run" not in options:
         assert (baited / "copy.txt").read_text() == "[redacted ANTHROPIC_API_KEY]\n"
