@@ -21,7 +21,7 @@ from typing import NoReturn, Protocol
 from agent import private
 from agent.errors import InputError
 
-KNOWN = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
+KNOWN = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "PARITY_SERVER_KEY")
 """Keys that this program can use."""
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _SERVICE = "parity"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import InputError
-from agent.secrets import Keys, Secret
+from agent.secrets import KNOWN, Keys, Secret
 
 NAME = "ANTHROPIC_API_KEY"
 
@@ -83,7 +83,7 @@ def test_a_file_that_holds_no_key(folder: Path) -> None:
 def test_removal(folder: Path) -> None:
     keys = Keys({}, folder)
     place = keys.keep(NAME, "value")
-    assert keys.names() == (NAME, "OPENAI_API_KEY")
+    assert keys.names() == KNOWN
     assert keys.remove(NAME) == (place,)
     assert keys.remove(NAME) == ()
     assert keys.find(NAME) is None

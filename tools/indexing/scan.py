@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from tools.indexing.terms import WORD, Splitter, looks_random, without_random
+from tools.indexing.terms import RANDOM_FROM, WORD, Splitter, looks_random, without_random
 from tools.process import clean_environment
 from tools.syntax import Symbol, symbols
 
@@ -84,7 +84,12 @@ def scan(root: str, paths: Sequence[str]) -> Scan:
         names = (path, *(symbol.name for symbol in found))
         for name, text in zip(names, _own_texts(source, found), strict=True):
             words = WORD.findall(text.decode("utf-8", "replace"))
-            uses.append(" ".join(word for word in dict.fromkeys(words) if not looks_random(word)))
+            unique = [
+                word
+                for word in dict.fromkeys(words)
+                if len(word) < RANDOM_FROM or not looks_random(word)
+            ]
+            uses.append(" ".join(unique))
             terms = Counter(chain.from_iterable(map(terms_of, words)))
             for word in WORD.findall(name):
                 for term in terms_of(word):
