@@ -1,6 +1,6 @@
 """`agent fix`: one turn without a screen.
 
-Owns the assembly of a headless run. Must not know any tool's, model's or steering's inside.
+Owns the course of a headless run and what it leaves behind. Must not know what an agent is made of.
 """
 
 from __future__ import annotations
@@ -10,45 +10,30 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from agent import config
-from agent.approval import AllowAll, Approver, Gate, Mode, Nobody
-from agent.config import Settings
-from agent.costs import Costing
+from agent.approval import AllowAll, Approver, Mode, Nobody
+from agent.assembly import assemble, open_gate
 from agent.errors import ExitCode, InputError
-from agent.events import ApprovalAnswered, TurnFinished, TurnStarted
-from agent.limits import Limits
-from agent.loop import Agent
-from agent.models.base import EditFormat, Model, Steering
+from agent.events import ApprovalAnswered, Event, Notice, TurnFinished, TurnStarted
+from agent.models.base import Steering
 from agent.models.opening import open_model
 from agent.printer import JsonPrinter, Printer, TextPrinter
-from agent.rules import RuleFile
+from agent.project import Project, configure
+from agent.redaction import Redactor, known_values
+from agent.secrets import Keys, keys_folder
 from agent.session import Session, SessionInfo, state_folder
-from agent.steering.free import Free
-from agent.steering.moves import Steering as SteeringProtocol
 from agent.work_tree import copied, find_root
-from tools.base import Tool, Toolbox, ToolError
-from tools.files import ReadFile, WriteFile
+from tools.base import ToolError
 from tools.journal import Journal
-from tools.outline import Index, Outline
-from tools.search import Search
-from tools.shell import Run
-from tools.testing.commands import TestCommand, missing_program, parse_command
-from tools.testing.find_tests import find_command
-from tools.tests import RunTests
 from tools.text import shown
 from tools.workspace import Workspace
-
-SANDBOXED = False
-"""Whether commands run in a sandbox that holds: there is none yet."""
-OUTLINE_TOKENS = 800
-"""The most that one outline takes of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +52,10 @@ class FixOptions:
     """Whether every question is answered with yes."""
     flags: Mapping[str, Any]
     """Settings given as options; None for those that were not."""
+    trust: bool = False
+    """Whether the repository's settings and instructions are trusted, for this run."""
+    secrets: tuple[Path, ...] = ()
+    """Files that may be read although they may hold secrets."""
 
 
 def fix_issue(options: FixOptions) -> ExitCode:
@@ -79,46 +68,50 @@ def fix_issue(options: FixOptions) -> ExitCode:
     if options.output and not options.output.absolute().parent.is_dir():
         raise InputError(f"There is no folder for the patch {options.output}.")
     root = find_root(options.repo)
-    settings = config.load(options.flags, os.environ, config.user_file()).settings
-    mode = settings.mode or Mode.AUTO
-    if mode is Mode.PLAN and options.steering == Steering.GUIDED:
-        raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
     with ExitStack() as stack:
         stack.enter_context(_told_to_the_user())
-        model = stack.enter_context(_closing(open_model(settings)))
-        session = Session.create(root, task, state_folder())
+        project = Project(root, state_folder(), options.trust)
+        configuration = configure(options.flags, os.environ, project.settings())
+        settings = configuration.settings
+        mode = settings.mode or Mode.AUTO
+        if mode is Mode.PLAN and options.steering == Steering.GUIDED:
+            raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
+        named = [Workspace(root).name(str(path.absolute())) for path in options.secrets]
+        keys = Keys(os.environ, keys_folder(config.user_file()))
+        model = stack.enter_context(closing(open_model(settings)))
+        redactor = Redactor(known_values(os.environ, keys, root, named))
+        session = Session.create(root, redactor.text(task), state_folder())
         stack.callback(session.close)
         cancel = stack.enter_context(_interruptible())
         tree = stack.enter_context(copied(root)) if options.dry_run else root
         # What is written to a copy is not the tree's to undo.
-        workspace = Workspace(tree, None if options.dry_run else Journal(session.info.journal))
-        steering = Steering(options.steering) if options.steering else model.spec.steering
-        if mode is Mode.PLAN:
-            steering = Steering.FREE
-        kept = RuleFile(state_folder(), root)
-        gate = Gate(mode, _approver(options), workspace.root, SANDBOXED, list(kept.read()), kept)
-        agent, tests = _assemble(workspace, model, steering, settings, gate)
+        journal = None if options.dry_run else Journal(session.info.journal)
+        workspace = Workspace(tree, journal, named)
+        gate = open_gate(mode, _approver(options), workspace, project)
+        steering = Steering(options.steering) if options.steering else None
+        made = assemble(workspace, model, configuration, project, gate, redactor, steering)
         printer = _printer(options.as_json)
+
+        def report(event: Event) -> None:
+            session.record(event)
+            printer.show(event)
+
         start = TurnStarted(
-            task,
-            model.spec.name,
-            steering.value,
-            str(tree),
-            str(tests or ""),
-            tests.origin if tests else "",
+            task, model.spec.name, made.steering.value, str(tree), made.tests, made.test_origin
         )
-        session.record(start)
-        printer.show(start)
+        report(redactor.scrub(start))
+        for notice in (*project.notices(options.repo), *made.notices):
+            report(Notice(notice))
         finished: TurnFinished | None = None
         unasked = 0
-        for event in agent.run(task, cancel):
-            session.record(event)
-            if isinstance(event, TurnFinished):
-                finished = event
-                patch = _leave_patch(options, session.info, finished)
-            if isinstance(event, ApprovalAnswered) and event.unattended:
-                unasked += 1
-            printer.show(event)
+        for event in made.agent.run(task, cancel):
+            match event:
+                case TurnFinished():
+                    finished = event
+                    patch = _leave_patch(options, session.info, finished)
+                case ApprovalAnswered(unattended=True):
+                    unasked += 1
+            report(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
         if finished.changed and options.dry_run:
@@ -156,40 +149,6 @@ def _read_issue(path: Path) -> str:
     return text
 
 
-def _assemble(
-    workspace: Workspace, model: Model, steering: Steering, settings: Settings, gate: Gate
-) -> tuple[Agent, TestCommand | None]:
-    tests = (
-        parse_command(settings.test_command)
-        if settings.test_command
-        else find_command(workspace.root, workspace.files())
-    )
-    if settings.test_command and tests and (program := missing_program(tests, workspace.root)):
-        raise InputError(f"The test command cannot be run: there is no program {program}.")
-    index = _LazyIndex(workspace)
-    # A guided model is only ever asked for whole symbols.
-    guided = steering is Steering.GUIDED
-    edit_format = EditFormat.SYMBOL if guided else model.spec.edit_format
-    toolbox = Toolbox.of(_tools(workspace, model, tests, index, settings, edit_format))
-    limits = Limits(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.max_usd)
-    chosen: SteeringProtocol
-    match steering:
-        case Steering.FREE:
-            forms = index if model.spec.forms else None
-            planning = gate.mode is Mode.PLAN
-            chosen = Free(
-                workspace, toolbox.specs, forms, tests is not None and not planning, planning
-            )
-        case Steering.GUIDED:
-            # 30 ms; not needed where the model takes the steps
-            from agent.steering.guided import Guided
-
-            chosen = Guided(workspace, index, model.spec, model.count, tests is not None)
-    costing = Costing(settings.watts, settings.usd_per_kwh)
-    agent = Agent(model, toolbox, workspace, chosen, limits, costing=costing, gate=gate)
-    return agent, tests
-
-
 def _approver(options: FixOptions) -> Approver:
     if options.yes:
         return AllowAll()
@@ -198,53 +157,6 @@ def _approver(options: FixOptions) -> Approver:
     from agent.terminal_approver import TerminalApprover  # only where there is somebody to ask
 
     return TerminalApprover(sys.stdin, sys.stderr)
-
-
-def _tools(
-    workspace: Workspace,
-    model: Model,
-    tests: TestCommand | None,
-    index: Callable[[], Index],
-    settings: Settings,
-    edit_format: EditFormat,
-) -> Iterator[Tool[Any]]:
-    yield ReadFile(workspace)
-    yield Search(workspace)
-    yield Outline(index, OUTLINE_TOKENS, model.count)
-    match edit_format:
-        case EditFormat.SYMBOL:
-            from tools.edit import ReplaceSymbol  # 10 ms; not for those that write whole files
-
-            yield ReplaceSymbol(workspace)
-        case EditFormat.SEARCH_REPLACE:
-            from tools.edit import Edit  # as above
-
-            yield Edit(workspace)
-        case EditFormat.WHOLE_FILE:
-            pass
-    yield WriteFile(workspace)
-    if tests is not None:
-        yield RunTests(workspace.root, tests, settings.test_seconds)
-    yield Run(workspace.root)
-
-
-class _LazyIndex:
-    """The index of a workspace, built at its first use and kept up with the edits since."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._index: Index | None = None
-        self._seen: dict[str, bytes | None] = {}
-        """The changed files as the index knows them."""
-
-    def __call__(self) -> Index:
-        now = {change.path: change.after for change in self._workspace.changes()}
-        if self._index is None:
-            self._index = Index.build(self._workspace, state_folder() / "index")
-        elif now != self._seen:
-            self._index.refresh({*now, *self._seen})
-        self._seen = now
-        return self._index
 
 
 def _printer(as_json: bool) -> Printer:
@@ -290,11 +202,3 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _closing(model: Model) -> Iterator[Model]:
-    try:
-        yield model
-    finally:
-        model.close()

@@ -1,23 +1,25 @@
 """The loop: asks the model, uses the tools, until the steering is done or a limit is reached.
 
-Owns the history (which only grows, but for an announced return to an earlier point), the retries
-and the detection of loops. Must not know how a model is asked, what a tool does, what an answer
+Owns the history (which only grows, but for an announced return to an earlier point) and the
+retries. Must not know how a model is asked, what a tool does, what an answer
 means, what anything costs, what needs permission or who watches.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from typing import assert_never
 
 from agent import events
 from agent.approval import Denial, Gate
 from agent.costs import Costing
+from agent.deadline import Deadline
 from agent.errors import ModelError
 from agent.events import Event, Origin, Status, Totals
+from agent.instructions import Instructions
 from agent.limits import Forecast, LimitReached, Limits
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
 from agent.models.base import (
@@ -30,13 +32,13 @@ from agent.models.base import (
     TextDelta,
     Usage,
 )
-from agent.permission import permitted_call
+from agent.permission import Permission
+from agent.redaction import Redactor
+from agent.repeats import STOP_AFTER, Repeats
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
-from tools.base import Cancel, Cancelled, Effect, Prepared, Toolbox, ToolError, ToolResult
+from tools.base import Cancel, Cancelled, Prepared, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
-WARN_AFTER = 3
-STOP_AFTER = 5
 RETRIES = 2
 """How often a request is made again after a transient error."""
 
@@ -44,24 +46,9 @@ RETRIES = 2
 class _Ended(Exception):
     """The turn is over before the steering is done."""
 
-    def __init__(self, status: Status, summary: str) -> None:
-        super().__init__(summary)
-        self.verdict = Verdict(status, summary)
-
-
-@dataclass(slots=True)
-class _Deadline:
-    """Set when the user cancels or the time is up."""
-
-    cancel: Cancel
-    at: float
-
-    @property
-    def passed(self) -> bool:
-        return time.monotonic() >= self.at
-
-    def is_set(self) -> bool:
-        return self.cancel.is_set() or self.passed
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.summary)
+        self.verdict = verdict
 
 
 class Agent:
@@ -77,6 +64,8 @@ class Agent:
         history: Sequence[Message] = (),
         costing: Costing | None = None,
         gate: Gate | None = None,
+        instructions: Instructions | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         """
         Args:
@@ -90,25 +79,29 @@ class Agent:
         self.costing = costing or Costing()
         self.history: list[Message] = list(history)
         self.gate = gate
+        self.instructions = instructions or Instructions()
+        self.redactor = redactor or Redactor()
         self.totals = Totals()
         self._forecast = Forecast()
-        self._repeats: Counter[str] = Counter()
-        self._changes: set[str] = set()
-        """The calls that changed files, so that changing to and fro counts as no progress."""
+        self._repeats = Repeats()
 
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         """Conduct one turn. The last event is `TurnFinished`, whatever happens.
+
+        No event holds a key that the redactor knows, nor does the history.
 
         Args:
             task: What the user wants, in Markdown.
             cancel: Set by another thread or a signal handler to stop; the work is kept.
         """
+        yield from map(self.redactor.scrub, self._run(task, cancel))
+
+    def _run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         started = time.monotonic()
         seconds = self.limits.seconds
-        deadline = _Deadline(cancel, started + seconds if seconds is not None else float("inf"))
+        deadline = Deadline(cancel, started + seconds if seconds is not None else float("inf"))
         self.totals = Totals()
-        self._repeats.clear()
-        self._changes.clear()
+        self._repeats = Repeats()
         try:
             verdict = yield from self._conduct(task, deadline)
         except (_Ended, LimitReached) as end:
@@ -131,9 +124,9 @@ class Agent:
             answer=verdict.answer,
         )
 
-    def _conduct(self, task: str, deadline: _Deadline) -> Generator[Event, None, Verdict]:
+    def _conduct(self, task: str, deadline: Deadline) -> Generator[Event, None, Verdict]:
         if not self.history:
-            yield from self._say(SystemMessage(self.steering.system))
+            yield from self._say(SystemMessage(self.instructions.opening(self.steering.system)))
         moves = self.steering.moves(task)
         reply: Reply = None
         while True:
@@ -152,8 +145,8 @@ class Agent:
                 case Rewind():
                     del self.history[move.messages :]
                     self.workspace.restore(move.checkpoint)
-                    self._repeats.clear()
-                    self._changes.clear()
+                    self._repeats = Repeats()
+                    self.instructions.forget()
                     yield events.Rewound(move.messages, move.reason)
                     reply = None
                 case Tell():
@@ -163,20 +156,22 @@ class Agent:
                     assert_never(move)
 
     def _say(self, message: Message) -> Iterator[Event]:
+        message = self.redactor.scrub(message)
         self.history.append(message)
         yield events.Said(message)
 
-    def _ask(self, move: Ask, deadline: _Deadline) -> Generator[Event, None, AssistantMessage]:
+    def _ask(self, move: Ask, deadline: Deadline) -> Generator[Event, None, AssistantMessage]:
         spec = self.model.spec
+        told = self.redactor.scrub(move.message)
         request = Request(
-            messages=(*self.history, move.message),
+            messages=(*self.history, told),
             tools=self.toolbox.specs if self.steering.offers_tools else (),
             form=move.form,
             max_tokens=min(move.max_tokens, spec.max_output),
             sampling=move.sampling or spec.sampling,
         )
         request = yield from self._within_limits(request)
-        yield from self._say(move.message)
+        yield from self._say(told)
         number = self.totals.steps + 1
         yield events.StepStarted(number)
         started = time.monotonic()
@@ -201,7 +196,7 @@ class Agent:
             raise Cancelled
         return message
 
-    def _answer(self, request: Request, deadline: _Deadline) -> Generator[Event, None, Answer]:
+    def _answer(self, request: Request, deadline: Deadline) -> Generator[Event, None, Answer]:
         for tries_left in range(RETRIES, -1, -1):
             try:
                 for event in self.model.stream(request, deadline):
@@ -222,47 +217,37 @@ class Agent:
                 yield events.Notice(f"{error} Asking again.")
         raise ModelError("The model ended its answer without saying so.")
 
-    def _use(self, move: Use, deadline: _Deadline) -> Generator[Event, None, ToolResult]:
+    def _use(self, move: Use, deadline: Deadline) -> Generator[Event, None, ToolResult]:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS
         yield events.ToolStarted(call, origin)
-        permitted = yield from permitted_call(self.gate, self.toolbox, call, origin, deadline)
+        permission = Permission(self.gate, self.toolbox, self.workspace, self.redactor)
+        permitted = yield from permission.of(call, origin, deadline)
         started = time.monotonic()
         result = permitted.carry_out(deadline) if isinstance(permitted, Prepared) else permitted
         seconds = time.monotonic() - started
+        result = self.redactor.scrub(result)
         self.workspace.refresh()  # what it ran may have made or removed files
         if move.by_model:
-            result = self._mark_repeats(call, result)
+            result = self._instruct(call, self._repeats.mark(call, result))
         yield events.ToolFinished(call, origin, result, seconds)
         if isinstance(result.details, Denial):
-            self._without(call, origin, result.details)
-        if self._repeats[_key(call)] >= STOP_AFTER:
-            raise _Ended(
-                Status.LOOPING, f"The model made the same {call.name} call {STOP_AFTER} times."
-            )
+            verdict = permission.without(call, origin, result.details)
+            if verdict is not None:
+                raise _Ended(verdict)
+        if self._repeats.too_many(call):
+            reason = f"The model made the same {call.name} call {STOP_AFTER} times."
+            raise _Ended(Verdict(Status.LOOPING, reason))
         return result
 
-    def _without(self, call: ToolCall, origin: Origin, denial: Denial) -> None:
-        """End the turn where it cannot go on without what was denied."""
-        tool = self.toolbox.tools[call.name]
-        if denial.unattended and (origin is Origin.HARNESS or tool.effect is Effect.EDIT):
-            raise _Ended(
-                Status.NOT_APPROVED,
-                f"{call.name} needs approval ({denial.reason}) and there is nobody to ask.",
-            )
-        if origin is Origin.HARNESS:
-            raise _Ended(Status.FAILED, f"{call.name} was not allowed.")
-
-    def _mark_repeats(self, call: ToolCall, result: ToolResult) -> ToolResult:
-        """Count equal calls since the last new change, so that A-B-A-B is caught too."""
-        key = _key(call)
-        if result.changed and key not in self._changes:
-            self._repeats.clear()
-            self._changes.add(key)
-        self._repeats[key] += 1
-        if self._repeats[key] < WARN_AFTER:
+    def _instruct(self, call: ToolCall, result: ToolResult) -> ToolResult:
+        """Tell with a result what the project wants in the folders that it is about."""
+        if not result.ok:
             return result
-        warning = f"You made this same call {self._repeats[key]} times. Do something else."
-        return replace(result, output=f"{result.output}\n{warning}")
+        paths = list(result.changed)
+        with suppress(KeyError, ToolError):
+            paths.append(self.workspace.name(str(call.arguments["path"])))
+        told = self.instructions.for_paths(paths)
+        return replace(result, output=f"{result.output}\n\n{told}") if told else result
 
     def _within_limits(self, request: Request) -> Generator[Event, None, Request]:
         """The request with as long an answer as the limits afford.
@@ -290,12 +275,8 @@ class Agent:
                 return replace(verdict, summary=f"{verdict.summary} {error}")
         return verdict
 
-    def _cancelled(self, deadline: _Deadline) -> Verdict:
+    def _cancelled(self, deadline: Deadline) -> Verdict:
         if deadline.passed and not deadline.cancel.is_set():
             reason = f"The limit of {self.limits.seconds:g} seconds was reached."
             return self._abandoned(Verdict(Status.TIME_LIMIT, reason))
         return Verdict(Status.INTERRUPTED, "Interrupted; the work so far is kept.")
-
-
-def _key(call: ToolCall) -> str:
-    return f"{call.name} {sorted(call.arguments.items())!r}"

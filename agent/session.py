@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from agent import private
 from agent.events import Event, PromptReading, Wrote, to_json
 
 VERSION = 1
@@ -62,7 +63,7 @@ class Session:
         now = datetime.now(UTC)
         name = f"{now:%Y%m%d-%H%M%S-%f}-{os.urandom(3).hex()}"
         folder = state / "sessions" / name
-        folder.mkdir(parents=True, mode=0o700)
+        private.make_folder(folder)
         info = SessionInfo(name, folder, root, task, now.isoformat(timespec="seconds"))
         session = cls(info)
         (folder / "record.jsonl").chmod(0o600)

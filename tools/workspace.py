@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatch
@@ -23,6 +24,8 @@ from tools.undo import Restored, by_path, take_back
 
 MAX_FILE = 8 << 20
 """The largest file that is read, in bytes."""
+SETTINGS_FOLDER = ".agent"
+"""Beneath the root; what stands there is the user's to write, though it is not there yet."""
 _SECRETS = (
     *(".env", ".env.*", ".envrc", ".netrc", ".pypirc", ".npmrc", ".pgpass", ".git-credentials"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.keystore"),
@@ -49,9 +52,17 @@ class Workspace:
     real name counts.
     """
 
-    def __init__(self, root: Path, journal: Journal | None = None) -> None:
+    def __init__(
+        self, root: Path, journal: Journal | None = None, named: Iterable[str] = ()
+    ) -> None:
+        """
+        Args:
+            named: Files, relative, that are read although they may hold secrets: the user wants
+                it so.
+        """
         self._tree = Tree(root)
         self._journal = journal
+        self._named = frozenset(named)
         self._seen: dict[str, str] = {}
         self._writes: list[Write] = []
         self._listing: tuple[str, ...] | None = None
@@ -107,6 +118,10 @@ class Workspace:
         """As `read`, for those who do not show the bytes to a model: not remembered as seen."""
         return self._load(self.name(path)).data
 
+    def withholds(self, name: str) -> bool:
+        """Whether a file is not shown, for it may hold secrets and the user did not name it."""
+        return is_secret(name) and name not in self._named
+
     def exists(self, path: str) -> bool:
         """Whether anything is there."""
         return self._tree.status(self.name(path)) is not None
@@ -137,14 +152,18 @@ class Workspace:
                 read, or not exist.
 
         Raises:
-            ToolError: The file was not read, has changed since, or cannot be written; it is as
-                it was.
+            ToolError: The file was not read, has changed since, or cannot be written, or is a
+                setting of ours; it is as it was.
         """
         name = self.name(path)
+        if name.partition("/")[0].casefold() == SETTINGS_FOLDER:
+            raise ToolError(f"{name!r} is of the user's own settings; it is not written here.")
         known = self._seen.get(name) if basis is None else _digest(basis)
         there = self._tree.load(name, MAX_FILE)
         if there is not None:
-            _refuse_unreadable(name, there.data)
+            if is_secret(name):
+                raise ToolError(f"{name!r} may hold secrets; it is neither read nor written.")
+            _refuse_binary(name, there.data)
             if known is None:
                 raise ToolError(f"{name!r} exists and was not read: read it first.")
         if known is not None and (there is None or _digest(there.data) != known):
@@ -211,12 +230,12 @@ class Workspace:
         return tuple(done)
 
     def _load(self, name: str) -> Loaded:
-        if is_secret(name):
+        if self.withholds(name):
             raise ToolError(f"{name!r} may hold secrets; it is not read.")
         there = self._tree.load(name, MAX_FILE)
         if there is None:
             raise ToolError(self.missing(name))
-        _refuse_unreadable(name, there.data)
+        _refuse_binary(name, there.data)
         return there
 
     def _put(self, name: str, there: Loaded | None, data: bytes) -> None:
@@ -258,9 +277,7 @@ def is_secret(name: str) -> bool:
     )
 
 
-def _refuse_unreadable(name: str, data: bytes) -> None:
-    if is_secret(name):
-        raise ToolError(f"{name!r} may hold secrets; it is neither read nor written.")
+def _refuse_binary(name: str, data: bytes) -> None:
     if b"\0" in data:
         kind = guess_type(name)[0] or "unknown type"
         raise ToolError(f"{name!r} is binary ({kind}, {len(data):,} bytes).")

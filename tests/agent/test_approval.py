@@ -23,6 +23,7 @@ from agent.approval import (
 from agent.events import Event, Status, TurnFinished
 from agent.loop import Agent
 from agent.messages import ToolCall, UserMessage
+from agent.redaction import Redactor
 from agent.rules import RuleFile
 from agent.steering.moves import Ask, Moves, Verdict, ask, use
 from tests.agent.test_loop import Obeying, Talker, finish, says, write
@@ -149,6 +150,7 @@ def run_turn(
     by_model: bool = True,
     toolbox: Toolbox | None = None,
     cancel: Cancel | None = None,
+    redactor: Redactor | None = None,
 ) -> tuple[list[Event], TurnFinished, list[ToolResult]]:
     """One answer with these calls."""
 
@@ -161,7 +163,7 @@ def run_turn(
 
     results: list[ToolResult] = []
     tools = toolbox or toolbox_in(root)
-    agent = Agent(Talker([says("")]), tools, Workspace(root), Steps(), gate=gate)
+    agent = Agent(Talker([says("")]), tools, Workspace(root), Steps(), gate=gate, redactor=redactor)
     seen, end = finish(agent.run("do it", cancel or threading.Event()))
     return seen, end, results
 
@@ -261,6 +263,24 @@ def test_a_rule_that_cannot_be_kept_is_announced(tmp_path: Path) -> None:
     seen, _, (result,) = run_turn(tmp_path, gate, TOUCH)
     assert result.ok
     assert any("for this session only" in str(event) for event in seen)
+
+
+def test_no_question_shows_a_key_and_no_file_loses_one(tmp_path: Path) -> None:
+    key = "sk-canary-0123456789abcdef"
+    tools = toolbox_in(tmp_path)
+    (tmp_path / "a.txt").write_text(f"key = {key}\n")
+    tools.call("read_file", {"path": "a.txt"}, threading.Event())
+    approver = Answers([YES, ApprovalAnswer(Choice.SESSION)])
+    gate = Gate(Mode.ASK, approver, tmp_path.resolve(), True)
+    edit = write("a.txt", "key = [redacted MY_KEY]\nnew = 1\n")
+    run = ToolCall("c", "run", {"argv": ["touch", key]})
+    seen, _, _ = run_turn(
+        tmp_path, gate, edit, run, run, toolbox=tools, redactor=Redactor({"MY_KEY": key})
+    )
+    assert "canary" not in repr((approver.asked, seen))
+    assert (tmp_path / "a.txt").read_text() == f"key = {key}\nnew = 1\n"
+    assert (tmp_path / key).exists()
+    assert len(approver.asked) == 2  # the rule holds what was asked about, not what was shown
 
 
 def test_a_file_that_changes_while_it_is_asked_about_is_asked_about_anew(tmp_path: Path) -> None:
