@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,7 +24,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = ""
-    """A catalogue name, a path to a GGUF file or `scripted:FILE`; empty: the best that fits."""
+    """A catalogue name, a path to a GGUF file, `claude`, any `claude-…` or `scripted:FILE`; empty:
+    the best local model that fits."""
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    """How much a Claude model puts into an answer; none: the model's own."""
+    thinking: bool = True
+    """Whether a Claude model may think before it answers, where it can be told not to."""
     test_command: str = ""
     """How the project's tests are run; empty: found."""
     max_steps: int = Field(50, ge=1)

@@ -17,15 +17,23 @@ from agent import events
 from agent.errors import ModelError
 from agent.events import Event, Origin, Status, Totals
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
-from agent.models.base import Answer, Model, Reading, ReasoningDelta, Request, StopReason, TextDelta
+from agent.models.base import (
+    Answer,
+    CallDelta,
+    Model,
+    Reading,
+    ReasoningDelta,
+    Request,
+    StopReason,
+    TextDelta,
+)
+from agent.retrying import Patience
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
 from tools.base import Cancel, Cancelled, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
 WARN_AFTER = 3
 STOP_AFTER = 5
-RETRIES = 2
-"""How often a request is made again after a transient error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +196,8 @@ class Agent:
         return message
 
     def _answer(self, request: Request, deadline: _Deadline) -> Generator[Event, None, Answer]:
-        for tries_left in range(RETRIES, -1, -1):
+        patience = Patience()
+        while True:
             try:
                 for event in self.model.stream(request, deadline):
                     match event:
@@ -198,15 +207,31 @@ class Agent:
                             yield events.Wrote(text)
                         case ReasoningDelta(text):
                             yield events.Wrote(text, reasoning=True)
+                        case CallDelta(tool, text):
+                            yield events.WroteCall(tool, text)
                         case Answer():
                             return event
                         case _:
                             assert_never(event)
             except ModelError as error:
-                if not (error.transient and tries_left) or deadline.is_set():
+                pause = patience.pause(error)
+                if pause is None or deadline.is_set():
                     raise
-                yield events.Notice(f"{error} Asking again.")
-        raise ModelError("The model ended its answer without saying so.")
+                yield from self._pause(f"{error} Asking again", pause, deadline)
+            else:
+                raise ModelError("The model ended its answer without saying so.")
+
+    def _pause(self, text: str, seconds: float, deadline: _Deadline) -> Iterator[Event]:
+        yield events.Notice(f"{text} in {seconds:.1f} s." if seconds else f"{text}.")
+        until = time.monotonic() + seconds
+        told = float("inf")
+        while (left := until - time.monotonic()) > 0:
+            if deadline.is_set():
+                raise Cancelled
+            if left <= told - 1:
+                told = left
+                yield events.Waiting(left)
+            time.sleep(min(0.05, left))
 
     def _use(self, move: Use, deadline: _Deadline) -> Generator[Event, None, ToolResult]:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS

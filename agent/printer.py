@@ -68,6 +68,10 @@ class TextPrinter:
                 self._progress(f"reading {done} of {total} tokens")
             case events.Wrote(text):
                 self._stream(text)
+            case events.WroteCall(tool):
+                self._progress(f"writing {printable(tool)} …")
+            case events.Waiting(seconds):
+                self._progress(f"asking again in {seconds:.0f} s")
             case events.StepFinished():
                 self._line(self._style(_step(event), DIM))
             case events.ToolStarted(call):

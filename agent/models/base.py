@@ -140,6 +140,8 @@ class Usage:
     """Output tokens that were sampled; the others were forced by the form."""
     prompt_seconds: float = 0.0
     output_seconds: float = 0.0
+    written: int = 0
+    """Those of `evaluated` that a provider's cache took in, which may cost more."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -151,6 +153,7 @@ class Usage:
             self.sampled + other.sampled,
             self.prompt_seconds + other.prompt_seconds,
             self.output_seconds + other.output_seconds,
+            self.written + other.written,
         )
 
 
@@ -173,6 +176,15 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class CallDelta:
+    """A piece of a tool call as it is written; for those who watch, never to be run."""
+
+    tool: str
+    text: str
+    """Of the arguments, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The end of an answer; nothing counts as said before it has come."""
 
@@ -181,7 +193,7 @@ class Answer:
     stop: StopReason
 
 
-ModelEvent = Reading | TextDelta | ReasoningDelta | Answer
+ModelEvent = Reading | TextDelta | ReasoningDelta | CallDelta | Answer
 
 
 class Model(Protocol):

@@ -5,6 +5,7 @@ Owns the choice of the backend. Must not know what the model will be asked.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,7 +32,24 @@ def open_model(settings: Settings) -> Model:
     kind, _, rest = settings.model.partition(":")
     if kind == "scripted":
         return ScriptedModel.load(Path(rest))
+    if settings.model == "claude" or settings.model.startswith("claude-"):
+        return _claude(settings)
     return _local(settings)
+
+
+def _claude(settings: Settings) -> Model:
+    # 150 ms together, most of it the HTTP client; not needed for other models
+    from agent.models.claude.access import find_access
+    from agent.models.claude.known import ALIAS, Known
+    from agent.models.claude.model import ClaudeModel
+    from agent.models.claude.wire import Wire
+
+    known = Known.load()
+    name = known.default if settings.model == ALIAS else settings.model
+    access = find_access(os.environ, os.environ.get)
+    return ClaudeModel(
+        name, Wire(access), effort=settings.effort, thinking=settings.thinking, known=known
+    )
 
 
 def _local(settings: Settings) -> Model:

@@ -12,7 +12,7 @@ import pytest
 from agent import events
 from agent.errors import ModelError, WorkerDied
 from agent.events import Event, Status, TurnFinished
-from agent.loop import RETRIES, Agent, Limits
+from agent.loop import Agent, Limits
 from agent.messages import AssistantMessage, SystemMessage, ToolCall, UserMessage
 from agent.models.base import Answer, ModelEvent, ModelSpec, Request, StopReason, TextDelta, Usage
 from agent.steering.moves import Ask, Moves, Rewind, Verdict, ask, use
@@ -178,7 +178,7 @@ def test_transient_errors_are_asked_again(tmp_path: Path) -> None:
 
 
 def test_errors_that_stay_end_the_turn(tmp_path: Path) -> None:
-    agent = agent_for(tmp_path, [WorkerDied("It died.")] * (RETRIES + 1))
+    agent = agent_for(tmp_path, [WorkerDied("It died.")] * (WorkerDied.retries + 1))
     _, end = finish(agent.run("do it", threading.Event()))
     assert (end.status, end.summary) == (Status.MODEL_FAILED, "It died.")
 
