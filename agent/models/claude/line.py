@@ -75,10 +75,10 @@ class Line(httpx2.Client):
         left = request.extensions.get("left")
 
         def trace(name: str, info: Mapping[str, Any]) -> None:
-            if self._cut:
-                raise httpx2.RequestError("cut", request=request)
             if name.endswith(("connect_tcp.complete", "start_tls.complete")):
                 self._socket = info["return_value"].get_extra_info("socket")
+            elif self._cut and name.endswith("send_request_headers.started"):
+                raise httpx2.RequestError("cut", request=request)
             elif left is not None and name.endswith("send_request_body.complete"):
                 left.set()
 

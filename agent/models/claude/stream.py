@@ -125,6 +125,10 @@ class Heard:
             else:
                 block["input"] = arguments
                 self.calls.append(ToolCall(block["id"], block["name"], arguments))
+        # Thinking that was cut has no signature, and would be refused when it came back.
+        self.blocks = [
+            block for block in self.blocks if block["type"] != "thinking" or block["signature"]
+        ]
 
 
 def _arguments(text: str) -> dict[str, object] | None:

@@ -130,6 +130,7 @@ class Wire:
                     "authorization": f"Bearer {self._access.bearer}",
                     "anthropic-version": version,
                     "content-type": "application/json",
+                    "user-agent": "parity-agent",
                     "accept": "application/json",
                 },
                 encode(body.params),

@@ -14,7 +14,7 @@ from agent.messages import (
     UserMessage,
 )
 from agent.models.base import Answer, Model, ModelEvent, Request
-from tools.base import ToolSpec
+from tools.base import Cancel, ToolSpec
 from tools.edit import Edit
 from tools.files import ReadFile, WriteFile
 from tools.outline import Outline
@@ -35,12 +35,13 @@ def ask(
     model: Model,
     messages: Sequence[Message] = OPENING,
     watch: Callable[[ModelEvent], object] = bool,
-    cancel: threading.Event | None = None,
+    *,
+    cancel: Cancel | None = None,
+    request: Request | None = None,
 ) -> Answer:
     """The answer, after `watch` saw every event."""
-    for event in model.stream(
-        Request(messages, TOOLS, max_tokens=9000), cancel or threading.Event()
-    ):
+    request = request or Request(messages, TOOLS, max_tokens=9000)
+    for event in model.stream(request, cancel or threading.Event()):
         watch(event)
         if isinstance(event, Answer):
             return event

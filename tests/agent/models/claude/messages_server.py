@@ -58,6 +58,8 @@ class Reply:
     """Waited for in the middle of the stream."""
     cut_input: int | None = None
     """How many letters of the last call's arguments are written."""
+    unsigned: bool = False
+    """Whether its thinking was cut before it was signed."""
     half_event: bool = False
     """Whether the connection closes in the middle of an event."""
 
@@ -73,6 +75,8 @@ class MessagesServer:
     """Of each request for a message."""
     raw: list[bytes] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    agents: list[str] = field(default_factory=list)
+    """The `User-Agent` of each request for a message."""
     refused: list[str] = field(default_factory=list)
     """Why requests were answered with 400."""
     left: list[bool] = field(default_factory=list)
@@ -140,7 +144,11 @@ class MessagesServer:
                 self._ids += 1
                 block["id"] = f"toolu_{self._ids:04}"
             if block["type"] == "thinking":
-                block["signature"] = hashlib.sha256(f"{so_far}{block}".encode()).hexdigest()
+                block["signature"] = (
+                    ""
+                    if reply.unsigned
+                    else hashlib.sha256(f"{so_far}{block}".encode()).hexdigest()
+                )
                 self._signed[block["signature"]] = (body["model"], block["thinking"], so_far)
             last = index == len(reply.blocks) - 1
             events += _block_events(index, block, reply.cut_input if last else None)
@@ -291,6 +299,7 @@ def serve(server: MessagesServer) -> Iterator[MessagesServer]:
                 self.give({"input_tokens": sum(usage.values())})
             else:
                 server.raw.append(raw)
+                server.agents.append(self.headers["User-Agent"])
                 self.stream(*server.answer(body))
 
         def stream(self, reply: Reply, events: list[dict[str, Any]]) -> None:

@@ -175,6 +175,16 @@ def test_a_call_cut_by_the_limit_is_told_and_not_repaired(
     assert server.refused == []
 
 
+def test_thinking_that_was_cut_is_not_sent_back(
+    claude: ClaudeModel, server: MessagesServer
+) -> None:
+    server.replies = [Reply([thinking("And then")], "max_tokens", unsigned=True)]
+    answer = ask(claude)
+    assert (answer.message.reasoning, answer.stop) == ("And then", StopReason.LENGTH)
+    ask(claude, [*OPENING, answer.message, UserMessage("Go on.")])
+    assert server.refused == []
+
+
 def test_a_call_without_arguments_counts_unless_it_was_cut(
     claude: ClaudeModel, server: MessagesServer
 ) -> None:

@@ -109,7 +109,7 @@ def test_calls_that_were_never_answered_get_a_result() -> None:
 def test_bytes_that_are_no_utf_8_are_replaced() -> None:
     odd = b"caf\xe9".decode("utf-8", "surrogateescape") + "\ud83d"
     wrote = local("", ToolCall("1", "write_file", {"path": odd, "content": [odd, float("inf")]}))
-    history = [SystemMessage(odd), UserMessage(odd), wrote, results(wrote, odd)]
+    history: list[Message] = [SystemMessage(odd), UserMessage(odd), wrote, results(wrote, odd)]
     assert "caf\ufffd\ufffd" in encode(body(history)).decode("utf-8")
 
 
