@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -27,7 +27,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = ""
-    """A catalogue name, a path to a GGUF file or `scripted:FILE`; empty: the best that fits."""
+    """A catalogue name, a path to a GGUF file, `claude`, any `claude-…` or `scripted:FILE`; empty:
+    the best local model that fits."""
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    """How much a Claude model puts into an answer; none: the model's own."""
+    thinking: bool = True
+    """Whether a Claude model may think before it answers, where it can be told not to."""
     mode: Mode | None = None
     """What happens without a question; none: as each command has it, `auto` for `agent fix`."""
     test_command: str = ""

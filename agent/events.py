@@ -106,6 +106,22 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
+class WroteCall:
+    """A piece of a native tool call's arguments, as they are written."""
+
+    tool: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The countdown to a request that is made again, told each second."""
+
+    seconds: float
+    """That are left."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     number: int
     usage: Usage
@@ -200,6 +216,8 @@ Event = (
     | StepStarted
     | PromptReading
     | Wrote
+    | WroteCall
+    | Waiting
     | StepFinished
     | ToolStarted
     | ApprovalAsked

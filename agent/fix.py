@@ -78,7 +78,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
             raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
         named = [Workspace(root).name(str(path.absolute())) for path in options.secrets]
         keys = Keys(os.environ, keys_folder(config.user_file()))
-        model = stack.enter_context(closing(open_model(settings)))
+        model = stack.enter_context(closing(open_model(settings, keys.value)))
         redactor = Redactor(known_values(os.environ, keys, root, named))
         session = Session.create(root, redactor.text(task), state_folder())
         stack.callback(session.close)

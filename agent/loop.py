@@ -1,8 +1,8 @@
 """The loop: asks the model, uses the tools, until the steering is done or a limit is reached.
 
-Owns the history (which only grows, but for an announced return to an earlier point) and the
-retries. Must not know how a model is asked, what a tool does, what an answer
-means, what anything costs, what needs permission or who watches.
+Owns the history (which only grows, but for an announced return to an earlier point) and the order
+of things. Must not know how a model is asked, what a tool does, what an answer means, what
+anything costs, what needs permission or who watches.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import assert_never
 
 from agent import events
 from agent.approval import Denial, Gate
+from agent.asking import answered
 from agent.costs import Costing
 from agent.deadline import Deadline
 from agent.errors import ModelError
@@ -22,25 +23,13 @@ from agent.events import Event, Origin, Status, Totals
 from agent.instructions import Instructions
 from agent.limits import Forecast, LimitReached, Limits
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall
-from agent.models.base import (
-    Answer,
-    Model,
-    Reading,
-    ReasoningDelta,
-    Request,
-    StopReason,
-    TextDelta,
-    Usage,
-)
+from agent.models.base import Model, Request, StopReason, Usage
 from agent.permission import Permission
 from agent.redaction import Redactor
 from agent.repeats import STOP_AFTER, Repeats
 from agent.steering.moves import Ask, Reply, Rewind, Steering, Tell, Use, Verdict
 from tools.base import Cancel, Cancelled, Prepared, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
-
-RETRIES = 2
-"""How often a request is made again after a transient error."""
 
 
 class _Ended(Exception):
@@ -176,7 +165,7 @@ class Agent:
         yield events.StepStarted(number)
         started = time.monotonic()
         with self.costing.step(spec) as bill:
-            answer = yield from self._answer(request, deadline)
+            answer = yield from answered(self.model, request, deadline)
         seconds = time.monotonic() - started
         message, usage = answer.message, answer.usage
         self._forecast.learn(spec, request, message, usage)
@@ -195,27 +184,6 @@ class Agent:
         if answer.stop is StopReason.CANCELLED:
             raise Cancelled
         return message
-
-    def _answer(self, request: Request, deadline: Deadline) -> Generator[Event, None, Answer]:
-        for tries_left in range(RETRIES, -1, -1):
-            try:
-                for event in self.model.stream(request, deadline):
-                    match event:
-                        case Reading(done, total):
-                            yield events.PromptReading(done, total)
-                        case TextDelta(text):
-                            yield events.Wrote(text)
-                        case ReasoningDelta(text):
-                            yield events.Wrote(text, reasoning=True)
-                        case Answer():
-                            return event
-                        case _:
-                            assert_never(event)
-            except ModelError as error:
-                if not (error.transient and tries_left) or deadline.is_set():
-                    raise
-                yield events.Notice(f"{error} Asking again.")
-        raise ModelError("The model ended its answer without saying so.")
 
     def _use(self, move: Use, deadline: Deadline) -> Generator[Event, None, ToolResult]:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS

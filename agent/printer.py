@@ -61,6 +61,8 @@ class TextPrinter:
     """Where the cursor stands on `err`; 0 at the start of a line."""
     _transient: bool = False
     """Whether the line on `err` is to be overwritten."""
+    _reasoning: bool = False
+    """Whether the last piece of an answer was reasoning."""
 
     def show(self, event: Event) -> None:
         match event:
@@ -75,8 +77,12 @@ class TextPrinter:
                 self._line(self._style(f"step {number}", BOLD + CYAN))
             case events.PromptReading(done, total):
                 self._progress(f"reading {done} of {total} tokens")
-            case events.Wrote(text):
-                self._stream(text)
+            case events.Wrote(text, reasoning):
+                self._stream(text, reasoning)
+            case events.WroteCall(tool):
+                self._progress(f"writing {printable(tool)} …")
+            case events.Waiting(seconds):
+                self._progress(f"asking again in {seconds:.0f} s")
             case events.StepFinished():
                 self._line(self._style(_step(event), DIM))
             case events.ToolStarted(call):
@@ -128,8 +134,11 @@ class TextPrinter:
             self._style(printable(line), colours.get(line[:1], "")) for line in patch.split("\n")
         )
 
-    def _stream(self, text: str) -> None:
+    def _stream(self, text: str, reasoning: bool) -> None:
         self._clear()
+        if self._column and reasoning is not self._reasoning:
+            self.err.write("\n")
+        self._reasoning = reasoning
         self.err.write(self._style(printable(text), DIM))
         self.err.flush()
         self._column = 0 if text.endswith("\n") else 1

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent import config
 from agent.config import Configuration, ProjectSettings
+from agent.errors import InputError, ModelMissing
 from agent.trust import (
     ProjectFile,
     Standing,
@@ -102,14 +103,19 @@ def configure(
     """The settings in force, those of a trusted project among them.
 
     Raises:
-        InputError: A value cannot be used; names its origin.
-        ModelMissing: The project names a model that the catalogue lacks.
+        InputError: A value cannot be used, or the project names a model that the catalogue lacks;
+            names its origin.
     """
     made = config.load(flags, environment, config.user_file(), project)
     if project is not None and made.origins["model"] == str(project.file) and made.settings.model:
         # 60 ms; only needed where a project chooses the model
         from agent.models.catalogue import Catalogue
 
-        # Not a file, a script or a server: those could run its code, or send the user's away.
-        Catalogue.load().find(made.settings.model)
+        try:
+            Catalogue.load().find(made.settings.model)
+        except ModelMissing as error:
+            # A file or a script could run its code; a server could be sent the user's, and be paid.
+            raise InputError(
+                f"A project may only choose a model of the catalogue ({project.file}): {error}."
+            ) from error
     return made

@@ -113,6 +113,15 @@ class Keys:
         self._found[name] = key
         return key
 
+    def value(self, name: str) -> str | None:
+        """The key itself, for whoever sends it; None where there is none.
+
+        Raises:
+            InputError: As `find`.
+        """
+        key = self.find(name)
+        return key.secret.reveal() if key is not None else None
+
     def files(self) -> tuple[Path, ...]:
         """The files of keys that there are."""
         try:

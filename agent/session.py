@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import private
-from agent.events import Event, PromptReading, Wrote, to_json
+from agent.events import Event, PromptReading, Waiting, Wrote, WroteCall, to_json
 
 VERSION = 1
 
@@ -81,7 +81,7 @@ class Session:
 
     def record(self, event: Event) -> None:
         """Append an event; pieces of an answer are left out, for its message holds them all."""
-        if not isinstance(event, Wrote | PromptReading):
+        if not isinstance(event, Wrote | WroteCall | PromptReading | Waiting):
             self._append(to_json(event))
 
     def close(self) -> None:

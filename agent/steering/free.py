@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CHANGING = ("edit", "replace_symbol", "write_file", "run")
 """Tools that may change the tree."""
+ANSWER_TOKENS = 64_000
+"""More than any model is allowed: the model's own limit decides."""
 REFUSALS_IN_A_ROW = 3
 """Times a model may say that it is done, when it is not and does nothing about it."""
 MALFORMED_IN_A_ROW = 3
@@ -66,7 +68,7 @@ class Free:
         )
         malformed = refused = 0
         while True:
-            answer = yield from ask(Ask(message, self._form(), max_tokens=4096))
+            answer = yield from ask(Ask(message, self._form(), max_tokens=ANSWER_TOKENS))
             malformed = malformed + 1 if answer.malformed else 0
             if malformed == MALFORMED_IN_A_ROW:
                 return Verdict(Status.FAILED, f"{malformed} answers in a row could not be read.")

@@ -14,7 +14,7 @@ from agent.errors import ModelError, WorkerDied
 from agent.events import Event, Status, TurnFinished
 from agent.instructions import Instructions
 from agent.limits import Forecast, Limits
-from agent.loop import RETRIES, Agent
+from agent.loop import Agent
 from agent.messages import AssistantMessage, SystemMessage, ToolCall, UserMessage
 from agent.models.base import (
     Answer,
@@ -212,7 +212,7 @@ def test_transient_errors_are_asked_again(tmp_path: Path) -> None:
 
 
 def test_errors_that_stay_end_the_turn(tmp_path: Path) -> None:
-    agent = agent_for(tmp_path, [WorkerDied("It died.")] * (RETRIES + 1))
+    agent = agent_for(tmp_path, [WorkerDied("It died.")] * (WorkerDied.retries + 1))
     _, end = finish(agent.run("do it", threading.Event()))
     assert (end.status, end.summary) == (Status.MODEL_FAILED, "It died.")
 

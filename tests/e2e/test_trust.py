@@ -147,17 +147,20 @@ def test_list_and_remove(agent: Agent, told: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "told_of"),
+    ("text", "told_of"),
     [
-        ("mode = 'auto'", 2, "A project may not set mode"),
-        ("model = 'scripted:evil.toml'", 5, "scripted:evil.toml"),
-        ("model = './evil.gguf'", 5, "./evil.gguf"),
-        ("colour = 1", 2, "There is no setting 'colour'"),
-        ("max_steps = 'x'", 2, "max_steps"),
+        ("mode = 'auto'", "A project may not set mode"),
+        ("model = 'scripted:evil.toml'", "scripted:evil.toml"),
+        ("model = './evil.gguf'", "./evil.gguf"),
+        ("model = 'claude'", "may only choose a model of the catalogue"),
+        ("model = 'http://127.0.0.1:8080'", "may only choose a model of the catalogue"),
+        ("model = 'ollama:qwen3:14b'", "may only choose a model of the catalogue"),
+        ("colour = 1", "There is no setting 'colour'"),
+        ("max_steps = 'x'", "max_steps"),
     ],
 )
 def test_settings_that_no_project_may_have(
-    agent: Agent, plain: Path, text: str, code: int, told_of: str
+    agent: Agent, plain: Path, text: str, told_of: str
 ) -> None:
     (plain / ".agent").mkdir()
     (plain / ".agent" / "config.toml").write_text(text)
@@ -165,7 +168,7 @@ def test_settings_that_no_project_may_have(
     (plain / "evil.gguf").write_bytes(b"GGUF")
     for argv in (("trust", "--yes"), ("fix", "ISSUE.md", "--trust")):
         done = agent.run(*argv, cwd=plain)
-        assert done.code == code
+        assert done.code == 2
         assert told_of in done.complaint
     assert not (agent.home / "state" / "trust.json").exists()
     assert fix(agent, plain).code == 3  # untrusted, it is not even read
