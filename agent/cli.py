@@ -5,6 +5,7 @@ Must stay quick to import: what a subcommand needs is imported inside it.
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
@@ -20,17 +21,24 @@ if TYPE_CHECKING:
     from agent.fix import FixOptions
 
 
+_GROUPS = {
+    "keys": ("agent.keys_command", "Set, list and remove keys."),
+    "models": ("agent.models.commands", "List, fetch, show and plan models."),
+}
+"""Groups of commands: the module that has each under its name, and a line of help."""
+
+
 class _Group(click.Group):
-    """Loads the group `models` when it is asked for."""
+    """Loads a group of commands when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "models"])
+        return sorted([*super().list_commands(ctx), *_GROUPS])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name == "models":
-            from agent.models.commands import models  # reads the catalogue, plans memory
-
-            return models
+        if name in _GROUPS:
+            module, _ = _GROUPS[name]
+            group: click.Command = getattr(importlib.import_module(module), name)
+            return group
         return super().get_command(ctx, name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -40,8 +48,8 @@ class _Group(click.Group):
 
     def summary(self, name: str) -> str:
         """One line of help, without importing a group for it."""
-        if name == "models":
-            return "List, fetch, show and plan models."
+        if name in _GROUPS:
+            return _GROUPS[name][1]
         return self.commands[name].get_short_help_str(limit=60)
 
 
@@ -57,16 +65,28 @@ _repo = click.option(
     default=Path("."),
     help="The repository, or a folder in it. Default: the current folder.",
 )
+_json = click.option("--json", "as_json", is_flag=True, help="JSON instead of the table.")
 _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answer to be yes.")
 
 
 @cli.command()
 @click.argument("issue", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
 @_repo
-@click.option("--model", help="A catalogue name, a path to a .gguf file or scripted:FILE.")
+@click.option("--model", help="A catalogue name, a .gguf file, claude, claude-… or scripted:FILE.")
 @click.option("--escalate", metavar="MODEL", help="Goes on when the first model gives up.")
 @click.option("--resume", metavar="SESSION", help="Go on with a session; the issue is what is new.")
+@click.option(
+    "--effort",
+    type=click.Choice(["low", "medium", "high", "xhigh", "max"]),
+    help="How much a Claude model puts into an answer.",
+)
 @click.option("--steering", type=click.Choice(["free", "guided"]), help="Who takes the steps.")
+@click.option(
+    "--mode",
+    type=click.Choice(["plan", "ask", "edit", "auto"]),
+    help="What happens unasked: only reading (plan), nothing else (ask), edits (edit), "
+    "sandboxed commands too (auto). Default: auto.",
+)
 @click.option("--test-command", help="How the tests are run. Default: found.")
 @click.option("--max-steps", type=int, help="The most answers of the model. Default: 100.")
 @click.option("--max-tokens", type=int, help="The most tokens read and written.")
@@ -79,6 +99,18 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
     help="Write the patch to this file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One event a line on stdout.")
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Trust the repository's settings and instructions, this time.",
+)
+@click.option(
+    "--read-secret",
+    "secrets",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="Let the model read this file, which is withheld as it may hold secrets.",
+)
 @_yes
 def fix(
     issue: Path,
@@ -89,19 +121,24 @@ def fix(
     output: Path | None,
     as_json: bool,
     yes: bool,
+    trust: bool,
+    secrets: tuple[Path, ...],
     **flags: Any,  # noqa: ANN401  the options that are settings, by their names
 ) -> None:
     """Repair a repository as ISSUE describes; `-` reads the issue from standard input.
 
     \b
-    Exit codes: 0 verified by tests      1 failed
-                2 bad input              3 changed, nothing to verify with
+    Exit codes: 0 verified, or planned   1 failed
+                2 bad input, or approval is needed and there is nobody to ask
+                3 changed, nothing to verify with
                 4 a limit was reached    5 the model is missing
                 6 the model failed       130 interrupted
     """
     from agent.fix import FixOptions, fix_issue  # the whole agent
 
-    options: FixOptions = FixOptions(issue, repo, resume, steering, dry_run, output, as_json, flags)
+    options: FixOptions = FixOptions(
+        issue, repo, resume, steering, dry_run, output, as_json, yes, flags, trust, secrets
+    )
     raise SystemExit(fix_issue(options))
 
 
@@ -127,6 +164,47 @@ def sessions(repo: Path, everywhere: bool) -> None:
     from agent.listing import list_sessions
 
     raise SystemExit(list_sessions(None if everywhere else repo))
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path("."))
+@click.option("--list", "listing", is_flag=True, help="List what is trusted; ask nothing.")
+@click.option("--remove", is_flag=True, help="Trust nothing of the folder any more.")
+@_yes
+def trust(path: Path, listing: bool, remove: bool, yes: bool) -> None:
+    """Show and trust the settings and instructions of a folder.
+
+    What is trusted is PATH's `.agent/config.toml` and its AGENTS.md or CLAUDE.md, those of folders
+    below too, as they are now: one that changes is no longer loaded.
+    """
+    from agent.trusting import forget_folder, list_trusted, trust_folder
+
+    if listing:
+        raise SystemExit(list_trusted())
+    raise SystemExit(forget_folder(path) if remove else trust_folder(path, _confirmer(yes)))
+
+
+@cli.command()
+@_repo
+@_json
+def config(repo: Path, as_json: bool) -> None:
+    """Show every setting and where its value comes from."""
+    from agent.showing import show_configuration
+
+    raise SystemExit(show_configuration(repo, as_json))
+
+
+@cli.command()
+@_repo
+@_json
+def doctor(repo: Path, as_json: bool) -> None:
+    """Show what this machine lacks, and how to mend it.
+
+    The exit code is 0 if all that is needed holds, else 1.
+    """
+    from agent.doctor import examine
+
+    raise SystemExit(examine(repo, as_json))
 
 
 def _confirmer(yes: bool) -> Callable[[str], bool]:

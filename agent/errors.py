@@ -8,7 +8,17 @@ AgentError
     ├── ModelTooBig         it does not fit the memory there is
     ├── ContextOverflow     the request is longer than the model's window
     ├── WorkerDied          the model's process ended (transient)
-    └── WorkerSilent        the model's process stopped answering (transient)
+    ├── WorkerSilent        the model's process stopped answering (transient)
+    └── ServerError         a server did not answer as it should
+        ├── RequestRefused      it takes no such request: 400, 413, 422
+        ├── AccessRefused       the key is wrong, or may not do this: 401, 403
+        ├── CreditSpent         nothing is left to pay with, or a spending limit is reached: 402
+        ├── NoSuchModel         it does not have the model, or no longer: 404
+        ├── AnswerRefused       the model declined to go on
+        ├── RateLimited         too much was asked in too short a time: 429 (transient)
+        ├── ServerFailed        it is out of order or overloaded: 5xx, 529 (transient)
+        ├── ServerSilent        it gave no sign of life for too long (transient)
+        └── ConnectionLost      it cannot be reached, or the answer broke off (transient)
 """
 
 from __future__ import annotations
@@ -20,11 +30,13 @@ class ExitCode(IntEnum):
     """What every command ends with."""
 
     VERIFIED = 0
-    """Done; for `agent fix`, a test that failed passes and none that passed fails."""
+    """Done; for `agent fix`, a test that failed passes and none that passed fails, or in plan mode
+    there is a plan."""
     FAILED = 1
     """The tests still fail, or the agent gave up."""
     BAD_INPUT = 2
-    """A path, an option or a configuration value cannot be used."""
+    """A path, an option or a configuration value cannot be used; or approval is needed, and there
+    is nobody to ask and no `--yes`."""
     UNVERIFIED = 3
     """Changes were made, and there was nothing to verify them with."""
     LIMIT = 4
@@ -61,6 +73,8 @@ class ModelError(AgentError):
     exit_code = ExitCode.MODEL_FAILED
     transient = False
     """Whether the same request may succeed when it is made again."""
+    retries = 2
+    """How often a transient error's request is made again."""
 
 
 class ModelFileError(ModelError):
@@ -83,5 +97,61 @@ class WorkerDied(ModelError):
 
 class WorkerSilent(ModelError):
     """The process that holds the model gave no sign of life for too long and was stopped."""
+
+    transient = True
+
+
+class ServerError(ModelError):
+    """A server that was asked did not answer as it should."""
+
+    retries = 3
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which the server wants to be asked again; None if it did not say."""
+
+
+class RequestRefused(ServerError):
+    """The server does not take the request as it is, and never will."""
+
+
+class AccessRefused(ServerError):
+    """The key is missing, wrong or not allowed to do this."""
+
+
+class CreditSpent(ServerError):
+    """There is nothing left to pay with, or a limit on spending was reached."""
+
+
+class NoSuchModel(ServerError):
+    """The server does not have the model; it may have been retired."""
+
+
+class AnswerRefused(ServerError):
+    """The model declined to answer, or was stopped by a policy."""
+
+
+class RateLimited(ServerError):
+    """More was asked than the account may ask in this time."""
+
+    transient = True
+
+
+class ServerFailed(ServerError):
+    """The server is out of order or overloaded."""
+
+    transient = True
+
+
+class ServerSilent(ServerError):
+    """The server gave no sign of life for too long."""
+
+    transient = True
+    retries = 1
+
+
+class ConnectionLost(ServerError):
+    """The server cannot be reached, or its answer broke off before its end."""
 
     transient = True

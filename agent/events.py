@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
+from agent.approval import Choice
 from agent.costs import Cost
 from agent.errors import ExitCode
 from agent.messages import Message, ToolCall
 from agent.models.base import Usage
+from tools.action import Action
 from tools.base import ToolResult
 
 
@@ -31,17 +33,23 @@ class Status(StrEnum):
     DOLLAR_LIMIT = "dollar limit"
     LOOPING = "looping"
     MODEL_FAILED = "model failed"
+    NOT_APPROVED = "not approved"
+    """What the turn cannot do without needs approval, and there was nobody to ask."""
+    PLANNED = "planned"
+    """In plan mode: nothing was to be changed, and the model described what it would do."""
     INTERRUPTED = "interrupted"
 
     @property
     def exit_code(self) -> ExitCode:
         match self:
-            case Status.VERIFIED:
+            case Status.VERIFIED | Status.PLANNED:
                 return ExitCode.VERIFIED
             case Status.UNVERIFIED:
                 return ExitCode.UNVERIFIED
             case Status.STEP_LIMIT | Status.TOKEN_LIMIT | Status.TIME_LIMIT | Status.DOLLAR_LIMIT:
                 return ExitCode.LIMIT
+            case Status.NOT_APPROVED:
+                return ExitCode.BAD_INPUT
             case Status.MODEL_FAILED:
                 return ExitCode.MODEL_FAILED
             case Status.INTERRUPTED:
@@ -100,6 +108,22 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
+class WroteCall:
+    """A piece of a native tool call's arguments, as they are written."""
+
+    tool: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The countdown to a request that is made again, told each second."""
+
+    seconds: float
+    """That are left."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContextMeter:
     """How full a model's context window is after a step, in tokens."""
 
@@ -128,6 +152,31 @@ class StepFinished:
 class ToolStarted:
     call: ToolCall
     origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """A call waits for an answer; between its `ToolStarted` and its `ToolFinished`."""
+
+    call: ToolCall
+    origin: Origin
+    action: Action | None
+    """What would be done; None for a tool that cannot say."""
+    reason: str
+    """Why it is asked, as the end of a sentence."""
+    rule: str
+    """What would be allowed for longer than once, in words; empty where that is not offered."""
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAnswered:
+    call: ToolCall
+    choice: Choice
+    word: str = ""
+    """What the user told the model besides."""
+    unattended: bool = False
+    """Whether nobody could be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +257,8 @@ class TurnFinished:
     patch: str
     """The turn's changes, as `git apply` takes them."""
     changed: tuple[str, ...] = ()
+    answer: str = ""
+    """What was asked for, where that is a text: the plan of plan mode, in Markdown."""
 
 
 Event = (
@@ -216,8 +267,12 @@ Event = (
     | StepStarted
     | PromptReading
     | Wrote
+    | WroteCall
+    | Waiting
     | StepFinished
     | ToolStarted
+    | ApprovalAsked
+    | ApprovalAnswered
     | ToolFinished
     | Rewound
     | Compacted

@@ -1,6 +1,6 @@
 """`agent fix`: one turn without a screen.
 
-Owns the assembly of a headless run. Must not know any tool's, model's or steering's inside.
+Owns the course of a headless run and what it leaves behind. Must not know what an agent is made of.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,38 +19,28 @@ from types import FrameType
 from typing import Any
 
 from agent import config
+from agent.approval import AllowAll, Approver, Mode, Nobody
+from agent.assembly import Assembler, open_gate, open_sandbox
 from agent.config import Settings
-from agent.costs import Costing
-from agent.equipment import Equipment
 from agent.errors import ExitCode, InputError
-from agent.events import Event, Notice, Said, TurnFinished, TurnStarted
-from agent.limits import Limits
+from agent.events import ApprovalAnswered, Event, Notice, Said, TurnFinished, TurnStarted
 from agent.loop import Agent
-from agent.models.base import EditFormat, Model, Steering
+from agent.models.base import Steering
 from agent.models.opening import open_model
 from agent.printer import JsonPrinter, Printer, TextPrinter
+from agent.project import Project, configure
 from agent.recorded import Recorded, load
+from agent.redaction import Redactor, known_values
+from agent.secrets import Keys, keys_folder
 from agent.session import Session, SessionInfo, find_session, state_folder
-from agent.steering.evidence import Case
-from agent.steering.free import Free
-from agent.steering.moves import Steering as SteeringProtocol
 from agent.switching import Models, cost
 from agent.work_tree import copied, find_root
-from tools.base import Tool, Toolbox, ToolError
-from tools.files import ReadFile, WriteFile
+from tools.base import ToolError
 from tools.journal import Journal
-from tools.outline import Index, Outline
-from tools.sandbox import Sandbox, Tier, detect
-from tools.search import Search
-from tools.shell import Run
+from tools.sandbox import Sandbox, Tier
 from tools.snapshots import Snapshots
-from tools.testing.commands import TestCommand, missing_program, parse_command
-from tools.testing.find_tests import find_command
-from tools.tests import RunTests
+from tools.text import shown
 from tools.workspace import Workspace
-
-OUTLINE_TOKENS = 800
-"""The most that one outline takes of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +57,14 @@ class FixOptions:
     dry_run: bool
     output: Path | None
     as_json: bool
+    yes: bool
+    """Whether every question is answered with yes."""
     flags: Mapping[str, Any]
     """Settings given as options; None for those that were not."""
+    trust: bool = False
+    """Whether the repository's settings and instructions are trusted, for this run."""
+    secrets: tuple[Path, ...] = ()
+    """Files that may be read although they may hold secrets."""
 
 
 def fix_issue(options: FixOptions) -> ExitCode:
@@ -81,17 +77,31 @@ def fix_issue(options: FixOptions) -> ExitCode:
     if options.output and not options.output.absolute().parent.is_dir():
         raise InputError(f"There is no folder for the patch {options.output}.")
     root = find_root(options.repo)
-    settings = config.load(options.flags, os.environ, config.user_file()).settings
     before = _session_to_resume(options.resume, root) if options.resume else None
     with ExitStack() as stack:
         stack.enter_context(_told_to_the_user())
-        models = Models(lambda name, start: open_model(_naming(settings, name), start=start))
+        project = Project(root, state_folder(), options.trust)
+        configuration = configure(options.flags, os.environ, project.settings())
+        settings = configuration.settings
+        mode = settings.mode or Mode.AUTO
+        if mode is Mode.PLAN and options.steering == Steering.GUIDED:
+            raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
+        named = [Workspace(root).name(str(path.absolute())) for path in options.secrets]
+        keys = Keys(os.environ, keys_folder(config.user_file()))
+        models = Models(
+            lambda name, start: open_model(_naming(settings, name), keys.value, start=start)
+        )
         stack.callback(models.close)
         model = models.get(settings.model)
         successor = models.get(settings.escalate, start=False) if settings.escalate else None
         if successor is model:
             raise InputError("The model to escalate to is the one that is asked first.")
-        session = Session.reopen(before) if before else Session.create(root, task, state_folder())
+        redactor = Redactor(known_values(os.environ, keys, root, named))
+        session = (
+            Session.reopen(before)
+            if before
+            else Session.create(root, redactor.text(task), state_folder())
+        )
         stack.callback(session.close)
         cancel = stack.enter_context(_interruptible())
         tree = stack.enter_context(copied(root)) if options.dry_run else root
@@ -102,15 +112,15 @@ def fix_issue(options: FixOptions) -> ExitCode:
             journal, kept = Journal(session.info.journal), state_folder() / "snapshots"
         snapshots = Snapshots(tree, kept, session.info.id)
         stack.callback(lambda: snapshots.close(tidy=not cancel.is_set()))
-        workspace = Workspace(tree, journal, snapshots)
-        steering = Steering(options.steering) if options.steering else model.spec.steering
-        sandbox = detect(workspace.root, hidden=(state_folder(), config.user_file()))
-        tests = _test_command(workspace, settings)
-        equip = _Equipping(workspace, tests, settings, sandbox)
+        workspace = Workspace(tree, journal, snapshots, named)
+        sandbox = open_sandbox(workspace.root, settings, named)
+        gate = open_gate(mode, _approver(options), workspace, project, sandbox)
+        assembler = Assembler(workspace, configuration, project, gate, redactor, sandbox)
         recorded = load(before) if before else Recorded()
-        agent = _agent(workspace, equip(model, steering), settings, recorded)
+        steering = Steering(options.steering) if options.steering else None
+        agent = assembler.agent(model, steering, recorded)
         if successor is not None:
-            agent.successors.append(equip(successor, successor.spec.steering))
+            agent.successors.append(assembler.equip(successor))
         printer = _printer(options.as_json)
 
         def report(event: Event) -> None:
@@ -122,36 +132,53 @@ def fix_issue(options: FixOptions) -> ExitCode:
         start = TurnStarted(
             task,
             model.spec.name,
-            steering.value,
+            assembler.steering_of(model, steering).value,
             str(tree),
-            str(tests or ""),
-            tests.origin if tests else "",
+            assembler.tests,
+            assembler.test_origin,
             sandbox.tier.value,
         )
-        for event in (start, *_warning(sandbox), *_taken_up(agent, recorded)):
+        report(redactor.scrub(start))
+        notices = (
+            *_warnings(sandbox),
+            *project.notices(options.repo),
+            *agent.instructions.notices(),
+        )
+        for event in (*map(Notice, notices), *_taken_up(agent, recorded)):
             report(event)
         finished: TurnFinished | None = None
+        unasked = 0
         for event in agent.run(task, cancel):
-            if isinstance(event, TurnFinished):
-                finished = event
-                patch = _leave_patch(options, session.info, finished)
+            match event:
+                case TurnFinished():
+                    finished = event
+                    patch = _leave_patch(options, session.info, finished)
+                case ApprovalAnswered(unattended=True):
+                    unasked += 1
             report(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
         if finished.changed and options.dry_run:
-            print(f"Nothing was changed. The patch is {patch}.", file=sys.stderr)
+            print(f"Nothing was changed. The patch is {shown(str(patch))}.", file=sys.stderr)
         elif finished.changed:
             where = "" if options.repo == Path() else f" --repo {shlex.quote(str(options.repo))}"
-            print(f"To take it back: agent undo{where}", file=sys.stderr)
+            print(f"To take it back: agent undo{shown(where)}", file=sys.stderr)
+        if unasked:
+            calls = "1 call was" if unasked == 1 else f"{unasked} calls were"
+            print(
+                f"{calls} not approved, for there was nobody to ask: start it in a terminal, or "
+                "allow everything with --yes.",
+                file=sys.stderr,
+            )
         return finished.status.exit_code
 
 
-def _warning(sandbox: Sandbox) -> Iterator[Notice]:
+def _warnings(sandbox: Sandbox) -> Iterator[str]:
     """What the user must know of a sandbox that is not the strongest."""
     if sandbox.tier is Tier.NONE:
-        yield Notice(f"Commands run without a sandbox: {sandbox.weaker}")
+        yield f"Commands run without a sandbox: {sandbox.weaker}"
     elif not sandbox.holds:
-        yield Notice(f"The sandbox is a weaker one: {sandbox.promise}. {sandbox.weaker}")
+        yield f"The sandbox is a weaker one: {sandbox.promise}. {sandbox.weaker}"
 
 
 @contextmanager
@@ -196,117 +223,14 @@ def _taken_up(agent: Agent, recorded: Recorded) -> Iterator[Event]:
         yield cost(agent.context, agent.history, agent.equipment)
 
 
-def _agent(workspace: Workspace, first: Equipment, settings: Settings, recorded: Recorded) -> Agent:
-    limits = Limits(settings.max_steps, settings.max_tokens, settings.max_seconds, settings.max_usd)
-    costing = Costing(settings.watts, settings.usd_per_kwh)
-    agent = Agent(
-        first.model, first.toolbox, workspace, first.steering, limits, recorded.messages, costing
-    )
-    for name, usage in recorded.usage.items():
-        agent.context.learn(name, usage)
-    return agent
+def _approver(options: FixOptions) -> Approver:
+    if options.yes:
+        return AllowAll()
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return Nobody()
+    from agent.terminal_approver import TerminalApprover  # only where there is somebody to ask
 
-
-def _test_command(workspace: Workspace, settings: Settings) -> TestCommand | None:
-    tests = (
-        parse_command(settings.test_command)
-        if settings.test_command
-        else find_command(workspace.root, workspace.files())
-    )
-    if settings.test_command and tests and (program := missing_program(tests, workspace.root)):
-        raise InputError(f"The test command cannot be run: there is no program {program}.")
-    return tests
-
-
-class _Equipping:
-    """Gives each model of a session its tools and its steering, over one workspace."""
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        tests: TestCommand | None,
-        settings: Settings,
-        sandbox: Sandbox,
-    ) -> None:
-        self._workspace = workspace
-        self._sandbox = sandbox
-        self._tests = tests
-        self._settings = settings
-        self._index = _LazyIndex(workspace)
-        self._case = Case()
-
-    def __call__(self, model: Model, steering: Steering) -> Equipment:
-        workspace, index, tests = self._workspace, self._index, self._tests
-        # A guided model is only ever asked for whole symbols.
-        guided = steering is Steering.GUIDED
-        edit_format = EditFormat.SYMBOL if guided else model.spec.edit_format
-        tools = _tools(workspace, model, tests, index, self._settings, edit_format, self._sandbox)
-        toolbox = Toolbox.of(tools)
-        chosen: SteeringProtocol
-        match steering:
-            case Steering.FREE:
-                forms = index if model.spec.forms else None
-                chosen = Free(workspace, toolbox.specs, forms, tests is not None, self._case)
-            case Steering.GUIDED:
-                # 30 ms; not needed where the model takes the steps
-                from agent.steering.guided import Guided
-
-                chosen = Guided(
-                    workspace, index, model.spec, model.count, tests is not None, self._case
-                )
-        return Equipment(model, toolbox, chosen)
-
-
-def _tools(
-    workspace: Workspace,
-    model: Model,
-    tests: TestCommand | None,
-    index: Callable[[], Index],
-    settings: Settings,
-    edit_format: EditFormat,
-    sandbox: Sandbox,
-) -> Iterator[Tool[Any]]:
-    yield ReadFile(workspace)
-    yield Search(workspace)
-    yield Outline(index, OUTLINE_TOKENS, model.count)
-    match edit_format:
-        case EditFormat.SYMBOL:
-            from tools.edit import ReplaceSymbol  # 10 ms; not for those that write whole files
-
-            yield ReplaceSymbol(workspace)
-        case EditFormat.SEARCH_REPLACE:
-            from tools.edit import Edit  # as above
-
-            yield Edit(workspace)
-        case EditFormat.WHOLE_FILE:
-            pass
-    yield WriteFile(workspace)
-    if tests is not None:
-        yield RunTests(workspace.root, tests, settings.test_seconds, sandbox)
-    yield Run(workspace.root, sandbox)
-
-
-class _LazyIndex:
-    """The index of a workspace, built at its first use and kept up with the edits since."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._index: Index | None = None
-        self._seen: dict[str, bytes | None] = {}
-        """The changed files as the index knows them."""
-
-    def __call__(self) -> Index:
-        now = {
-            change.path: change.after
-            for change in self._workspace.changes()
-            if change.path == change.path.encode(errors="replace").decode()  # others are not listed
-        }
-        if self._index is None:
-            self._index = Index.build(self._workspace, state_folder() / "index")
-        elif now != self._seen:
-            self._index.refresh({*now, *self._seen})
-        self._seen = now
-        return self._index
+    return TerminalApprover(sys.stdin, sys.stderr)
 
 
 def _printer(as_json: bool) -> Printer:
@@ -326,8 +250,8 @@ def _leave_patch(options: FixOptions, info: SessionInfo, finished: TurnFinished)
         try:
             patch.write_text(finished.patch, encoding="utf-8", errors="surrogateescape", newline="")
         except OSError as error:
-            reason = f"error: The patch {patch} cannot be written: {error.strerror}."
-            print(reason, file=sys.stderr)
+            reason = f"The patch {patch} cannot be written: {error.strerror}."
+            print(f"error: {shown(reason)}", file=sys.stderr)
             continue
         return patch
     return spare

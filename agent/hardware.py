@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.process import clean_environment
+
 if TYPE_CHECKING:
     import ctypes
 
@@ -204,6 +206,13 @@ def _offload_built() -> bool:
 
 def _command(*argv: str) -> str:
     try:
-        return subprocess.run(argv, capture_output=True, text=True, timeout=5, check=False).stdout
+        return subprocess.run(
+            argv,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -1,67 +1,48 @@
 """The loop: asks the model, uses the tools, until the steering is done or a limit is reached.
 
 Owns the history (which only grows, but for an announced return to an earlier point or an announced
-compaction), the retries and the change to another model. Must not know how a model is asked, what
-a tool does, what an answer means, what anything costs or who watches.
+compaction), the order of things and the change to another model. Must not know how a model is
+asked, what a tool does, what an answer means, what anything costs, what needs permission or who
+watches.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from typing import assert_never
 
 from agent import events, switching
+from agent.approval import Denial, Gate
+from agent.asking import answered
 from agent.context import Context
 from agent.costs import Costing
+from agent.deadline import Deadline
 from agent.equipment import Equipment
 from agent.errors import ContextOverflow, ModelError
 from agent.events import Event, Origin, Status, Switched, Totals
 from agent.history import History
+from agent.instructions import Instructions
 from agent.limits import Forecast, LimitReached, Limits
-from agent.messages import AssistantMessage, Message, SystemMessage, ToolMessage
-from agent.models.base import (
-    Answer,
-    Model,
-    Reading,
-    ReasoningDelta,
-    Request,
-    StopReason,
-    TextDelta,
-    Usage,
-)
+from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall, ToolMessage
+from agent.models.base import Model, Request, StopReason, Usage
+from agent.permission import Permission
+from agent.redaction import Redactor
 from agent.repeats import STOP_AFTER, Repeats
 from agent.steering.moves import Ask, Moves, Reply, Rewind, Steering, Tell, Use, Verdict
 from agent.switching import GIVEN_UP
-from tools.base import Cancel, Cancelled, Effect, Toolbox, ToolError, ToolResult
+from tools.base import Cancel, Cancelled, Effect, Prepared, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
-
-RETRIES = 2
-"""How often a request is made again after a transient error."""
 
 
 class _Ended(Exception):
     """The turn is over before the steering is done."""
 
-    def __init__(self, status: Status, summary: str) -> None:
-        super().__init__(summary)
-        self.verdict = Verdict(status, summary)
-
-
-@dataclass(slots=True)
-class _Deadline:
-    """Set when the user cancels or the time is up."""
-
-    cancel: Cancel
-    at: float
-
-    @property
-    def passed(self) -> bool:
-        return time.monotonic() >= self.at
-
-    def is_set(self) -> bool:
-        return self.cancel.is_set() or self.passed
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.summary)
+        self.verdict = verdict
 
 
 class Agent:
@@ -76,13 +57,23 @@ class Agent:
         limits: Limits | None = None,
         history: Sequence[Message] = (),
         costing: Costing | None = None,
+        gate: Gate | None = None,
+        instructions: Instructions | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
+        """
+        Args:
+            gate: What needs permission; None where everything may be done.
+        """
         self.model = model
         self.toolbox = toolbox
         self.workspace = workspace
         self.steering = steering
         self.limits = limits or Limits()
         self.costing = costing or Costing()
+        self.gate = gate
+        self.instructions = instructions or Instructions()
+        self.redactor = redactor or Redactor()
         self.successors: list[Equipment] = []
         """Who goes on, one after the other, when a model gives up."""
         self.totals = Totals()
@@ -118,13 +109,18 @@ class Agent:
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         """Conduct one turn. The last event is `TurnFinished`, whatever happens.
 
+        No event holds a key that the redactor knows, nor does the history.
+
         Args:
             task: What the user wants, in Markdown.
             cancel: Set by another thread or a signal handler to stop; the work is kept.
         """
+        yield from map(self.redactor.scrub, self._run(task, cancel))
+
+    def _run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         started = time.monotonic()
         seconds = self.limits.seconds
-        deadline = _Deadline(cancel, started + seconds if seconds is not None else float("inf"))
+        deadline = Deadline(cancel, started + seconds if seconds is not None else float("inf"))
         self.totals = Totals()
         self._steps_before = 0
         self.workspace.begin_turn()
@@ -148,10 +144,11 @@ class Agent:
             self.totals,
             patch=patch,
             changed=changed,
+            answer=verdict.answer,
         )
 
     def _attempt(
-        self, task: str, deadline: _Deadline, after: Verdict | None = None
+        self, task: str, deadline: Deadline, after: Verdict | None = None
     ) -> Generator[Event, None, Verdict]:
         """Conduct the turn until it is done, or a model gives up."""
         try:
@@ -164,7 +161,7 @@ class Agent:
             return self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
 
     def _conduct(
-        self, task: str, deadline: _Deadline, after: Verdict | None
+        self, task: str, deadline: Deadline, after: Verdict | None
     ) -> Generator[Event, None, Verdict]:
         outcome = f"It ended so: {after.summary}" if after is not None else ""
         moves = yield from self._begin(task, outcome)
@@ -193,6 +190,7 @@ class Agent:
                     left = self._history.rewind(move.messages)
                     self.workspace.restore(move.checkpoint)
                     self._repeats = Repeats()
+                    self.instructions.forget()
                     yield events.Rewound(left, move.reason)
                     reply = None
                 case Tell():
@@ -218,7 +216,7 @@ class Agent:
                 self.model.close()  # it loads again when it is asked
             self.model, self.toolbox, self.steering = to.model, to.toolbox, to.steering
         if not self.history:
-            yield from self._say(SystemMessage(self.steering.system))
+            yield from self._say(SystemMessage(self.instructions.opening(self.steering.system)))
         self._repeats = Repeats()
         return self._history.begin(self.steering, task, outcome)
 
@@ -226,28 +224,27 @@ class Agent:
         return tuple(change.path for change in self.workspace.changes())
 
     def _say(self, message: Message) -> Iterator[Event]:
+        message = self.redactor.scrub(message)
         self._history.add(message)
         yield events.Said(message)
 
-    def _ask(self, move: Ask, deadline: _Deadline) -> Generator[Event, None, AssistantMessage]:
+    def _ask(self, move: Ask, deadline: Deadline) -> Generator[Event, None, AssistantMessage]:
         spec, history, by = self.model.spec, self._history, self.equipment
         wanted = yield from self._allowed(move, min(move.max_tokens, spec.max_output))
         yield from self._say(move.message)
-        yield from history.make_room(by, wanted, self._changed())
+        yield from self._make_room(wanted)
         number = self.totals.steps + 1
         yield events.StepStarted(number)
         started = time.monotonic()
         request = history.request(move, by, wanted)
         with self.costing.step(spec) as bill:
             try:
-                answer = yield from self._answer(request, deadline)
+                answer = yield from answered(self.model, request, deadline)
             except ContextOverflow:
-                compacted = list(history.make_room(by, wanted, self._changed(), refused=True))
-                if not compacted:
+                if not (yield from self._make_room(wanted, refused=True)):
                     raise
-                yield from compacted
                 request = history.request(move, by, wanted)
-                answer = yield from self._answer(request, deadline)
+                answer = yield from answered(self.model, request, deadline)
         seconds = time.monotonic() - started
         message, usage = answer.message, answer.usage
         self._forecast.learn(spec, request, message, usage)
@@ -273,46 +270,49 @@ class Agent:
             raise Cancelled
         return message
 
-    def _answer(self, request: Request, deadline: _Deadline) -> Generator[Event, None, Answer]:
-        for tries_left in range(RETRIES, -1, -1):
-            try:
-                for event in self.model.stream(request, deadline):
-                    match event:
-                        case Reading(done, total):
-                            yield events.PromptReading(done, total)
-                        case TextDelta(text):
-                            yield events.Wrote(text)
-                        case ReasoningDelta(text):
-                            yield events.Wrote(text, reasoning=True)
-                        case Answer():
-                            return event
-                        case _:
-                            assert_never(event)
-            except ModelError as error:
-                if not (error.transient and tries_left) or deadline.is_set():
-                    raise
-                yield events.Notice(f"{error} Asking again.")
-        raise ModelError("The model ended its answer without saying so.")
-
-    def _use(self, move: Use, deadline: _Deadline) -> Generator[Event, None, ToolResult]:
+    def _use(self, move: Use, deadline: Deadline) -> Generator[Event, None, ToolResult]:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS
         yield events.ToolStarted(call, origin)
+        permission = Permission(self.gate, self.toolbox, self.workspace, self.redactor)
+        permitted = yield from permission.of(call, origin, deadline)
         started = time.monotonic()
         tool = self.toolbox.tools.get(call.name)
         with self.workspace.watched(tool.effect if tool else Effect.READ) as changed:
-            result = self.toolbox.call(call.name, call.arguments, deadline)
+            result = permitted.carry_out(deadline) if isinstance(permitted, Prepared) else permitted
             seconds = time.monotonic() - started
-        result = replace(result, changed=(*result.changed, *changed))
+        result = self.redactor.scrub(replace(result, changed=(*result.changed, *changed)))
         yield from map(events.Notice, self.workspace.notices())
         if move.by_model:
-            result = self._repeats.mark(call, result)
+            result = self._instruct(call, self._repeats.mark(call, result))
         self._history.came_of(call, result, by_model=move.by_model)
         yield events.ToolFinished(call, origin, result, seconds)
+        if isinstance(result.details, Denial):
+            verdict = permission.without(call, origin, result.details)
+            if verdict is not None:
+                raise _Ended(verdict)
         if self._repeats.too_many(call):
-            raise _Ended(
-                Status.LOOPING, f"The model made the same {call.name} call {STOP_AFTER} times."
-            )
+            reason = f"The model made the same {call.name} call {STOP_AFTER} times."
+            raise _Ended(Verdict(Status.LOOPING, reason))
         return result
+
+    def _instruct(self, call: ToolCall, result: ToolResult) -> ToolResult:
+        """Tell with a result what the project wants in the folders that it is about."""
+        if not result.ok:
+            return result
+        paths = list(result.changed)
+        with suppress(KeyError, ToolError):
+            paths.append(self.workspace.name(str(call.arguments["path"])))
+        told = self.instructions.for_paths(paths)
+        return replace(result, output=f"{result.output}\n\n{told}") if told else result
+
+    def _make_room(self, wanted: int, *, refused: bool = False) -> Generator[Event, None, bool]:
+        """Shorten the history where the next request would not fit; whether it was."""
+        changed, shortened = self._changed(), False
+        for compacted in self._history.make_room(self.equipment, wanted, changed, refused=refused):
+            self.instructions.forget()
+            shortened = True
+            yield compacted
+        return shortened
 
     def _allowed(self, move: Ask, wanted: int) -> Generator[Event, None, int]:
         """Output tokens that the limits leave for the answer, `wanted` at most.
@@ -322,7 +322,8 @@ class Agent:
         """
         limits, spec, expected = self.limits, self.model.spec, Usage()
         if limits.tokens is not None or limits.dollars is not None:
-            request = Request((*self.history, move.message), self.equipment.offered)
+            told = self.redactor.scrub(move.message)
+            request = Request((*self.history, told), self.equipment.offered)
             expected = self._forecast.prompt(spec, request, self.model.count)
         # Each model that takes a turn up has the steps of a whole one.
         totals = replace(self.totals, steps=self.totals.steps - self._steps_before)
@@ -344,7 +345,7 @@ class Agent:
         if safe is not None and self.workspace.checkpoint() > safe:
             self.workspace.restore(safe)
 
-    def _cancelled(self, deadline: _Deadline) -> Verdict:
+    def _cancelled(self, deadline: Deadline) -> Verdict:
         if deadline.passed and not deadline.cancel.is_set():
             reason = f"The limit of {self.limits.seconds:g} seconds was reached."
             return self._abandoned(Verdict(Status.TIME_LIMIT, reason))

@@ -55,6 +55,8 @@ class AssistantMessage:
     """The token ids of `raw` as the model sampled them: text tokenised again may differ."""
     model: str = ""
     """The name of the model that wrote it."""
+    provider: str = ""
+    """What `model` wants to have back unchanged, as JSON; only `model` may read it."""
 
 
 @dataclass(frozen=True, slots=True)

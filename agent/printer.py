@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Protocol, TextIO, assert_never
 
 from agent import events
+from agent.approval import Choice
 from agent.costs import Cost
 from agent.events import Event, Origin, Status, Totals, TurnFinished, to_json
 from tools.testing.reports import TestRun
+from tools.text import shown
 from tools.text_filter import printable
 
 DIM, BOLD, RED, GREEN, YELLOW, CYAN, RESET = (
@@ -22,6 +24,12 @@ DIM, BOLD, RED, GREEN, YELLOW, CYAN, RESET = (
 )  # fmt: skip
 _PACKED = re.compile(r"^GIT binary patch\n(?:literal \d+\n(?:[A-Za-z].+\n)+\n)+", re.MULTILINE)
 """The part of a patch that nobody can read."""
+
+
+_TERMS = {
+    Choice.SESSION: "allowed for this session",
+    Choice.ALWAYS: "always allowed in this project",
+}
 
 
 class Printer(Protocol):
@@ -56,15 +64,17 @@ class TextPrinter:
     """Where the cursor stands on `err`; 0 at the start of a line."""
     _transient: bool = False
     """Whether the line on `err` is to be overwritten."""
+    _reasoning: bool = False
+    """Whether the last piece of an answer was reasoning."""
 
     def show(self, event: Event) -> None:
         match event:
             case events.TurnStarted():
                 head = f"{event.model}, {event.steering}, in {event.root}"
-                self._line(self._style(printable(head), BOLD))
+                self._line(self._style(shown(head), BOLD))
                 if event.test_command:
                     tests = f"tests: {event.test_command} ({event.test_origin})"
-                    self._line(self._style(printable(tests), DIM))
+                    self._line(self._style(shown(tests), DIM))
                 if event.sandbox:
                     self._line(self._style(f"sandbox: {event.sandbox}", DIM))
             case events.StepStarted(number):
@@ -72,23 +82,32 @@ class TextPrinter:
                 self._line(self._style(f"step {number}", BOLD + CYAN))
             case events.PromptReading(done, total):
                 self._progress(f"reading {done} of {total} tokens")
-            case events.Wrote(text):
-                self._stream(text)
+            case events.Wrote(text, reasoning):
+                self._stream(text, reasoning)
+            case events.WroteCall(tool):
+                self._progress(f"writing {printable(tool)} …")
+            case events.Waiting(seconds):
+                self._progress(f"asking again in {seconds:.0f} s")
             case events.StepFinished():
                 self._line(self._style(_step(event), DIM))
             case events.ToolStarted(call):
-                self._progress(f"{printable(call.name)} …")
+                self._progress(f"{shown(call.name)} …")
+            case events.ApprovalAsked():
+                self._fresh_line()  # whoever is asked may be asked on this terminal
+            case events.ApprovalAnswered():
+                if event.choice in (Choice.SESSION, Choice.ALWAYS):
+                    self._line(self._style(f"· {_TERMS[event.choice]}", DIM))
             case events.ToolFinished():
                 self._tool(event)
             case events.Rewound(_, reason) | events.Notice(reason):
-                self._line(self._style(f"· {printable(reason)}", YELLOW))
+                self._line(self._style(f"· {shown(reason)}", YELLOW))
             case TurnFinished():
                 self._finish(event)
             case events.Compacted():
-                self._line(self._style(f"· {_compacted(event)}", YELLOW))
+                self._line(self._style(f"· {shown(_compacted(event))}", YELLOW))
             case events.Switched():
                 self._line("")
-                self._line(self._style(f"{printable(event.model)} goes on", BOLD))
+                self._line(self._style(f"{shown(event.model)} goes on", BOLD))
                 self._line(self._style(switch_cost(event), DIM))
             case events.Said():
                 pass
@@ -100,16 +119,19 @@ class TextPrinter:
         good = result.ok and (not isinstance(result.details, TestRun) or result.details.ok)
         mark = self._style("✓", GREEN) if good else self._style("✗", RED)
         who = "" if event.origin is Origin.MODEL else self._style(" (harness)", DIM)
-        self._line(f"{mark} {printable(result.display)}{who}")
+        self._line(f"{mark} {shown(result.display)}{who}")
 
     def _finish(self, event: TurnFinished) -> None:
         self._line("")
         self.err.flush()
         if event.patch:
             self.out.write(self._patch(event.patch).rstrip("\n") + "\n\n")
-        colour = GREEN if event.status is Status.VERIFIED else RED
+        if event.answer and not (self.live and self.out.isatty()):  # there it was just read
+            self.out.write(printable(event.answer).rstrip("\n") + "\n\n")
+        good = event.status in (Status.VERIFIED, Status.PLANNED)
+        colour = GREEN if good else RED
         status = self._style(event.status.value, BOLD + colour)
-        self.out.write(f"{status}: {printable(event.summary)}\n")
+        self.out.write(f"{status}: {shown(event.summary)}\n")
         if event.patch:
             self.out.write(f"{extent(event.patch)}\n")
         self.out.write(f"{figures(event.totals)}\n")
@@ -124,8 +146,11 @@ class TextPrinter:
             self._style(printable(line), colours.get(line[:1], "")) for line in patch.split("\n")
         )
 
-    def _stream(self, text: str) -> None:
+    def _stream(self, text: str, reasoning: bool) -> None:
         self._clear()
+        if self._column and reasoning is not self._reasoning:
+            self.err.write("\n")
+        self._reasoning = reasoning
         self.err.write(self._style(printable(text), DIM))
         self.err.flush()
         self._column = 0 if text.endswith("\n") else 1
@@ -139,10 +164,14 @@ class TextPrinter:
         self._transient, self._column = True, 1
 
     def _line(self, text: str) -> None:
+        self._fresh_line()
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    def _fresh_line(self) -> None:
         self._clear()
         if self._column:
             self.err.write("\n")
-        self.err.write(text + "\n")
         self.err.flush()
         self._column = 0
 

@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from agent import private
 from agent.errors import InputError
-from agent.events import Event, Notice, PromptReading, Wrote, to_json
+from agent.events import Event, Notice, PromptReading, Waiting, Wrote, WroteCall, to_json
 
 VERSION = 1
 
@@ -80,7 +81,7 @@ class Session:
         now = datetime.now(UTC)
         name = f"{now:%Y%m%d-%H%M%S-%f}-{os.urandom(3).hex()}"
         folder = state / "sessions" / name
-        folder.mkdir(parents=True, mode=0o700)
+        private.make_folder(folder)
         info = SessionInfo(name, folder, root, task, now.isoformat(timespec="seconds"))
         session = cls(info)
         info.record.chmod(0o600)
@@ -116,7 +117,7 @@ class Session:
             What the user should know when the record ends here, as on a full disk; told once.
             Nothing is appended after that: a conversation with a gap is none.
         """
-        if self._broken or isinstance(event, Wrote | PromptReading):
+        if self._broken or isinstance(event, Wrote | WroteCall | PromptReading | Waiting):
             return None
         try:
             self._append(to_json(event))
@@ -132,9 +133,9 @@ class Session:
         self._file.close()
 
     def _append(self, line: dict[str, Any]) -> None:
-        text = json.dumps({**line, "at": round(time.time(), 4)}, ensure_ascii=False) + "\n"
-        # A lone surrogate, of bytes that are no UTF-8, becomes the escape that JSON has for it.
-        left = memoryview(text.encode("utf-8", "backslashreplace"))
+        # ASCII: nothing that was recorded can steer a terminal that shows the file.
+        text = json.dumps({**line, "at": round(time.time(), 4)}) + "\n"
+        left = memoryview(text.encode("ascii"))
         while left:
             left = left[self._file.write(left) or 0 :]
 

@@ -15,7 +15,8 @@ from agent.work_tree import find_root
 from tools.base import ToolError
 from tools.journal import Journal
 from tools.snapshot_store import at_work
-from tools.text_filter import clip_line, printable
+from tools.text import shown
+from tools.text_filter import clip_line
 from tools.undo import by_path, undo
 
 
@@ -29,8 +30,8 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
     if at_work(info.root, state_folder() / "snapshots"):
         raise InputError(f"A session is at work on {info.root}: stop it, or wait for its end.")
     for path in _written(info):
-        print(f"  {printable(path)}", file=sys.stderr)
-    if not confirm(f"Take back what session {info.id} wrote to these files?"):
+        print(f"  {shown(path)}", file=sys.stderr)
+    if not confirm(f"Take back what session {shown(info.id)} wrote to these files?"):
         return ExitCode.FAILED
     kept = False
     try:
@@ -39,7 +40,7 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
         raise InputError(str(error)) from error
     for restored in outcomes:
         kept = kept or restored.outcome == "kept"
-        print(f"{restored.outcome}  {printable(restored.path)}")
+        print(f"{restored.outcome}  {shown(restored.path)}")
     if kept:
         print("Files marked kept have your own later edits in the same lines.", file=sys.stderr)
         return ExitCode.FAILED
@@ -53,7 +54,7 @@ def list_sessions(repo: Path) -> ExitCode:
     for info in sessions(state_folder()):
         if info.root == root and (paths := _written(info)):
             title = info.task.lstrip("# ").partition("\n")[0]
-            task = clip_line(printable(title), 60)
+            task = clip_line(shown(title), 60)
             files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
             print(f"{info.id}  {files}  {task}")
     return ExitCode.VERIFIED

@@ -1,6 +1,6 @@
 """How long the command takes to start, against a bare Python, and what it imports.
 
-The runs of the three kinds are interleaved, so that a busy machine slows them alike; the least and
+The runs of the kinds are interleaved, so that a busy machine slows them alike; the least and
 the median of each are shown, with the time above the bare Python's.
 
     python benchmarks/startup.py
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import socket
 import statistics
 import subprocess
 import sys
@@ -73,6 +74,27 @@ def to_the_first_request(command: Sequence[str], cwd: Path) -> float:
     sys.exit(f"{shlex.join(command)} ended with {process.returncode} before its first request")
 
 
+def to_a_server(command: Sequence[str], cwd: Path) -> float:
+    """Seconds until `agent fix --model claude` has sent its first request to the loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        environ = {
+            **environment(cwd.parent / "state"),
+            "ANTHROPIC_API_KEY": "none",
+            "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{server.getsockname()[1]}",
+        }
+        begun = time.perf_counter()
+        with subprocess.Popen(
+            command, cwd=cwd, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1)
+                seconds = time.perf_counter() - begun
+            process.kill()
+    return seconds
+
+
 def measure(runs: int, kinds: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
     """Seconds of each run of each kind; one run of each before them is not counted."""
     for kind in kinds.values():
@@ -119,14 +141,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         repository = make_repository(folder)
-        fix = [*agent, "fix", "ISSUE.md", "--json", "--yes"]
-        fix += ["--model", f"scripted:{folder / 'script.toml'}"]
+        fix = [*agent, "fix", "ISSUE.md", "--json", "--yes", "--model"]
+        scripted = [*fix, f"scripted:{folder / 'script.toml'}"]
+        claude = [*fix, "claude"]
         found = measure(
             options.runs,
             {
                 "python -c pass": lambda: to_the_end([sys.executable, "-c", "pass"], folder),
                 "agent --help": lambda: to_the_end([*agent, "--help"], folder),
-                "agent fix, first request": lambda: to_the_first_request(fix, repository),
+                "agent fix, first request": lambda: to_the_first_request(scripted, repository),
+                "the same, to Claude": lambda: to_a_server(claude, repository),
             },
         )
         heavy = heavy_modules(folder)

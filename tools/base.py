@@ -1,17 +1,21 @@
 """The contract between a tool and whoever calls it: specification, arguments, result, toolbox.
 
-Owns the only place where a tool's failure becomes data. Must not know what any single tool does.
+A call is prepared, which does nothing yet, and then carried out; between the two it can be shown
+to somebody and permitted. Owns the only place where a tool's failure becomes data. Must not know
+what any single tool does, nor who permits a call.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tools.action import Action
 
 
 class ToolError(Exception):
@@ -66,8 +70,9 @@ A = TypeVar("A", bound=Arguments)
 class Tool(Generic[A]):
     """One thing a model may do.
 
-    Subclasses set the class attributes and implement `run`; what they need (the workspace, a
-    runner) is passed to their constructor.
+    Subclasses set the class attributes and implement `run`, with `action` if they run programs,
+    or `propose`, if they can work out what they will do; what they need (the workspace, a runner)
+    is passed to their constructor.
     """
 
     name: str
@@ -85,11 +90,69 @@ class Tool(Generic[A]):
             ToolError: It cannot be done; nothing was changed.
             Cancelled: `cancel` was set; what was started has been stopped.
         """
-        raise NotImplementedError
+        return self.propose(args).carry_out(cancel)
+
+    def action(self, args: A) -> Action | None:
+        """What `run` would do; None for what only reads.
+
+        Raises:
+            ToolError: It cannot be done.
+        """
+        return None
+
+    def propose(self, args: A) -> Proposal:
+        """Work out what a call would do, and do nothing yet.
+
+        Raises:
+            ToolError: It cannot be done.
+        """
+        return Proposal(self.action(args), functools.partial(self.run, args))
 
     @property
     def spec(self) -> ToolSpec:
         return ToolSpec(self.name, self.description, _schema(self.Args), self.bodies)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Something that can be done, and what it is."""
+
+    action: Action | None
+    carry_out: Callable[[Cancel], ToolResult]
+    """Does what `action` says, or raises as `Tool.run` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that was read and found possible, and was not carried out yet."""
+
+    name: str
+    effect: Effect
+    args: Arguments
+    proposal: Proposal
+
+    @property
+    def action(self) -> Action | None:
+        return self.proposal.action
+
+    def same(self, other: Prepared | ToolResult) -> bool:
+        """Whether another preparation would do exactly the same."""
+        return isinstance(other, Prepared) and (self.name, self.args, self.action) == (
+            other.name,
+            other.args,
+            other.action,
+        )
+
+    def carry_out(self, cancel: Cancel) -> ToolResult:
+        """Do what was prepared, and nothing else; a failure is the result.
+
+        Raises:
+            Cancelled: `cancel` was set while the tool ran.
+        """
+        try:
+            return self.proposal.carry_out(cancel)
+        except (ToolError, OSError) as error:
+            return failure(self.name, str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +188,29 @@ class Toolbox:
     def specs(self) -> tuple[ToolSpec, ...]:
         return tuple(tool.spec for tool in self.tools.values())
 
+    def prepare(self, name: str, arguments: Mapping[str, Any]) -> Prepared | ToolResult:
+        """Read a call; what can be carried out, or the failure as its result."""
+        tool = self.tools.get(name)
+        if tool is None:
+            known = ", ".join(self.tools)
+            return failure(name, f"There is no tool named {name!r}. The tools are: {known}.")
+        try:
+            args = tool.Args.model_validate(dict(arguments))
+        except ValidationError as error:
+            return failure(name, _explain(tool, error))
+        try:
+            return Prepared(name, tool.effect, args, tool.propose(args))
+        except (ToolError, OSError) as error:
+            return failure(name, str(error))
+
     def call(self, name: str, arguments: Mapping[str, Any], cancel: Cancel) -> ToolResult:
         """Run one call. Never raises for a bad call: the failure is the result.
 
         Raises:
             Cancelled: `cancel` was set while the tool ran.
         """
-        tool = self.tools.get(name)
-        if tool is None:
-            known = ", ".join(self.tools)
-            return _failure(name, f"There is no tool named {name!r}. The tools are: {known}.")
-        try:
-            args = tool.Args.model_validate(dict(arguments))
-        except ValidationError as error:
-            return _failure(name, _explain(tool, error))
-        try:
-            return tool.run(args, cancel)
-        except (ToolError, OSError) as error:
-            return _failure(name, str(error))
+        prepared = self.prepare(name, arguments)
+        return prepared if isinstance(prepared, ToolResult) else prepared.carry_out(cancel)
 
 
 @functools.cache
@@ -150,7 +218,12 @@ def _schema(arguments: type[Arguments]) -> Mapping[str, Any]:
     return arguments.model_json_schema()
 
 
-def _failure(name: str, message: str) -> ToolResult:
+def failure(name: str, message: str) -> ToolResult:
+    """The result of a call that was not carried out.
+
+    Args:
+        message: For the model; its first line is for the user too.
+    """
     first = message.splitlines()[0] if message else "failed"
     return ToolResult(output=message, display=f"{name}: {first}", ok=False)
 

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
+from tools.base import Arguments, Effect, Proposal, Tool, ToolError
 from tools.editing.change import change
 from tools.text import SourceText, line_at, numbered
 from tools.workspace import Workspace
@@ -45,7 +45,7 @@ class Edit(Tool[EditArguments]):
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def run(self, args: EditArguments, cancel: Cancel) -> ToolResult:
+    def propose(self, args: EditArguments) -> Proposal:
         data = self._workspace.basis(args.path, unread=True)
         text = SourceText.of(data).text
         old, new = args.old.replace("\r\n", "\n"), args.new.replace("\r\n", "\n")
@@ -164,7 +164,7 @@ class ReplaceSymbol(Tool[ReplaceArguments]):
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def run(self, args: ReplaceArguments, cancel: Cancel) -> ToolResult:
+    def propose(self, args: ReplaceArguments) -> Proposal:
         data = self._workspace.basis(args.path, unread=True)
         name = self._workspace.name(args.path)
         if not args.code.strip():

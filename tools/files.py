@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
-from tools.editing.change import change, encodable, refuse_broken
+from tools.base import Arguments, Cancel, Effect, Proposal, Tool, ToolError, ToolResult
+from tools.editing.change import change, create, encodable
 from tools.text import SourceText, numbered, shown
 from tools.workspace import Workspace
 
@@ -109,8 +109,7 @@ class WriteFile(Tool[WriteArguments]):
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def run(self, args: WriteArguments, cancel: Cancel) -> ToolResult:
-        name = self._workspace.name(args.path)
+    def propose(self, args: WriteArguments) -> Proposal:
         text = encodable(args.content).replace("\r\n", "\n")
         if self._workspace.exists(args.path):
             data = self._workspace.basis(args.path)
@@ -125,11 +124,4 @@ class WriteFile(Tool[WriteArguments]):
             return change(self._workspace, args.path, data, text, "write")
         if text and not text.endswith("\n"):
             text += "\n"
-        refuse_broken(name, None, text)
-        self._workspace.write(args.path, text.encode())
-        lines = text.count("\n")
-        return ToolResult(
-            output=f"Created {name}, {lines} lines.",
-            display=f"create {shown(name)} +{lines}",
-            changed=(name,),
-        )
+        return create(self._workspace, args.path, text)

@@ -57,7 +57,7 @@ _FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "PAGER": "cat",
 }
-_SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
+_SECRET = re.compile("KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,11 @@ class Finished:
             return f"killed by signal {-self.code}"
 
 
+def is_secret_variable(name: str) -> bool:
+    """Whether a variable of this name usually holds a key or a password."""
+    return _SECRET.search(name) is not None
+
+
 def clean_environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
     """What a program gets to see of our environment: no secrets, no colour, no prompts.
 
@@ -102,7 +107,7 @@ def clean_environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if (name in _INHERITED or name.startswith("LC_")) and not _SECRET.search(name)
+        if (name in _INHERITED or name.startswith("LC_")) and not is_secret_variable(name)
     }
     # A relative entry would let a repository put its own `git` before the real one.
     entries = [entry for entry in kept.get("PATH", "").split(os.pathsep) if os.path.isabs(entry)]

@@ -15,7 +15,7 @@ from pydantic import Field
 from tools import ripgrep
 from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
 from tools.text import shown
-from tools.workspace import MAX_FILE, Workspace, is_secret
+from tools.workspace import MAX_FILE, Workspace
 
 MAX_HITS = 100
 MAX_CHARACTERS = 8_000
@@ -80,7 +80,7 @@ class Search(Tool[SearchArguments]):
                 raise ToolError(f"{text!r} cannot be searched for.")
         if not self._workspace.exists(args.path):
             raise ToolError(self._workspace.missing(name))
-        if is_secret(name):
+        if self._workspace.withholds(name):
             raise ToolError(f"{name!r} may hold secrets; it is not searched.")
         note = ""
         try:
@@ -127,7 +127,7 @@ class Search(Tool[SearchArguments]):
             for line in running.lines(cancel, SECONDS):
                 event = json.loads(line)
                 if event["type"] == "match":
-                    _add(hits, event["data"])
+                    _add(hits, event["data"], self._workspace)
                 if hits.count >= MAX_COUNT:
                     return hits
             problem = running.complaint()
@@ -142,9 +142,9 @@ class _BadPattern(Exception):
     """ripgrep does not take the pattern as a regular expression."""
 
 
-def _add(hits: _Hits, data: dict[str, Any]) -> None:
+def _add(hits: _Hits, data: dict[str, Any], workspace: Workspace) -> None:
     path = _decoded(data["path"]).removeprefix("./")
-    if is_secret(path):
+    if workspace.withholds(path):
         return
     for offset, text in enumerate(_decoded(data["lines"]).removesuffix("\n").split("\n")):
         if offset == 0 or data["line_number"] is not None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from tools.action import Command
 from tools.base import Arguments, Cancel, Cancelled, Effect, Tool, ToolResult
 from tools.interpreters import project_path
-from tools.process import execute
+from tools.process import clean_environment, execute
 from tools.sandboxing.base import UNCONFINED, Sandbox
 from tools.text_filter import clip, clip_line, printable
 
@@ -67,7 +69,7 @@ class RunArguments(Arguments):
         min_length=1, description="The program and its arguments; there is no shell."
     )
     timeout: float = Field(60, gt=0, le=600, description="Seconds.")
-    network: bool = Field(False, description="Whether it needs the network; off by default.")
+    network: bool = Field(False, description="Whether it needs the network; the user is asked.")
 
 
 class Run(Tool[RunArguments]):
@@ -82,6 +84,10 @@ class Run(Tool[RunArguments]):
     def __init__(self, root: Path, sandbox: Sandbox = UNCONFINED) -> None:
         self._root = root
         self._sandbox = sandbox
+
+    def action(self, args: RunArguments) -> Command:
+        program = program_for(args.argv[0], self._root)
+        return Command(args.argv, str(self._root), program, network=args.network)
 
     def run(self, args: RunArguments, cancel: Cancel) -> ToolResult:
         done = execute(
@@ -103,3 +109,11 @@ class Run(Tool[RunArguments]):
             ok=done.code == 0,
             details=done,
         )
+
+
+def program_for(word: str, root: Path) -> str:
+    """The file that is run for the first word of a command; empty if there is none."""
+    if "/" in word:
+        return str(root / word)
+    path = clean_environment(project_path(root))["PATH"]
+    return shutil.which(word, path=path) or ""

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from pydantic import Field
 
+from tools.action import Command
 from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
 from tools.sandboxing.base import UNCONFINED, Sandbox
+from tools.shell import program_for
 from tools.testing.commands import Runner, TestCommand, startable
 
 
@@ -44,18 +46,18 @@ class RunTests(Tool[RunTestsArguments]):
         self._timeout = timeout
         self._sandbox = sandbox
 
+    def action(self, args: RunTestsArguments) -> Command:
+        command, only = self._command, self._only(args)
+        program = program_for(self._found().argv[0], self._root)
+        return Command(command.argv, str(self._root), program, command.env, chosen=only)
+
     def run(self, args: RunTestsArguments, cancel: Cancel) -> ToolResult:
-        only = (args.only or "").strip()
-        if only.startswith("-"):
-            raise ToolError(f"{only!r} is no test; give a file or tests/test_a.py::test_b.")
+        only = self._only(args)
         # 20 ms; only needed to run them
         from tools.testing.runners import run_tests
 
-        # Once: what the tests ran with before a change, they run with after it.
-        self._startable = self._startable or startable(self._command, self._root)
-        names = (only,) if only else ()
         run = run_tests(
-            self._startable, self._root, cancel, self._timeout, names, sandbox=self._sandbox
+            self._found(), self._root, cancel, self._timeout, only, sandbox=self._sandbox
         )
         summary = run.summary()
         output = f"{summary}\n\n{run.brief()}".strip()
@@ -63,3 +65,17 @@ class RunTests(Tool[RunTestsArguments]):
             output = f"All tests were run: {self._command} takes no names.\n{output}"
         parts = summary.replace(" in ", " (", 1).replace(" s", " s)", 1)
         return ToolResult(output=output, display=f"tests: {parts}", details=run)
+
+    def _found(self) -> TestCommand:
+        """Once: what the tests ran with before a change, they run with after it."""
+        self._startable = self._startable or startable(self._command, self._root)
+        return self._startable
+
+    def _only(self, args: RunTestsArguments) -> tuple[str, ...]:
+        only = (args.only or "").strip()
+        if only.startswith("-") or "\0" in only:
+            raise ToolError(f"{only!r} is no test; give a file or tests/test_a.py::test_b.")
+        place = (self._root / only.partition("::")[0]).resolve()
+        if not place.is_relative_to(self._root.resolve()):
+            raise ToolError(f"{only!r} is outside the repository.")
+        return (only,) if only else ()

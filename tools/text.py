@@ -133,6 +133,6 @@ def line_at(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + 1
 
 
-def shown(path: str) -> str:
-    """A path as one line without control characters."""
-    return printable(path).replace("\n", "\\n").replace("\t", "\\t")
+def shown(text: str) -> str:
+    """A path, or other text, as one line without control characters."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -1,6 +1,8 @@
 """Text from outside made safe to show: escapes, control characters, marks that hide or reorder.
 
-Owns what may reach a terminal or a model. Must not know where a text came from.
+`printable` is for what is read, `visible` for what is judged: there nothing is left out, and
+nothing looks like something else. Owns what may reach a terminal or a model. Must not know where
+a text came from.
 """
 
 from __future__ import annotations
@@ -15,10 +17,14 @@ _SEQUENCE = re.compile(
 )
 # A sequence that never ends hides nothing: only its ESC is replaced, the text after it stays.
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"
-    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad"
+    "\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
 )
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]")
+"""Letters and marks that show nothing, though Unicode counts them as printable."""
+_PADDING = re.compile(" {24,}")
+"""More spaces than a person would write: what follows them may be out of sight."""
 _OVERWRITTEN = re.compile(r"[^\r\n]*\r(?=[^\r\n])")
 
 
@@ -32,6 +38,23 @@ def printable(text: str) -> str:
     text = _SEQUENCE.sub("", text.replace("\r\n", "\n"))
     text = _OVERWRITTEN.sub("", text).replace("\r", "")
     return _UNSEEN.sub(_escape, text)
+
+
+def visible(text: str, keep: str = "") -> str:
+    """The text with everything that is not plainly seen as an escape, and nothing left out.
+
+    Control characters, line ends, terminal sequences, invisible and reordering characters and
+    spaces other than the plain one become `\\n`, `\\x1b`, `\\u202e`; a long run of spaces its
+    count, as `[80 spaces]`.
+
+    Args:
+        keep: Characters to leave alone, such as a tab in code.
+    """
+    seen = "".join(
+        char if char in keep or (char.isprintable() and not _BLANK.match(char)) else _named(char)
+        for char in text
+    )
+    return _PADDING.sub(lambda run: f"[{len(run.group())} spaces]", seen)
 
 
 def clip(text: str, limit: int, head: float = 0.5) -> str:
@@ -59,8 +82,16 @@ def clip_line(line: str, limit: int) -> str:
     return (line[:first] + " ... " + line[len(line) - (room - first) :])[:limit]
 
 
+def _named(char: str) -> str:
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char) or _escaped(char)
+
+
 def _escape(match: re.Match[str]) -> str:
-    code = ord(match.group())
+    return _escaped(match.group())
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

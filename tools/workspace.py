@@ -10,7 +10,7 @@ import functools
 import hashlib
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -33,6 +33,8 @@ MAX_FILE = 8 << 20
 """The largest file that is read, in bytes."""
 _LIST_PATIENCE = 20.0
 """Seconds to list the files: a pipe that somebody names `.gitignore` would keep it for ever."""
+SETTINGS_FOLDER = ".agent"
+"""Beneath the root; what stands there is the user's to write, though it is not there yet."""
 _SECRETS = (
     *(".env", ".env.*", ".envrc", ".netrc", ".pypirc", ".npmrc", ".pgpass", ".git-credentials"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.keystore"),
@@ -63,16 +65,23 @@ class Workspace:
     """
 
     def __init__(
-        self, root: Path, journal: Journal | None = None, snapshots: Snapshots | None = None
+        self,
+        root: Path,
+        journal: Journal | None = None,
+        snapshots: Snapshots | None = None,
+        named: Iterable[str] = (),
     ) -> None:
         """
         Args:
             journal: Where writes are kept so that they can be undone.
             snapshots: Of the same root: how it is seen what programs change.
+            named: Files, relative, that are read although they may hold secrets: the user wants
+                it so.
         """
         self._tree = Tree(root)
         self._journal = journal
         self._snapshots = snapshots
+        self._named = frozenset(named)
         self._seen: dict[str, str] = {}
         self._writes: list[Write] = []
         self._listing: tuple[str, ...] | None = None
@@ -128,6 +137,10 @@ class Workspace:
         """As `read`, for those who do not show the bytes to a model: not remembered as seen."""
         return self._load(self.name(path)).data
 
+    def withholds(self, name: str) -> bool:
+        """Whether a file is not shown, for it may hold secrets and the user did not name it."""
+        return is_secret(name) and name not in self._named
+
     def exists(self, path: str) -> bool:
         """Whether anything is there."""
         return self._tree.status(self.name(path)) is not None
@@ -158,14 +171,18 @@ class Workspace:
                 read, or not exist.
 
         Raises:
-            ToolError: The file was not read, has changed since, or cannot be written; it is as
-                it was.
+            ToolError: The file was not read, has changed since, or cannot be written, or is a
+                setting of ours; it is as it was.
         """
         name = self.name(path)
+        if name.partition("/")[0].casefold() == SETTINGS_FOLDER:
+            raise ToolError(f"{name!r} is of the user's own settings; it is not written here.")
         known = self._seen.get(name) if basis is None else _digest(basis)
         there = self._tree.load(name, MAX_FILE)
         if there is not None:
-            _refuse_unreadable(name, there.data)
+            if is_secret(name):
+                raise ToolError(f"{name!r} may hold secrets; it is neither read nor written.")
+            _refuse_binary(name, there.data)
             if known is None:
                 raise ToolError(f"{name!r} exists and was not read: read it first.")
         if known is not None and (there is None or _digest(there.data) != known):
@@ -294,12 +311,12 @@ class Workspace:
         return [difference.path for difference in differences]
 
     def _load(self, name: str) -> Loaded:
-        if is_secret(name):
+        if self.withholds(name):
             raise ToolError(f"{name!r} may hold secrets; it is not read.")
         there = self._tree.load(name, MAX_FILE)
         if there is None:
             raise ToolError(self.missing(name))
-        _refuse_unreadable(name, there.data)
+        _refuse_binary(name, there.data)
         return there
 
     def _put(self, name: str, there: Loaded | None, data: bytes) -> None:
@@ -344,9 +361,7 @@ def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(translate, patterns)))
 
 
-def _refuse_unreadable(name: str, data: bytes) -> None:
-    if is_secret(name):
-        raise ToolError(f"{name!r} may hold secrets; it is neither read nor written.")
+def _refuse_binary(name: str, data: bytes) -> None:
     if b"\0" in data:
         kind = guess_type(name)[0] or "unknown type"
         raise ToolError(f"{name!r} is binary ({kind}, {len(data):,} bytes).")

@@ -196,6 +196,15 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class CallDelta:
+    """A piece of a tool call as it is written; for those who watch, never to be run."""
+
+    tool: str
+    text: str
+    """Of the arguments, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The end of an answer; nothing counts as said before it has come."""
 
@@ -204,7 +213,7 @@ class Answer:
     stop: StopReason
 
 
-ModelEvent = Reading | TextDelta | ReasoningDelta | Answer
+ModelEvent = Reading | TextDelta | ReasoningDelta | CallDelta | Answer
 
 
 class Model(Protocol):

@@ -24,6 +24,7 @@ from agent.models.places import Place, places
 from agent.models.plan import fit_shape, plan
 from agent.models.prices import Rates, sold
 from agent.models.shape import KvType, Shape, shape_of
+from tools.text import shown
 
 
 @click.group("models")
@@ -82,7 +83,7 @@ def list_models(as_json: bool) -> None:
             for row in rows
         ],
     )
-    click.echo(f"\nDefault here: {default}.")
+    click.echo(f"\nDefault here: {shown(default)}.")
     click.echo("TOK/S is the most that the memory's bandwidth, as measured or known, allows.")
 
 
@@ -98,20 +99,20 @@ def pull_model(name: str, yes: bool) -> None:
     entry = catalogue.find(name)
     found = catalogue.on_disk(entry)
     if found is not None and entry.is_whole(found):
-        click.echo(f"{entry.name} is here: {found}")
+        _say(f"{entry.name} is here: {found}")
         return
     problem = _problem(entry)
     if problem and not yes and sys.stdin.isatty():
-        click.confirm(f"{problem}\nFetch it all the same?", abort=True, err=True)
+        click.confirm(f"{shown(problem)}\nFetch it all the same?", abort=True, err=True)
     elif problem:
-        click.echo(problem, err=True)
+        _say(problem, err=True)
     path = pull(
         entry,
         catalogue.folder,
-        lambda line: click.echo(line, err=True),
+        lambda line: _say(line, err=True),
         StreamProgress(sys.stderr),
     )
-    click.echo(f"{entry.name} is here: {path}")
+    _say(f"{entry.name} is here: {path}")
 
 
 @models.command("show")
@@ -131,7 +132,7 @@ def show_model(model: str, as_json: bool) -> None:
     width = max(len(key) for key in facts)
     for key, value in facts.items():
         if value not in ("", None):
-            click.echo(f"{key:<{width}}  {value}")
+            _say(f"{key:<{width}}  {value}")
 
 
 @models.command("plan")
@@ -156,7 +157,7 @@ def plan_models(model: str | None, memory: str | None, as_json: bool) -> None:
         return
     for place in chosen:
         rate = f", {place.bandwidth / 1e9:.0f} GB/s" if place.bandwidth else ""
-        click.echo(f"{place.title}: {place.memory / GIB:.1f} GiB{rate}")
+        _say(f"{place.title}: {place.memory / GIB:.1f} GiB{rate}")
         header = ("NAME", "WEIGHTS", *(f"{kind.value.upper()} CTX" for kind in kinds), "TOK/S")
         _print_table(header, [_plan_line(name, shape, place, kinds) for name, shape in shapes])
         click.echo()
@@ -296,7 +297,7 @@ def _file_row(
     try:
         return [_row(name, shape_of(read_gguf(path)), here, hardware, bandwidth)]
     except ModelFileError as error:
-        click.echo(f"skipped: {error}", err=True)
+        _say(f"skipped: {error}", err=True)
         return []
 
 
@@ -322,14 +323,20 @@ def _row_json(row: _Row, default: str) -> dict[str, object]:
     }
 
 
+def _say(line: str, err: bool = False) -> None:
+    """One line in which names of models and files cannot steer the terminal."""
+    click.echo(shown(line), err=err)
+
+
 def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2))
 
 
 def _print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Aligned columns: the first to the left, the others to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
+    safe = [tuple(map(shown, row)) for row in (header, *rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*safe, strict=True)]
+    for row in safe:
         cells = [row[0].ljust(widths[0])]
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
         click.echo("  ".join(cells).rstrip())

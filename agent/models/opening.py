@@ -5,7 +5,10 @@ Owns the choice of the backend. Must not know what the model will be asked.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,21 +21,61 @@ CONTEXT = 32_768
 """Tokens of a local model's window, where the settings name none and the memory affords it."""
 
 
-def open_model(settings: Settings, *, start: bool = True) -> Model:
+class Backend(StrEnum):
+    """What answers for a model."""
+
+    SCRIPTED = "scripted"
+    CLAUDE = "claude"
+    LOCAL = "local"
+
+
+def backend(name: str) -> Backend:
+    """What answers for the model of this name; empty for the best that fits this machine."""
+    if name.startswith("scripted:"):
+        return Backend.SCRIPTED
+    if name == "claude" or name.startswith("claude-"):
+        return Backend.CLAUDE
+    return Backend.LOCAL
+
+
+def open_model(
+    settings: Settings, key: Callable[[str], str | None], *, start: bool = True
+) -> Model:
     """Open the model that the settings name, or the best that fits this machine.
 
     A local model begins to load at once, in its own process, while the caller goes on; or, without
     `start`, when it is first asked.
+
+    Args:
+        key: Finds one of the user's keys by its name; only asked for one that is sent.
 
     Raises:
         InputError: The script cannot be read.
         ModelMissing: There is no such model, or its weights are not here.
         ModelError: It is here and cannot be used.
     """
-    kind, _, rest = settings.model.partition(":")
-    if kind == "scripted":
-        return ScriptedModel.load(Path(rest))
-    return _local(settings, start)
+    match backend(settings.model):
+        case Backend.SCRIPTED:
+            return ScriptedModel.load(Path(settings.model.partition(":")[2]))
+        case Backend.CLAUDE:
+            return _claude(settings, key)
+        case Backend.LOCAL:
+            return _local(settings, start)
+
+
+def _claude(settings: Settings, key: Callable[[str], str | None]) -> Model:
+    # 150 ms together, most of it the HTTP client; not needed for other models
+    from agent.models.claude.access import find_access
+    from agent.models.claude.known import ALIAS, Known
+    from agent.models.claude.model import ClaudeModel
+    from agent.models.claude.wire import Wire
+
+    known = Known.load()
+    name = known.default if settings.model == ALIAS else settings.model
+    access = find_access(os.environ, key)
+    return ClaudeModel(
+        name, Wire(access), effort=settings.effort, thinking=settings.thinking, known=known
+    )
 
 
 def _local(settings: Settings, start: bool) -> Model:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
+from tools.text import shown
+
 Clock = Callable[[], float]
 _REDRAW = 0.1
 """Seconds between two drawings of the bar."""
@@ -47,7 +49,7 @@ class StreamProgress:
         self._open = False
 
     def begin(self, what: str, total: int, done: int = 0) -> None:
-        self._what, self._total, self._start = what, total, done
+        self._what, self._total, self._start = shown(what), total, done
         self._begun = self._clock()
         self._drawn = 0.0 if self._terminal else self._begun
         self._tenth = done * 10 // total if total else 0

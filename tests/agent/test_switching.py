@@ -16,7 +16,7 @@ from agent.equipment import Equipment
 from agent.errors import ModelError, WorkerDied
 from agent.events import Event, Status, StepFinished, Switched, TurnFinished
 from agent.limits import Limits
-from agent.loop import RETRIES, Agent
+from agent.loop import Agent
 from agent.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 from agent.models.base import Device, EditFormat, Model, ModelSpec, Tariff
 from agent.steering.evidence import Case
@@ -232,7 +232,7 @@ def test_what_the_user_limits_is_not_gone_on_with(garage: Garage, limits: Limits
 
 
 def test_a_model_that_fails_is_followed_too(garage: Garage) -> None:
-    died: list[AssistantMessage | ModelError] = [WorkerDied("It died.")] * (RETRIES + 1)
+    died: list[AssistantMessage | ModelError] = [WorkerDied("It died.")] * (ModelError.retries + 1)
     remote = Talker(REMOTE, [says("Nothing."), says("Nothing."), says("Nothing.")])
     agent = garage.agent(garage.free(Talker(LOCAL, died)))
     agent.successors.append(garage.free(remote))

@@ -88,11 +88,13 @@ class Agent:
     home: Path
     environ: Mapping[str, str]
     started: list[Running] = field(default_factory=list)
+    yes: bool = True
+    """Whether `fix` gets `--yes`: then a test holds on machines without a sandbox too."""
 
     def run(self, *argv: str | Path, cwd: Path, stdin: str = "", **environ: str) -> Ended:
         """Run it to its end."""
         done = subprocess.run(
-            [*COMMAND, *argv],
+            [*COMMAND, *self._complete(argv)],
             cwd=cwd,
             env={**self.environ, **environ},
             input=stdin,
@@ -108,7 +110,7 @@ class Agent:
     def start(self, *argv: str | Path, cwd: Path) -> Running:
         """Start it."""
         process = subprocess.Popen(
-            [*COMMAND, *argv],
+            [*COMMAND, *self._complete(argv)],
             cwd=cwd,
             env=self.environ,
             stdin=subprocess.DEVNULL,
@@ -117,6 +119,9 @@ class Agent:
         )
         self.started.append(Running(process))
         return self.started[-1]
+
+    def _complete(self, argv: Sequence[str | Path]) -> list[str | Path]:
+        return [*argv, "--yes"] if self.yes and argv[:1] == ("fix",) else [*argv]
 
     def script(self, text: str) -> str:
         """The name of a model that plays these steps."""

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Cancelled, Effect, Tool, Toolbox, ToolError, ToolResult
+from tools.action import FileChange
+from tools.base import (
+    Arguments,
+    Cancel,
+    Cancelled,
+    Effect,
+    Prepared,
+    Tool,
+    Toolbox,
+    ToolError,
+    ToolResult,
+)
+from tools.files import WriteFile
+from tools.workspace import Workspace
 
 
 class EchoArguments(Arguments):
@@ -74,6 +88,21 @@ def test_a_failure_is_a_result_of_one_line_for_the_user(box: Toolbox) -> None:
         "Say something else.\nAnything.", "echo: Say something else.", ok=False
     )
     assert not call(box, text="disk").ok
+
+
+def test_a_prepared_call_does_nothing_until_it_is_carried_out(tmp_path: Path) -> None:
+    tools = Toolbox.of([WriteFile(Workspace(tmp_path))])
+    arguments = {"path": "a.txt", "content": "one\n"}
+    prepared = tools.prepare("write_file", arguments)
+    arguments["content"] = "two\n"
+    assert not (tmp_path / "a.txt").exists()
+    assert isinstance(prepared, Prepared)
+    assert not prepared.same(tools.prepare("write_file", arguments))
+    assert isinstance(prepared.action, FileChange)
+    assert (prepared.action.path, prepared.action.basis) == ("a.txt", "")
+    assert prepared.carry_out(threading.Event()).ok
+    assert (tmp_path / "a.txt").read_text() == "one\n"
+    assert isinstance(tools.prepare("write_file", {}), ToolResult)
 
 
 def test_a_bug_and_an_interrupt_are_not_results(box: Toolbox) -> None:

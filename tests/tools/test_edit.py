@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from tools.action import FileChange
 from tools.base import ToolError, ToolResult
 from tools.edit import Edit, EditArguments
 from tools.workspace import Workspace
@@ -47,6 +49,23 @@ def test_replaces_what_occurs_once(workspace: Workspace) -> None:
     )
     assert result.display == "edit a.py +2 \N{MINUS SIGN}1"
     assert result.changed == ("a.py",)
+
+
+def test_a_proposal_shows_the_change_and_writes_only_what_it_showed(workspace: Workspace) -> None:
+    arguments = EditArguments(path="a.py", old="sum(xs)", new="sum(xs, 0)")
+    proposal = Edit(workspace).propose(arguments)
+    change, file = proposal.action, workspace.root / "a.py"
+    assert isinstance(change, FileChange)
+    assert file.read_text() == SOURCE
+    assert "-    total = sum(xs)\n+    total = sum(xs, 0)\n" in change.patch
+    assert change.basis == hashlib.sha256(SOURCE.encode()).hexdigest()
+    file.write_text(f"# mine\n{SOURCE}")
+    with pytest.raises(ToolError, match="changed on disk"):
+        proposal.carry_out(threading.Event())
+    assert file.read_text() == f"# mine\n{SOURCE}"
+    file.write_text(SOURCE)
+    assert proposal.carry_out(threading.Event()).changed == ("a.py",)
+    assert "sum(xs, 0)" in file.read_text()
 
 
 def test_a_deletion(workspace: Workspace) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tools.base import ToolError
 from tools.indexing.scan import scan, scan_all
-from tools.indexing.terms import parse, split
+from tools.indexing.terms import parse, split, without_random
 from tools.outline import Frame, Index, Outline, Ranked, render
 from tools.workspace import Workspace
 
@@ -315,6 +315,13 @@ KeyError: 'fr'
 
 
 class TestTerms:
+    def test_what_looks_random_is_no_word(self) -> None:
+        for word in ("Qd2vXk9LmZp4RtY8wBn", "d41d8cd98f00b204e9800998ecf8427e"):
+            assert split(word) == ()
+        for word in ("Http2ServerConnection", "test_sha256_and_md5_of_it", "a1b2c3"):
+            assert split(word)
+        assert without_random('KEY = "gh_Qd2vXk9LmZp4RtY8wBn"') == 'KEY = "gh_..."'
+
     @pytest.mark.parametrize(
         ("word", "terms"),
         [

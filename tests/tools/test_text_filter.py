@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.text_filter import clip, clip_line, printable
+from tools.text_filter import clip, clip_line, printable, visible
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,25 @@ from tools.text_filter import clip, clip_line, printable
 )
 def test_printable(given: str, shown: str) -> None:
     assert printable(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ("ls -l 'a b' héllo 日本", "ls -l 'a b' héllo 日本"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("one\ntwo\r\tthree", "one\\ntwo\\r\\tthree"),
+        ("zero\u200bwidth\u200c\u200d\xad", "zero\\u200bwidth\\u200c\\u200d\\xad"),
+        ("right\u202eleft\u2066", "right\\u202eleft\\u2066"),
+        ("no\xa0break\u3000wide\u2800", "no\\xa0break\\u3000wide\\u2800"),
+        ("filler\u3164\ufe0f", "filler\\u3164\\ufe0f"),
+        ("tag\U000e0041 lone\ud800", "tag\\U000e0041 lone\\ud800"),
+        ("ls" + " " * 80 + "; rm", "ls[80 spaces]; rm"),
+    ],
+)
+def test_visible_leaves_nothing_out(given: str, seen: str) -> None:
+    assert visible(given) == seen
+    assert visible("\ta", keep="\t") == "\ta"
 
 
 def test_clip_keeps_both_ends_within_the_limit() -> None:

@@ -1,12 +1,16 @@
-"""One change to a file's text: must still parse, is written, is told.
+"""One change to a file's text: must still parse, can be shown, is written, is told.
 
 Owns what the tools that write have in common. Must not know how the new text was found.
 """
 
 from __future__ import annotations
 
+import hashlib
+
 from tools import syntax
-from tools.base import ToolError, ToolResult
+from tools.action import FileChange
+from tools.base import Cancel, Proposal, ToolError, ToolResult
+from tools.patch import file_patch
 from tools.text import SourceText, line_at, line_delta, numbered, opcodes, shown
 from tools.workspace import Workspace
 
@@ -52,31 +56,66 @@ def encodable(text: str) -> str:
 
 def change(
     workspace: Workspace, path: str, data: bytes, text: str, verb: str, note: str = ""
-) -> ToolResult:
-    """Give an existing file a new text.
+) -> Proposal:
+    """Give an existing file a new text, once the proposal is carried out.
 
     Args:
-        data: The bytes that the new text was made from.
+        data: The bytes that the new text was made from; other bytes are not overwritten.
         text: With `\\n` between lines.
-        verb: What was done, for the user: `edit`, `replace mean in`.
+        verb: What will have been done, for the user: `edit`, `replace mean in`.
         note: What the model should know besides.
 
     Raises:
-        ToolError: It would not parse, changes nothing, or cannot be written.
+        ToolError: It would not parse, or changes nothing.
     """
     name = workspace.name(path)
     source = SourceText.of(data)
     if text == source.text:
         raise ToolError(f"Nothing to do: that is what is in {name} already.")
     refuse_broken(name, source.text, text)
-    workspace.write(path, source.with_text(encodable(text)), basis=data)
-    added, removed = line_delta(source.text, text)
-    first, last = _region(source.text, text)
-    return ToolResult(
-        output=f"Changed {name}, lines {first}-{last}:\n{_excerpt(text, first, last)}{note}",
-        display=f"{verb} {shown(name)} +{added} \N{MINUS SIGN}{removed}",
-        changed=(name,),
-    )
+    after = source.with_text(encodable(text))
+
+    def write(cancel: Cancel) -> ToolResult:
+        workspace.write(path, after, basis=data)
+        added, removed = line_delta(source.text, text)
+        first, last = _region(source.text, text)
+        return ToolResult(
+            output=f"Changed {name}, lines {first}-{last}:\n{_excerpt(text, first, last)}{note}",
+            display=f"{verb} {shown(name)} +{added} \N{MINUS SIGN}{removed}",
+            changed=(name,),
+        )
+
+    return Proposal(_file_change(name, data, after), write)
+
+
+def create(workspace: Workspace, path: str, text: str) -> Proposal:
+    """Make a new file, once the proposal is carried out.
+
+    Args:
+        text: With `\\n` between lines.
+
+    Raises:
+        ToolError: It would not parse.
+    """
+    name = workspace.name(path)
+    refuse_broken(name, None, text)
+    after = text.encode()
+
+    def write(cancel: Cancel) -> ToolResult:
+        workspace.write(path, after)
+        lines = text.count("\n")
+        return ToolResult(
+            output=f"Created {name}, {lines} lines.",
+            display=f"create {shown(name)} +{lines}",
+            changed=(name,),
+        )
+
+    return Proposal(_file_change(name, None, after), write)
+
+
+def _file_change(name: str, before: bytes | None, after: bytes) -> FileChange:
+    basis = "" if before is None else hashlib.sha256(before).hexdigest()
+    return FileChange(name, file_patch(name, before, after, 0, 0), basis)
 
 
 def _region(before: str, after: str) -> tuple[int, int]:

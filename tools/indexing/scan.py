@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from tools.indexing.terms import WORD, Splitter
+from tools.indexing.terms import RANDOM_FROM, WORD, Splitter, looks_random, without_random
+from tools.process import clean_environment
 from tools.syntax import Symbol, symbols
 
 LARGEST_FILE = 1024 * 1024
@@ -83,7 +84,12 @@ def scan(root: str, paths: Sequence[str]) -> Scan:
         names = (path, *(symbol.name for symbol in found))
         for name, text in zip(names, _own_texts(source, found), strict=True):
             words = WORD.findall(text.decode("utf-8", "replace"))
-            uses.append(" ".join(dict.fromkeys(words)))
+            unique = [
+                word
+                for word in dict.fromkeys(words)
+                if len(word) < RANDOM_FROM or not looks_random(word)
+            ]
+            uses.append(" ".join(unique))
             terms = Counter(chain.from_iterable(map(terms_of, words)))
             for word in WORD.findall(name):
                 for term in terms_of(word):
@@ -154,6 +160,7 @@ def _in_processes(
             task = marshal.dumps((sys.path, root, numbered[worker::workers]))
             process = subprocess.Popen(
                 [sys.executable, "-I", "-c", _WORKER],
+                env=clean_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -241,5 +248,5 @@ def _row(symbol: Symbol) -> SymbolRow:
         symbol.end,
         symbol.first_line,
         symbol.last_line,
-        symbol.signature,
+        without_random(symbol.signature),
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the tables or the meaning of their contents change; an older file is built anew."""
 _TABLES = """
 CREATE TABLE about (version INTEGER, root TEXT, next INTEGER);

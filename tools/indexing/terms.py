@@ -5,11 +5,15 @@ Owns splitting, stemming and what counts as a mention of code. Must not know fil
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 WORD = re.compile(r"[^\W\d]\w+")
+RANDOM_FROM = 16
+"""Characters; what is shorter may be any name."""
+_RANDOM = re.compile(r"(?=[A-Za-z]*\d+[A-Za-z]+\d)[A-Za-z\d]{16,}")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _STOP_WORDS = (
     "self this def return none true false null import from class and not for the with are was "
@@ -64,8 +68,24 @@ class Splitter(dict[str, tuple[str, ...]]):
         return found
 
 
+@functools.lru_cache(maxsize=1 << 16)  # the same long names stand in many places
+def looks_random(word: str) -> bool:
+    """Whether a word is a digest or a key rather than a name; those are not kept."""
+    return len(word) >= RANDOM_FROM and _RANDOM.search(word) is not None
+
+
+def without_random(text: str) -> str:
+    """The text with `...` for what looks random."""
+    return _RANDOM.sub("...", text)
+
+
 def split(word: str) -> tuple[str, ...]:
-    """The terms of a word: itself, and its parts where it has several; no stop words."""
+    """The terms of a word: itself, and its parts where it has several; no stop words.
+
+    What looks random has none.
+    """
+    if looks_random(word):
+        return ()
     whole = word.strip("_").lower()
     parts = [part.lower() for part in _PART.findall(word)] if word.isascii() else []
     terms = [stem(whole)] if whole not in _STOP and len(whole) > 1 else []

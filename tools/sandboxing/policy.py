@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from os.path import exists, isdir, isfile
 from pathlib import Path
 
-SETTINGS = ".agent"
-"""The folder of a project's own settings for the agent."""
+from tools.workspace import SETTINGS_FOLDER
 
 _HIDDEN = ("/home", "/root", "/run", "/tmp", "/var/tmp", "/Users", "/private/tmp")
 """Homes; sockets and keys of what runs; what others left lying about."""
@@ -103,7 +102,7 @@ def make_policy(
     seen = {path for path in seen if _lies_in(path, unseen) and not _lies_in(path, (root,))}
     own = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
     # What this very process runs from, and its next start: no command may change it.
-    links = [(root / name).resolve() for name in (".git", SETTINGS)]
+    links = [(root / name).resolve() for name in (".git", SETTINGS_FOLDER)]
     inside = [path for path in (*links, *git, *own) if root in path.parents]
     shown = {*seen, root}
     return Policy(
@@ -112,7 +111,7 @@ def make_policy(
             place for place in unseen if place in own_homes or _around(place, unseen, shown) is None
         ),
         _outer_first(place for place in seen if _around(place, shown, unseen) is None),
-        tuple(dict.fromkeys((root / ".git", root / SETTINGS, *inside))),
+        tuple(dict.fromkeys((root / ".git", root / SETTINGS_FOLDER, *inside))),
         asked,
     )
 

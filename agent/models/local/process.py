@@ -18,6 +18,7 @@ from typing import IO
 
 from agent.models.local import protocol
 from agent.models.local.protocol import Count, Counted, FromWorker, Load, Loaded, ToWorker
+from tools.process import is_secret_variable
 
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _PASSED_PREFIXES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "GGML_", "OMP_", "GOMP_")
@@ -172,7 +173,7 @@ def _spawn() -> subprocess.Popen[bytes]:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+        if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and not is_secret_variable(name)
     }
     if "OMP_WAIT_POLICY" not in environment:
         environment.setdefault("GOMP_SPINCOUNT", SPINS)
