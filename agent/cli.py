@@ -63,7 +63,10 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
 @cli.command()
 @click.argument("issue", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
 @_repo
-@click.option("--model", help="A catalogue name, a path to a .gguf file or scripted:FILE.")
+@click.option(
+    "--model",
+    help="A catalogue name, a .gguf file, http://HOST:PORT, ollama:NAME or scripted:FILE.",
+)
 @click.option("--steering", type=click.Choice(["free", "guided"]), help="Who takes the steps.")
 @click.option("--test-command", help="How the tests are run. Default: found.")
 @click.option("--max-steps", type=int, help="The most answers of the model. Default: 50.")

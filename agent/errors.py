@@ -8,7 +8,12 @@ AgentError
     ├── ModelTooBig         it does not fit the memory there is
     ├── ContextOverflow     the request is longer than the model's window
     ├── WorkerDied          the model's process ended (transient)
-    └── WorkerSilent        the model's process stopped answering (transient)
+    ├── WorkerSilent        the model's process stopped answering (transient)
+    ├── KeyRefused          the service does not accept the key, or there is none
+    ├── Unreachable         nothing answers at the address (transient)
+    ├── Overloaded          the service asks to wait (transient, with `retry_after`)
+    ├── ServiceFailed       the service broke off or reports a fault of its own (transient)
+    └── ServiceSilent       the service stopped answering (transient)
 """
 
 from __future__ import annotations
@@ -62,6 +67,11 @@ class ModelError(AgentError):
     transient = False
     """Whether the same request may succeed when it is made again."""
 
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds that the service asked to wait before the next try; None if it named none."""
+
 
 class ModelFileError(ModelError):
     """The model's file is cut short, corrupt, or no model at all."""
@@ -83,5 +93,33 @@ class WorkerDied(ModelError):
 
 class WorkerSilent(ModelError):
     """The process that holds the model gave no sign of life for too long and was stopped."""
+
+    transient = True
+
+
+class KeyRefused(ModelError):
+    """The service does not accept the key, or wants one and got none."""
+
+
+class Unreachable(ModelError):
+    """Nothing answers at the service's address."""
+
+    transient = True
+
+
+class Overloaded(ModelError):
+    """The service is busy, still loading or counts too many requests: it asks to wait."""
+
+    transient = True
+
+
+class ServiceFailed(ModelError):
+    """The service reports a fault of its own, or ended an answer before its end."""
+
+    transient = True
+
+
+class ServiceSilent(ModelError):
+    """The service gave no sign of life for too long and was left."""
 
     transient = True

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -20,10 +20,12 @@ from typing import Any
 from agent import config
 from agent.config import Settings
 from agent.errors import ExitCode, InputError
-from agent.events import TurnFinished, TurnStarted
+from agent.events import Said, TurnFinished, TurnStarted
 from agent.loop import Agent, Limits
+from agent.messages import AssistantMessage
 from agent.models.base import EditFormat, Model, Steering
 from agent.models.opening import open_model
+from agent.models.tally import Tally
 from agent.printer import JsonPrinter, Printer, TextPrinter
 from agent.session import Session, SessionInfo, state_folder
 from agent.steering.free import Free
@@ -76,6 +78,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
         model = stack.enter_context(_closing(open_model(settings)))
         session = Session.create(root, task, state_folder())
         stack.callback(session.close)
+        tally = stack.enter_context(closing(Tally(state_folder())))
         cancel = stack.enter_context(_interruptible())
         tree = stack.enter_context(copied(root)) if options.dry_run else root
         # What is written to a copy is not the tree's to undo.
@@ -96,6 +99,8 @@ def fix_issue(options: FixOptions) -> ExitCode:
         finished: TurnFinished | None = None
         for event in agent.run(task, cancel):
             session.record(event)
+            if isinstance(event, Said) and isinstance(event.message, AssistantMessage):
+                tally.count(event.message)
             if isinstance(event, TurnFinished):
                 finished = event
                 patch = _leave_patch(options, session.info, finished)

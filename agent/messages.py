@@ -49,6 +49,8 @@ class AssistantMessage:
     calls: tuple[ToolCall, ...] = ()
     malformed: tuple[str, ...] = ()
     """One line for each attempt at a tool call that could not be read."""
+    mended: tuple[str, ...] = ()
+    """The same for attempts that were asked for again and then could be read."""
     raw: str = ""
     """Exactly what a text-format model wrote, calls included; empty for native tool use."""
     tokens: tuple[int, ...] = ()

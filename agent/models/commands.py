@@ -6,6 +6,7 @@ Owns the tables and their JSON. Must not know how anything is fetched, read or c
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,10 @@ from agent.models.gguf import read_gguf
 from agent.models.ollama import ollama_models
 from agent.models.places import Place, places
 from agent.models.plan import fit_shape, plan
+from agent.models.server.address import is_url
 from agent.models.shape import KvType, Shape, shape_of
+from agent.models.tally import Tally
+from agent.session import state_folder
 
 
 @click.group("models")
@@ -116,9 +120,9 @@ def pull_model(name: str, yes: bool) -> None:
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the lines.")
 def show_model(model: str, as_json: bool) -> None:
-    """What is known of MODEL: a name, a path to a GGUF file, or ollama:NAME."""
-    catalogue = Catalogue.load()
-    facts = _facts(catalogue, model)
+    """What is known of MODEL: a name, a path to a GGUF file, ollama:NAME or a server's address."""
+    facts = _server_facts(model) if is_url(model) else _facts(Catalogue.load(), model)
+    facts["tool calls"] = str(Tally(state_folder()).of(str(facts["name"])))
     if as_json:
         _print_json(facts)
         return
@@ -238,6 +242,26 @@ def _facts(catalogue: Catalogue, model: str) -> dict[str, object]:
         "steering": spec.steering.value,
         "edit format": spec.edit_format.value,
         "on this disk": "yes" if isinstance(known, Resolved) else "no",
+    }
+
+
+def _server_facts(model: str) -> dict[str, object]:
+    # 40 ms; only needed to ask a server
+    from agent.models.server.address import parse_address
+    from agent.models.server.opening import key_for, open_server
+
+    address = parse_address(model, os.environ)
+    opened = open_server(address, key=key_for(address, os.environ))
+    found, spec = opened.found, opened.spec
+    return {
+        "name": spec.name,
+        "model": found.model,
+        "server": f"{found.kind.value} at {found.address}",
+        "parameters": f"{found.parameters / 1e9:.2f} billion" if found.parameters else "",
+        "context": f"{spec.context:,} tokens{'' if found.context else ' (not told: assumed)'}",
+        "tools": {True: "native", False: "as text", None: "native, if it takes them"}[found.tools],
+        "steering": spec.steering.value,
+        "edit format": spec.edit_format.value,
     }
 
 

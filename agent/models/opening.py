@@ -5,14 +5,16 @@ Owns the choice of the backend. Must not know what the model will be asked.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from agent.config import Settings
-from agent.errors import ModelMissing
+from agent.errors import ModelMissing, Unreachable
 from agent.models.base import Model
 from agent.models.scripted import ScriptedModel
+from agent.models.server.address import is_url
 
 CONTEXT = 32_768
 """Tokens of a local model's window, where the settings name none and the memory affords it."""
@@ -24,14 +26,33 @@ def open_model(settings: Settings) -> Model:
     A local model begins to load at once, in its own process, while the caller goes on.
 
     Raises:
-        InputError: The script cannot be read.
+        InputError: The script cannot be read, or the address of a server.
         ModelMissing: There is no such model, or its weights are not here.
         ModelError: It is here and cannot be used.
     """
     kind, _, rest = settings.model.partition(":")
     if kind == "scripted":
         return ScriptedModel.load(Path(rest))
+    if kind.casefold() == "ollama" or is_url(settings.model):
+        return _server(settings)
     return _local(settings)
+
+
+def _server(settings: Settings) -> Model:
+    # 40 ms together; not needed for the other kinds
+    from agent.models.ollama import find_ollama, ollama_models, ollama_roots
+    from agent.models.server.address import parse_address
+    from agent.models.server.opening import key_for, open_server
+
+    address = parse_address(settings.model, os.environ)
+    try:
+        return open_server(address, context=settings.context, key=key_for(address, os.environ))
+    except Unreachable:
+        if not address.ollama or find_spec("llama_cpp") is None:
+            raise
+        if find_ollama(address.model, ollama_models(ollama_roots())) is None:
+            raise
+        return _local(settings)  # its file is here, and so is what runs it
 
 
 def _local(settings: Settings) -> Model:
