@@ -15,8 +15,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 HEAVY = ("textual", "anthropic", "llama_cpp", "llguidance", "numpy", "pydantic", "tree_sitter")
@@ -70,6 +72,41 @@ def to_the_first_request(command: Sequence[str], cwd: Path) -> float:
     sys.exit(f"{shlex.join(command)} ended with {process.returncode} before its first request")
 
 
+class Listener(BaseHTTPRequestHandler):
+    """A server with one model, which notes when it is asked and has nothing to do."""
+
+    asked = 0.0
+    """When the last request to the model came."""
+
+    def do_GET(self) -> None:
+        self.answer(b'{"data": [{"id": "bench"}]}', "application/json")
+
+    def do_POST(self) -> None:
+        type(self).asked = time.perf_counter()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = b'data: {"choices": [{"delta": {"content": "Done."}, "finish_reason": "stop"}]}'
+        self.answer(said + b"\n\ndata: [DONE]\n\n", "text/event-stream")
+
+    def answer(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is printed."""
+
+
+def to_a_server(command: Sequence[str], cwd: Path) -> float:
+    """Seconds until the first request of `agent fix` reaches the server that it names."""
+    environ = environment(cwd.parent / "state")
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=cwd, env=environ, check=False, capture_output=True)
+    if Listener.asked < begun:
+        sys.exit(f"{shlex.join(command)} asked nothing")
+    return Listener.asked - begun
+
+
 def measure(runs: int, kinds: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
     """Seconds of each run of each kind; one run of each before them is not counted."""
     for kind in kinds.values():
@@ -116,23 +153,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         repository = make_repository(folder)
-        fix = [*agent, "fix", "ISSUE.md", "--json", "--yes"]
-        fix += ["--model", f"scripted:{folder / 'script.toml'}"]
+        fix = [*agent, "fix", "ISSUE.md", "--json", "--yes", "--model"]
+        scripted = [*fix, f"scripted:{folder / 'script.toml'}"]
+        http = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        server = [*fix, f"http://127.0.0.1:{http.server_address[1]}"]
         found = measure(
             options.runs,
             {
                 "python -c pass": lambda: to_the_end([sys.executable, "-c", "pass"], folder),
                 "agent --help": lambda: to_the_end([*agent, "--help"], folder),
-                "agent fix, first request": lambda: to_the_first_request(fix, repository),
+                "agent fix, first request": lambda: to_the_first_request(scripted, repository),
+                "agent fix, request at server": lambda: to_a_server(server, repository),
             },
         )
         heavy = heavy_modules(folder)
     bare = found["python -c pass"]
-    print(f"{'milliseconds':<28}{'least':>8}{'median':>8}{'least, above bare':>20}")
+    print(f"{'milliseconds':<30}{'least':>8}{'median':>8}{'least, above bare':>20}")
     for kind, seconds in found.items():
         least, median = min(seconds), statistics.median(seconds)
         above = least - min(bare)
-        print(f"{kind:<28}{least * 1e3:>8.0f}{median * 1e3:>8.0f}{above * 1e3:>20.0f}")
+        print(f"{kind:<30}{least * 1e3:>8.0f}{median * 1e3:>8.0f}{above * 1e3:>20.0f}")
     print(f"heavy modules that agent --help imports: {', '.join(heavy) or 'none'}")
 
 

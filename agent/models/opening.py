@@ -40,7 +40,7 @@ def open_model(settings: Settings) -> Model:
 
 def _server(settings: Settings) -> Model:
     # 40 ms together; not needed for the other kinds
-    from agent.models.ollama import find_ollama, ollama_models, ollama_roots
+    from agent.models.ollama import ollama_models, ollama_roots
     from agent.models.server.address import parse_address
     from agent.models.server.opening import key_for, open_server
 
@@ -48,11 +48,10 @@ def _server(settings: Settings) -> Model:
     try:
         return open_server(address, context=settings.context, key=key_for(address, os.environ))
     except Unreachable:
-        if not address.ollama or find_spec("llama_cpp") is None:
+        here = address.ollama and ollama_models(ollama_roots()) and find_spec("llama_cpp")
+        if not here:
             raise
-        if find_ollama(address.model, ollama_models(ollama_roots())) is None:
-            raise
-        return _local(settings)  # its file is here, and so is what runs it
+        return _local(settings)  # its files are here, and so is what runs them
 
 
 def _local(settings: Settings) -> Model:

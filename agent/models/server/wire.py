@@ -105,7 +105,7 @@ class Exchange:
         try:
             head = self._next(cancel, patience.first)
             if not isinstance(head, _Head):
-                raise ServiceFailed(f"The server at {self._address} closed without an answer.")
+                raise self._broken(http.client.RemoteDisconnected())
             if not 200 <= head.status < 300:
                 yield from self._refusal(head, cancel, patience)
             wait = patience.first
@@ -153,6 +153,8 @@ class Exchange:
 
     def _broken(self, error: Exception) -> Exception:
         at = self._address
+        if isinstance(error, http.client.RemoteDisconnected):
+            return ServiceFailed(f"The server at {at} closed the connection without an answer.")
         if self._socket is not None:
             return ServiceFailed(f"The server at {at} broke the connection off: {_short(error)}.")
         if isinstance(error, TimeoutError):

@@ -36,9 +36,7 @@ def test_a_definition_alone_is_taken_whole() -> None:
 
 
 def test_each_of_several_is_cut_out_with_its_decorators() -> None:
-    text = fenced(
-        "import x\n\n@cache\ndef percent(c):\n    return (\n        c\n)\n\n\ndef other():\n    pass"
-    )
+    text = fenced("@cache\ndef percent(c):\n    return (\n        c\n)\n\n\ndef other():\n    pass")
     text += fenced("def tax(self):\n    return 1")
     assert found(text, REPLACING) == [
         {
