@@ -49,14 +49,14 @@ class AssistantMessage:
     calls: tuple[ToolCall, ...] = ()
     malformed: tuple[str, ...] = ()
     """One line for each attempt at a tool call that could not be read."""
-    mended: tuple[str, ...] = ()
-    """The same for attempts that were asked for again and then could be read."""
     raw: str = ""
     """Exactly what a text-format model wrote, calls included; empty for native tool use."""
     tokens: tuple[int, ...] = ()
     """The token ids of `raw` as the model sampled them: text tokenised again may differ."""
     model: str = ""
     """The name of the model that wrote it."""
+    mended: tuple[str, ...] = ()
+    """As `malformed`, of attempts that could be read when they were asked for again."""
 
 
 @dataclass(frozen=True, slots=True)

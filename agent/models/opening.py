@@ -39,8 +39,7 @@ def open_model(settings: Settings) -> Model:
 
 
 def _server(settings: Settings) -> Model:
-    # 40 ms together; not needed for the other kinds
-    from agent.models.ollama import ollama_models, ollama_roots
+    # 30 ms together; not needed for the other kinds
     from agent.models.server.address import parse_address
     from agent.models.server.opening import key_for, open_server
 
@@ -48,6 +47,8 @@ def _server(settings: Settings) -> Model:
     try:
         return open_server(address, context=settings.context, key=key_for(address, os.environ))
     except Unreachable:
+        from agent.models.ollama import ollama_models, ollama_roots  # only needed here
+
         here = address.ollama and ollama_models(ollama_roots()) and find_spec("llama_cpp")
         if not here:
             raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.errors import InputError
-from agent.models.catalogue import Catalogue
 from agent.models.server.address import Address, parse_address
 from agent.models.server.dialects import Dialect, Ollama, OpenAi
 from agent.models.server.discovery import Found, Kind, discover
@@ -34,7 +33,7 @@ def open_server(
     """
     found = discover(address, key)
     window = _window(found, context)
-    spec, advised = properties(found, window, Catalogue.load())
+    spec, advised = properties(found, window)
     dialect: Dialect
     if found.kind is Kind.OLLAMA:
         dialect = Ollama(found.model, window)

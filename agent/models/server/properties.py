@@ -6,12 +6,17 @@ Must not know how it is asked.
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
 
-from agent.models.base import EditFormat, ModelSpec, Steering
-from agent.models.catalogue import WEAK, Catalogue
-from agent.models.entry import Entry
+from agent.models.base import EditFormat, ModelSpec, Sampling, Steering
 from agent.models.server.discovery import Found
 
+WEAK = 8e9
+"""Up to this many parameters a model is guided and writes whole symbols, as with files."""
 WINDOW = 32_768
 """Tokens taken for the window where neither the server nor the settings name it."""
 _OUTPUT = 4096
@@ -23,43 +28,60 @@ def short_name(model: str) -> str:
     return model.rstrip("/").rpartition("/")[2].removesuffix(".gguf") or model
 
 
-def properties(found: Found, context: int, catalogue: Catalogue) -> tuple[ModelSpec, bool]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalogue knows of a model, wherever it runs."""
+
+    steering: Steering
+    edit_format: EditFormat
+    sampling: Sampling
+    max_output: int = _OUTPUT
+
+
+def properties(found: Found, context: int) -> tuple[ModelSpec, bool]:
     """The properties of a server's model, and whether its sampling is its vendor's advice."""
-    name = f"{short_name(found.model)}@{found.address.place}"
-    entry = _entry(found.model, catalogue)
+    known = known_as(found.model)
     size = found.parameters or _size(found.model)
     weak = 0 < size <= WEAK
-    most = max(256, context // 4)
-    if entry is None:
-        spec = ModelSpec(
-            name,
-            context,
-            steering=Steering.GUIDED if weak else Steering.FREE,
-            edit_format=EditFormat.SYMBOL if weak else EditFormat.SEARCH_REPLACE,
-            max_output=min(_OUTPUT, most),
-        )
-        return spec, False
-    return ModelSpec(
-        name,
+    chosen = known or Known(
+        Steering.GUIDED if weak else Steering.FREE,
+        EditFormat.SYMBOL if weak else EditFormat.SEARCH_REPLACE,
+        Sampling(),
+    )
+    spec = ModelSpec(
+        f"{short_name(found.model)}@{found.address.place}",
         context,
-        steering=entry.steering,
-        edit_format=entry.edit_format,
-        max_output=min(entry.max_output, most),
-        sampling=entry.sampling,
-    ), True
+        chosen.steering,
+        chosen.edit_format,
+        max_output=min(chosen.max_output, max(256, context // 4)),
+        sampling=chosen.sampling,
+    )
+    return spec, known is not None
 
 
-def _entry(model: str, catalogue: Catalogue) -> Entry | None:
-    """The catalogue's entry whose name a model's begins with; the longest such name."""
+def known_as(model: str) -> Known | None:
+    """What the catalogue says of the model whose name this one begins with; the longest such.
+
+    Its file is read as it is: to import and validate all of the catalogue takes 50 ms.
+    """
     wanted = _plain(short_name(model))
-    names = {
-        _plain(name): entry
-        for entry in catalogue.entries
-        for name in (entry.name, *entry.aliases)
+    rows = tomllib.loads(files("agent.models").joinpath("catalogue.toml").read_text("utf-8"))
+    names: dict[str, Mapping[str, Any]] = {
+        _plain(name): row
+        for row in rows["model"]
+        for name in (row["name"], *row["aliases"])
         if name != "default"
     }
-    known = [name for name in names if wanted == name or wanted.startswith(f"{name}-")]
-    return names[max(known, key=len)] if known else None
+    fits = [name for name in names if wanted == name or wanted.startswith(f"{name}-")]
+    if not fits:
+        return None
+    row = names[max(fits, key=len)]
+    return Known(
+        Steering(row["steering"]),
+        EditFormat(row["edit_format"]),
+        Sampling(**row["sampling"]),
+        row.get("max_output", _OUTPUT),
+    )
 
 
 def _size(model: str) -> float:

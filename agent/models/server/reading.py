@@ -50,7 +50,7 @@ def message_of(
     # As the text formats have it: the thought stands before what was said.
     thought = f"<think>\n{written.reasoning}\n</think>\n\n" if written.reasoning else ""
     raw = thought + written.text
-    return AssistantMessage(found.text, reasoning, calls, malformed, raw=raw, model=model)
+    return AssistantMessage(found.text, reasoning, calls, malformed, raw, model=model)
 
 
 def _native(

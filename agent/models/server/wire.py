@@ -105,7 +105,7 @@ class Exchange:
         try:
             head = self._next(cancel, patience.first)
             if not isinstance(head, _Head):
-                raise self._broken(http.client.RemoteDisconnected())
+                raise self._broken(http.client.RemoteDisconnected(""))
             if not 200 <= head.status < 300:
                 yield from self._refusal(head, cancel, patience)
             wait = patience.first

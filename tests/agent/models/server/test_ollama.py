@@ -169,7 +169,7 @@ def test_an_answer_without_its_end_is_no_message(stack: ExitStack) -> None:
 
 
 def test_an_overflow_is_told(stack: ExitStack) -> None:
-    refusal = error(400, "prompt is too long; exceeded maximum context length by 12 tokens")
+    refusal = error(400, "the prompt is longer than the context length currently available")
     with pytest.raises(ContextOverflow):
         ask(opened(ollama(stack, refusal).url))
 
