@@ -1,6 +1,6 @@
 """How long the command takes to start, against a bare Python, and what it imports.
 
-The runs of the three kinds are interleaved, so that a busy machine slows them alike; the least and
+The runs of each kind are interleaved, so that a busy machine slows them alike; the least and
 the median of each are shown, with the time above the bare Python's.
 
     python benchmarks/startup.py
