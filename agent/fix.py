@@ -17,17 +17,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from agent import config
 from agent.approval import AllowAll, Approver, Mode, Nobody
 from agent.assembly import assemble, open_gate
 from agent.errors import ExitCode, InputError
-from agent.events import ApprovalAnswered, Event, Notice, TurnFinished, TurnStarted
+from agent.events import ApprovalAnswered, Event, Notice, Said, TurnFinished, TurnStarted
+from agent.messages import AssistantMessage
 from agent.models.base import Steering
 from agent.models.opening import open_model
+from agent.models.tally import Tally
 from agent.printer import JsonPrinter, Printer, TextPrinter
 from agent.project import Project, configure
 from agent.redaction import Redactor, known_values
-from agent.secrets import Keys, keys_folder
+from agent.secrets import user_keys
 from agent.session import Session, SessionInfo, state_folder
 from agent.work_tree import copied, find_root
 from tools.base import ToolError
@@ -77,11 +78,12 @@ def fix_issue(options: FixOptions) -> ExitCode:
         if mode is Mode.PLAN and options.steering == Steering.GUIDED:
             raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
         named = [Workspace(root).name(str(path.absolute())) for path in options.secrets]
-        keys = Keys(os.environ, keys_folder(config.user_file()))
-        model = stack.enter_context(closing(open_model(settings, keys.value)))
+        keys = user_keys()
+        model = stack.enter_context(closing(open_model(settings, keys)))
         redactor = Redactor(known_values(os.environ, keys, root, named))
         session = Session.create(root, redactor.text(task), state_folder())
         stack.callback(session.close)
+        tally = stack.enter_context(closing(Tally(state_folder())))
         cancel = stack.enter_context(_interruptible())
         tree = stack.enter_context(copied(root)) if options.dry_run else root
         # What is written to a copy is not the tree's to undo.
@@ -111,6 +113,8 @@ def fix_issue(options: FixOptions) -> ExitCode:
                     patch = _leave_patch(options, session.info, finished)
                 case ApprovalAnswered(unattended=True):
                     unasked += 1
+                case Said(AssistantMessage() as message):
+                    tally.count(message)
             report(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
