@@ -49,14 +49,15 @@ $(READY): $(UV) $(SETTINGS) pyproject.toml requirements/dev.lock requirements/bu
 	@command -v "$${CXX:-c++}" >/dev/null || { \
 		echo "There is no C++ compiler: install one (Debian: apt install g++)." >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || .uv/bin/python -m venv --without-pip --clear $(VENV)
-	@$(UV) pip sync --python $(BIN)/python --require-hashes $(UV_BUILD) \
+	@$(UV) pip sync --compile-bytecode --python $(BIN)/python --require-hashes $(UV_BUILD) \
 		$(call REBUILD,$(VENV)/.settings) requirements/dev.lock
 	@cp $(SETTINGS) $(VENV)/.settings
 	@$(UV) pip install --python $(BIN)/python --no-deps $(UV_BUILD) --editable .
 	@touch $(READY)
 
 install: $(UV) $(SETTINGS)  ## the `agent` command for this user, outside this folder
-	@$(UV) tool install --python .uv/bin/python --constraints requirements/dev.lock $(UV_BUILD) \
+	@$(UV) tool install --compile-bytecode --python .uv/bin/python \
+		--constraints requirements/dev.lock $(UV_BUILD) \
 		$(call REBUILD,.uv/installed.toml) --reinstall-package parity-agent '.[local,gpu]'
 	@cp $(SETTINGS) .uv/installed.toml
 

@@ -72,7 +72,11 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
 @cli.command()
 @click.argument("issue", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
 @_repo
-@click.option("--model", help="A catalogue name, a .gguf file, claude, claude-… or scripted:FILE.")
+@click.option(
+    "--model",
+    help="A catalogue name, a .gguf file, claude, claude-…, http://HOST:PORT, ollama:NAME or "
+    "scripted:FILE.",
+)
 @click.option("--escalate", metavar="MODEL", help="Goes on when the first model gives up.")
 @click.option("--resume", metavar="SESSION", help="Go on with a session; the issue is what is new.")
 @click.option(

@@ -27,8 +27,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = ""
-    """A catalogue name, a path to a GGUF file, `claude`, any `claude-…` or `scripted:FILE`; empty:
-    the best local model that fits."""
+    """A catalogue name, a path to a GGUF file, `claude`, any `claude-…`, a server's address,
+    `ollama:NAME` or `scripted:FILE`; empty: the best local model that fits."""
     escalate: str = ""
     """The model that goes on when `model` gives up; empty: none."""
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
@@ -45,7 +45,7 @@ class Settings(BaseModel):
     max_seconds: float | None = Field(None, gt=0)
     max_usd: float | None = Field(None, gt=0)
     context: int | None = Field(None, ge=512)
-    """Tokens of the local model's window; none: what the plan affords."""
+    """Tokens of the model's window; none: what the plan affords or the server has."""
     threads: int | None = Field(None, ge=1)
     """Processor threads for a local model; none: one a core."""
     test_seconds: float = Field(120.0, gt=0)

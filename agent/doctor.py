@@ -21,12 +21,15 @@ from pathlib import Path
 from agent import config, private
 from agent.assembly import open_sandbox
 from agent.config import Settings
-from agent.errors import AgentError, ExitCode, InputError
+from agent.errors import AgentError, ExitCode, InputError, ModelMissing
 from agent.hardware import GIB, Hardware, detect
 from agent.models.catalogue import Catalogue, models_folder
+from agent.models.claude.access import KEY, find_access
+from agent.models.opening import Backend, backend
+from agent.models.server.address import parse_address
 from agent.printer import DIM, GREEN, RED, RESET, YELLOW
 from agent.project import Project, configure
-from agent.secrets import KNOWN, Keys, keys_folder
+from agent.secrets import KNOWN, Keys, user_keys
 from agent.session import state_folder
 from agent.work_tree import find_root
 from tools import ripgrep
@@ -97,7 +100,7 @@ def examine(folder: Path, as_json: bool) -> ExitCode:
 def _examined(folder: Path) -> Iterator[Finding]:
     root = find_root(folder)
     state, user_file = state_folder(), config.user_file()
-    keys = Keys(os.environ, keys_folder(user_file))
+    keys = user_keys()
     try:
         project = Project(root, state)
     except InputError as error:
@@ -170,9 +173,32 @@ def memory(patient: Patient) -> Iterator[Finding]:
 def model(patient: Patient) -> Iterator[Finding]:
     """The model that a command without `--model` would use."""
     wanted = patient.settings.model
-    if wanted.partition(":")[0] == "scripted":
-        yield Finding("model", State.WEAK, f"{wanted}, a script")
-        return
+    match backend(wanted):
+        case Backend.SCRIPTED:
+            yield Finding("model", State.WEAK, f"{wanted}, a script")
+        case Backend.CLAUDE:
+            yield _claude(wanted, patient.keys)
+        case Backend.SERVER:
+            address = parse_address(wanted, os.environ)
+            named = f"{address.model} of " if address.model else ""
+            detail = f"{named}the server at {address}, which is not asked here"
+            yield Finding("model", State.GOOD, detail)
+        case Backend.LOCAL:
+            yield from _local(patient)
+
+
+def _claude(wanted: str, keys: Keys) -> Finding:
+    try:
+        access = find_access(os.environ, keys.value)
+    except ModelMissing as error:
+        return Finding("model", State.BAD, str(error).split(":")[0], f"agent keys set {KEY}")
+    origin = "environment" if access.bearer else "the SDK's profile"
+    origin = next((key.origin for key in keys.found if key.name == KEY), origin)
+    return Finding("model", State.GOOD, f"{wanted} (key: {origin})")
+
+
+def _local(patient: Patient) -> Iterator[Finding]:
+    wanted = patient.settings.model
     catalogue = Catalogue.load()
     hosted = patient.keys.files() or any(os.environ.get(name) for name in KNOWN)
     lacking = State.WEAK if hosted else State.BAD

@@ -14,11 +14,12 @@ AgentError
         ├── AccessRefused       the key is wrong, or may not do this: 401, 403
         ├── CreditSpent         nothing is left to pay with, or a spending limit is reached: 402
         ├── NoSuchModel         it does not have the model, or no longer: 404
-        ├── AnswerRefused       the model declined to go on
+        ├── AnswerRefused       the model declined to go on, or a filter stopped it
         ├── RateLimited         too much was asked in too short a time: 429 (transient)
-        ├── ServerFailed        it is out of order or overloaded: 5xx, 529 (transient)
+        ├── ServerFailed        it is out of order, overloaded or not ready: 5xx, 529 (transient)
         ├── ServerSilent        it gave no sign of life for too long (transient)
-        └── ConnectionLost      it cannot be reached, or the answer broke off (transient)
+        ├── Unreachable         nothing answers at its address (transient)
+        └── ConnectionLost      the answer broke off (transient)
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class NoSuchModel(ServerError):
 
 
 class AnswerRefused(ServerError):
-    """The model declined to answer, or was stopped by a policy."""
+    """The model declined to answer, or a filter stopped it."""
 
 
 class RateLimited(ServerError):
@@ -139,7 +140,7 @@ class RateLimited(ServerError):
 
 
 class ServerFailed(ServerError):
-    """The server is out of order or overloaded."""
+    """The server is out of order, overloaded or still loading its model."""
 
     transient = True
 
@@ -151,7 +152,13 @@ class ServerSilent(ServerError):
     retries = 1
 
 
+class Unreachable(ServerError):
+    """Nothing answers at the server's address."""
+
+    transient = True
+
+
 class ConnectionLost(ServerError):
-    """The server cannot be reached, or its answer broke off before its end."""
+    """The server's answer broke off before its end."""
 
     transient = True

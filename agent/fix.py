@@ -11,27 +11,28 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
-from agent import config
 from agent.approval import AllowAll, Approver, Mode, Nobody
 from agent.assembly import Assembler, open_gate, open_sandbox
 from agent.config import Settings
 from agent.errors import ExitCode, InputError
 from agent.events import ApprovalAnswered, Event, Notice, Said, TurnFinished, TurnStarted
 from agent.loop import Agent
+from agent.messages import AssistantMessage
 from agent.models.base import Steering
 from agent.models.opening import open_model
+from agent.models.tally import Tally
 from agent.printer import JsonPrinter, Printer, TextPrinter
 from agent.project import Project, configure
 from agent.recorded import Recorded, load
 from agent.redaction import Redactor, known_values
-from agent.secrets import Keys, keys_folder
+from agent.secrets import user_keys
 from agent.session import Session, SessionInfo, find_session, state_folder
 from agent.switching import Models, cost
 from agent.work_tree import copied, find_root
@@ -87,10 +88,8 @@ def fix_issue(options: FixOptions) -> ExitCode:
         if mode is Mode.PLAN and options.steering == Steering.GUIDED:
             raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
         named = [Workspace(root).name(str(path.absolute())) for path in options.secrets]
-        keys = Keys(os.environ, keys_folder(config.user_file()))
-        models = Models(
-            lambda name, start: open_model(_naming(settings, name), keys.value, start=start)
-        )
+        keys = user_keys()
+        models = Models(lambda name, start: open_model(_naming(settings, name), keys, start=start))
         stack.callback(models.close)
         model = models.get(settings.model)
         successor = models.get(settings.escalate, start=False) if settings.escalate else None
@@ -103,6 +102,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
             else Session.create(root, redactor.text(task), state_folder())
         )
         stack.callback(session.close)
+        tally = stack.enter_context(closing(Tally(state_folder())))
         cancel = stack.enter_context(_interruptible())
         tree = stack.enter_context(copied(root)) if options.dry_run else root
         # What is written to a copy is not the tree's to undo.
@@ -155,6 +155,8 @@ def fix_issue(options: FixOptions) -> ExitCode:
                     patch = _leave_patch(options, session.info, finished)
                 case ApprovalAnswered(unattended=True):
                     unasked += 1
+                case Said(AssistantMessage() as message):
+                    tally.count(message)
             report(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")

@@ -11,9 +11,8 @@ import sys
 
 import click
 
-from agent import config
 from agent.errors import InputError
-from agent.secrets import Keys, check_name, keys_folder
+from agent.secrets import check_name, user_keys
 
 
 @click.group("keys")
@@ -37,7 +36,7 @@ def set_key(name: str, value: tuple[str, ...], keyring: bool) -> None:
         given = click.prompt(name, hide_input=True, err=True)
     else:
         given = sys.stdin.readline()
-    click.echo(f"{name} is kept in {_keys().keep(name, given, keyring)}.")
+    click.echo(f"{name} is kept in {user_keys().keep(name, given, keyring)}.")
 
 
 @keys.command("list")
@@ -45,7 +44,7 @@ def set_key(name: str, value: tuple[str, ...], keyring: bool) -> None:
 def list_keys(as_json: bool) -> None:
     """The names of the keys and where each comes from, never their values."""
     rows = []
-    for name in (known := _keys()).names():
+    for name in (known := user_keys()).names():
         try:
             found = known.find(name)
         except InputError as error:
@@ -65,12 +64,8 @@ def list_keys(as_json: bool) -> None:
 @click.argument("name")
 def remove_key(name: str) -> None:
     """Forget the key NAME: its file and its entry in the keyring."""
-    gone = _keys().remove(name)
+    gone = user_keys().remove(name)
     if not gone:
         where = "; it is in the environment" if os.environ.get(name) else ""
         raise InputError(f"No key {name} is kept{where}.")
     click.echo(f"{name} is removed from {' and '.join(gone)}.")
-
-
-def _keys() -> Keys:
-    return Keys(os.environ, keys_folder(config.user_file()))

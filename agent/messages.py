@@ -57,6 +57,8 @@ class AssistantMessage:
     """The name of the model that wrote it."""
     provider: str = ""
     """What `model` wants to have back unchanged, as JSON; only `model` may read it."""
+    mended: tuple[str, ...] = ()
+    """As `malformed`, of attempts that could be read when they were asked for again."""
 
 
 @dataclass(frozen=True, slots=True)

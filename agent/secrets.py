@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-from agent import private
+from agent import config, private
 from agent.errors import InputError
 
 KNOWN = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "PARITY_SERVER_KEY")
@@ -113,13 +113,9 @@ class Keys:
         self._found[name] = key
         return key
 
-    def value(self, name: str) -> str | None:
-        """The key itself, for whoever sends it; None where there is none.
-
-        Raises:
-            InputError: As `find`.
-        """
-        key = self.find(name)
+    def value(self, name: str, keyring: bool = True) -> str | None:
+        """The key itself, for whoever sends it; arguments and errors as `find` has them."""
+        key = self.find(name, keyring)
         return key.secret.reveal() if key is not None else None
 
     def files(self) -> tuple[Path, ...]:
@@ -194,6 +190,11 @@ class Keys:
             return answers.get(timeout=_PATIENCE_ASKED if sys.stdin.isatty() else _PATIENCE)
         except queue.Empty:
             return ""
+
+
+def user_keys() -> Keys:
+    """The keys of whoever runs this."""
+    return Keys(os.environ, keys_folder(config.user_file()))
 
 
 def keys_folder(user_file: Path) -> Path:

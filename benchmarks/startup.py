@@ -1,6 +1,6 @@
 """How long the command takes to start, against a bare Python, and what it imports.
 
-The runs of the kinds are interleaved, so that a busy machine slows them alike; the least and
+The runs of each kind are interleaved, so that a busy machine slows them alike; the least and
 the median of each are shown, with the time above the bare Python's.
 
     python benchmarks/startup.py
@@ -16,8 +16,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 HEAVY = (
@@ -74,7 +76,7 @@ def to_the_first_request(command: Sequence[str], cwd: Path) -> float:
     sys.exit(f"{shlex.join(command)} ended with {process.returncode} before its first request")
 
 
-def to_a_server(command: Sequence[str], cwd: Path) -> float:
+def to_claude(command: Sequence[str], cwd: Path) -> float:
     """Seconds until `agent fix --model claude` has sent its first request to the loopback."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)
@@ -93,6 +95,41 @@ def to_a_server(command: Sequence[str], cwd: Path) -> float:
                 seconds = time.perf_counter() - begun
             process.kill()
     return seconds
+
+
+class Listener(BaseHTTPRequestHandler):
+    """A server with one model, which notes when it is asked and has nothing to do."""
+
+    asked = 0.0
+    """When the last request to the model came."""
+
+    def do_GET(self) -> None:
+        self.answer(b'{"data": [{"id": "bench"}]}', "application/json")
+
+    def do_POST(self) -> None:
+        type(self).asked = time.perf_counter()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = b'data: {"choices": [{"delta": {"content": "Done."}, "finish_reason": "stop"}]}'
+        self.answer(said + b"\n\ndata: [DONE]\n\n", "text/event-stream")
+
+    def answer(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is printed."""
+
+
+def to_a_server(command: Sequence[str], cwd: Path) -> float:
+    """Seconds until the first request of `agent fix` reaches the server that it names."""
+    environ = environment(cwd.parent / "state")
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=cwd, env=environ, check=False, capture_output=True)
+    if Listener.asked < begun:
+        sys.exit(f"{shlex.join(command)} asked nothing")
+    return Listener.asked - begun
 
 
 def measure(runs: int, kinds: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
@@ -144,13 +181,17 @@ def main() -> None:
         fix = [*agent, "fix", "ISSUE.md", "--json", "--yes", "--model"]
         scripted = [*fix, f"scripted:{folder / 'script.toml'}"]
         claude = [*fix, "claude"]
+        http = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        server = [*fix, f"http://127.0.0.1:{http.server_address[1]}"]
         found = measure(
             options.runs,
             {
                 "python -c pass": lambda: to_the_end([sys.executable, "-c", "pass"], folder),
                 "agent --help": lambda: to_the_end([*agent, "--help"], folder),
                 "agent fix, first request": lambda: to_the_first_request(scripted, repository),
-                "the same, to Claude": lambda: to_a_server(claude, repository),
+                "the same, to Claude": lambda: to_claude(claude, repository),
+                "the same, to a server": lambda: to_a_server(server, repository),
             },
         )
         heavy = heavy_modules(folder)

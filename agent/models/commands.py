@@ -6,6 +6,7 @@ Owns the tables and their JSON. Must not know how anything is fetched, read or c
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,11 @@ from agent.models.ollama import ollama_models
 from agent.models.places import Place, places
 from agent.models.plan import fit_shape, plan
 from agent.models.prices import Rates, sold
+from agent.models.server.address import is_url
 from agent.models.shape import KvType, Shape, shape_of
+from agent.models.tally import Counts, Tally
+from agent.secrets import user_keys
+from agent.session import state_folder
 from tools.text import shown
 
 
@@ -119,13 +124,11 @@ def pull_model(name: str, yes: bool) -> None:
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the lines.")
 def show_model(model: str, as_json: bool) -> None:
-    """What is known of MODEL: a name, a path to a GGUF file, ollama:NAME, or one of an API."""
-    try:
-        facts = _facts(Catalogue.load(), model)
-    except ModelMissing:
-        facts = _sold_facts(model)
-        if not facts:
-            raise
+    """What is known of MODEL: a name, a path to a GGUF file, ollama:NAME, a server's address, or
+    the name of an API's."""
+    facts = _known_facts(model)
+    counts = Tally(state_folder()).of(str(facts["name"]))
+    facts["tool calls"] = str(counts) if counts != Counts() else ""
     if as_json:
         _print_json(facts)
         return
@@ -248,6 +251,17 @@ def _facts(catalogue: Catalogue, model: str) -> dict[str, object]:
     }
 
 
+def _known_facts(model: str) -> dict[str, object]:
+    if is_url(model):
+        return _server_facts(model)
+    try:
+        return _facts(Catalogue.load(), model)
+    except ModelMissing:
+        if facts := _sold_facts(model):
+            return facts
+        raise
+
+
 def _sold_facts(model: str) -> dict[str, object]:
     """What is known of an API's model; empty if nobody sells one of that name."""
     known = sold(Tariff(model))
@@ -270,6 +284,26 @@ def _price(rates: Rates) -> str:
         f"${rates.input:g} in, ${rates.output:g} out, ${rates.cache_read:g} read from the cache, "
         f"${rates.cache_write:g} written to it, for a million tokens"
     )
+
+
+def _server_facts(model: str) -> dict[str, object]:
+    # 40 ms; only needed to ask a server
+    from agent.models.server.address import parse_address
+    from agent.models.server.opening import key_for, open_server
+
+    address = parse_address(model, os.environ)
+    opened = open_server(address, key=key_for(address, os.environ, user_keys()))
+    found, spec = opened.found, opened.spec
+    return {
+        "name": spec.name,
+        "model": found.model,
+        "server": f"{found.kind.value} at {found.address}",
+        "parameters": f"{found.parameters / 1e9:.2f} billion" if found.parameters else "",
+        "context": f"{spec.context:,} tokens{'' if found.context else ' (not told: assumed)'}",
+        "tools": {True: "native", False: "as text", None: "native, if it takes them"}[found.tools],
+        "steering": spec.steering.value,
+        "edit format": spec.edit_format.value,
+    }
 
 
 def _problem(entry: Entry) -> str:

@@ -6,16 +6,17 @@ Owns the choice of the backend. Must not know what the model will be asked.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
 from agent.config import Settings
-from agent.errors import ModelMissing
+from agent.errors import ModelMissing, Unreachable
 from agent.models.base import Device, Model
 from agent.models.scripted import ScriptedModel
+from agent.models.server.address import is_url
+from agent.secrets import Keys
 
 CONTEXT = 32_768
 """Tokens of a local model's window, where the settings name none and the memory affords it."""
@@ -26,6 +27,7 @@ class Backend(StrEnum):
 
     SCRIPTED = "scripted"
     CLAUDE = "claude"
+    SERVER = "server"
     LOCAL = "local"
 
 
@@ -35,22 +37,22 @@ def backend(name: str) -> Backend:
         return Backend.SCRIPTED
     if name == "claude" or name.startswith("claude-"):
         return Backend.CLAUDE
+    if name.casefold().startswith("ollama:") or is_url(name):
+        return Backend.SERVER
     return Backend.LOCAL
 
 
-def open_model(
-    settings: Settings, key: Callable[[str], str | None], *, start: bool = True
-) -> Model:
+def open_model(settings: Settings, keys: Keys, *, start: bool = True) -> Model:
     """Open the model that the settings name, or the best that fits this machine.
 
     A local model begins to load at once, in its own process, while the caller goes on; or, without
     `start`, when it is first asked.
 
     Args:
-        key: Finds one of the user's keys by its name; only asked for one that is sent.
+        keys: The user's; only asked for those that are to be sent.
 
     Raises:
-        InputError: The script cannot be read.
+        InputError: The script cannot be read, or the address of a server.
         ModelMissing: There is no such model, or its weights are not here.
         ModelError: It is here and cannot be used.
     """
@@ -58,12 +60,14 @@ def open_model(
         case Backend.SCRIPTED:
             return ScriptedModel.load(Path(settings.model.partition(":")[2]))
         case Backend.CLAUDE:
-            return _claude(settings, key)
+            return _claude(settings, keys)
+        case Backend.SERVER:
+            return _server(settings, keys, start)
         case Backend.LOCAL:
             return _local(settings, start)
 
 
-def _claude(settings: Settings, key: Callable[[str], str | None]) -> Model:
+def _claude(settings: Settings, keys: Keys) -> Model:
     # 150 ms together, most of it the HTTP client; not needed for other models
     from agent.models.claude.access import find_access
     from agent.models.claude.known import ALIAS, Known
@@ -72,10 +76,28 @@ def _claude(settings: Settings, key: Callable[[str], str | None]) -> Model:
 
     known = Known.load()
     name = known.default if settings.model == ALIAS else settings.model
-    access = find_access(os.environ, key)
+    access = find_access(os.environ, keys.value)
     return ClaudeModel(
         name, Wire(access), effort=settings.effort, thinking=settings.thinking, known=known
     )
+
+
+def _server(settings: Settings, keys: Keys, start: bool) -> Model:
+    # 30 ms together; not needed for the other kinds
+    from agent.models.server.address import parse_address
+    from agent.models.server.opening import key_for, open_server
+
+    address = parse_address(settings.model, os.environ)
+    try:
+        key = key_for(address, os.environ, keys)
+        return open_server(address, context=settings.context, key=key)
+    except Unreachable:
+        from agent.models.ollama import ollama_models, ollama_roots  # only needed here
+
+        here = address.ollama and ollama_models(ollama_roots()) and find_spec("llama_cpp")
+        if not here:
+            raise
+        return _local(settings, start)  # its files are here, and so is what runs them
 
 
 def _local(settings: Settings, start: bool) -> Model:

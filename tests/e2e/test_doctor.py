@@ -58,6 +58,32 @@ def test_a_model_that_is_here_is_named(agent: Agent, plain: Path, small_model: s
     assert small_model in found["model"]["detail"]
 
 
+def test_a_hosted_model_needs_its_key_and_no_engine(agent: Agent, plain: Path) -> None:
+    found = findings(agent, plain, PARITY_MODEL="claude")
+    assert found["model"]["state"] == "bad"
+    assert found["model"]["remedy"] == f"agent keys set {NAME}"
+    agent.run("keys", "set", NAME, cwd=plain, stdin="sk-canary-0123456789\n")
+    found = findings(agent, plain, PARITY_MODEL="claude")
+    assert found["model"]["state"] == "good"
+    assert f"keys/{NAME}" in found["model"]["detail"]
+    assert "engine" not in found
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("http://127.0.0.1:9", "the server at http://127.0.0.1:9, which is not asked"),
+        ("ollama:qwen3:14b", "qwen3:14b of the server at http://127.0.0.1:11434"),
+    ],
+)
+def test_a_servers_model_is_named_and_not_asked(
+    agent: Agent, plain: Path, model: str, told: str
+) -> None:
+    found = findings(agent, plain, PARITY_MODEL=model)
+    assert found["model"]["state"] == "good"
+    assert told in found["model"]["detail"]
+
+
 def test_open_modes_are_bad_and_mended_by_what_it_says(agent: Agent, plain: Path) -> None:
     agent.run("keys", "set", NAME, cwd=plain, stdin="sk-canary-0123456789\n")
     state, keys = agent.home / "state", agent.home / "keys"

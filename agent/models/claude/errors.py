@@ -23,6 +23,7 @@ from agent.errors import (
     RequestRefused,
     ServerFailed,
     ServerSilent,
+    Unreachable,
 )
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def overflow(model: str) -> ContextOverflow:
     )
 
 
-def _unreachable(host: str) -> ConnectionLost:
-    return ConnectionLost(
+def _unreachable(host: str) -> Unreachable:
+    return Unreachable(
         f"{host} cannot be reached: check the network, the proxy and ANTHROPIC_BASE_URL."
     )
 

@@ -23,6 +23,7 @@ from agent.errors import (
     RequestRefused,
     ServerFailed,
     ServerSilent,
+    Unreachable,
 )
 from agent.events import Event, Status, TurnFinished
 from agent.loop import Agent
@@ -132,7 +133,7 @@ def test_nobody_listens() -> None:
         bound.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{bound.getsockname()[1]}"
         model = ClaudeModel(SONNET, Wire(Access(KEY), address))
-        with pytest.raises(ConnectionLost, match="cannot be reached: check the network"):
+        with pytest.raises(Unreachable, match="cannot be reached: check the network"):
             ask(model)
         model.close()
 
