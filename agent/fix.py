@@ -160,18 +160,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
             report(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
-        if finished.changed and options.dry_run:
-            print(f"Nothing was changed. The patch is {shown(str(patch))}.", file=sys.stderr)
-        elif finished.changed:
-            where = "" if options.repo == Path() else f" --repo {shlex.quote(str(options.repo))}"
-            print(f"To take it back: agent undo{shown(where)}", file=sys.stderr)
-        if unasked:
-            calls = "1 call was" if unasked == 1 else f"{unasked} calls were"
-            print(
-                f"{calls} not approved, for there was nobody to ask: start it in a terminal, or "
-                "allow everything with --yes.",
-                file=sys.stderr,
-            )
+        _tell_what_is_next(options, finished, patch, unasked)
         return finished.status.exit_code
 
 
@@ -181,6 +170,24 @@ def _warnings(sandbox: Sandbox) -> Iterator[str]:
         yield f"Commands run without a sandbox: {sandbox.weaker}"
     elif not sandbox.holds:
         yield f"The sandbox is a weaker one: {sandbox.promise}. {sandbox.weaker}"
+
+
+def _tell_what_is_next(
+    options: FixOptions, finished: TurnFinished, patch: Path, unasked: int
+) -> None:
+    """The lines after the verdict: how to take it back, what nobody was there to permit."""
+    if finished.changed and options.dry_run:
+        print(f"Nothing was changed. The patch is {shown(str(patch))}.", file=sys.stderr)
+    elif finished.changed:
+        where = "" if options.repo == Path() else f" --repo {shlex.quote(str(options.repo))}"
+        print(f"To take it back: agent undo{shown(where)}", file=sys.stderr)
+    if unasked:
+        calls = "1 call was" if unasked == 1 else f"{unasked} calls were"
+        print(
+            f"{calls} not approved, for there was nobody to ask: start it in a terminal, or "
+            "allow everything with --yes.",
+            file=sys.stderr,
+        )
 
 
 @contextmanager
