@@ -18,6 +18,7 @@ from agent.hardware import GIB, Hardware, detect, memory_bandwidth
 from agent.models.base import Tariff
 from agent.models.cards import Cards
 from agent.models.catalogue import Catalogue, Resolved
+from agent.models.claude.known import ALIAS, Known
 from agent.models.entry import Entry
 from agent.models.gguf import read_gguf
 from agent.models.ollama import ollama_models
@@ -254,6 +255,8 @@ def _facts(catalogue: Catalogue, model: str) -> dict[str, object]:
 def _known_facts(model: str) -> dict[str, object]:
     if is_url(model):
         return _server_facts(model)
+    if model == ALIAS:
+        model = Known.load().default
     try:
         return _facts(Catalogue.load(), model)
     except ModelMissing:

@@ -78,7 +78,7 @@ class Exchange:
             body: What is posted as JSON; None gets instead.
             key: Sent as a bearer token; empty for none.
         """
-        self._address, self._path = address, path
+        self._address, self._path, self._key = address, path, key
         self._method = "GET" if body is None else "POST"
         # A lone surrogate, of bytes that are no UTF-8, is nothing that a server can read.
         text = json.dumps(body, ensure_ascii=False)
@@ -130,8 +130,10 @@ class Exchange:
         while (piece := self._next(cancel, timeouts.between)) is not None:
             assert isinstance(piece, bytes)
             text += piece
-        where = f"it redirects to {head.location}" if head.location else ""
-        raise Refused(head.status, where or reason_of(text), head.retry_after)
+        said = f"it redirects to {head.location}" if head.location else reason_of(text)
+        if self._key:  # some servers repeat it
+            said = said.replace(self._key, "[redacted]")
+        raise Refused(head.status, said, head.retry_after)
         yield
 
     def _next(self, cancel: Cancel, timeout: float) -> _Head | bytes | None:

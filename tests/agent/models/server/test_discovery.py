@@ -45,6 +45,14 @@ def test_a_server_without_a_list_needs_a_name() -> None:
         assert opened(f"{server.url}/v1#any").spec.name.startswith("any@")
 
 
+def test_a_server_that_repeats_the_key_is_not_quoted() -> None:
+    with (
+        serving({"/v1/models": lambda body: error(401, "sk-0123456789 is no key")}) as server,
+        pytest.raises(AccessRefused, match=r"\[redacted\] is no key"),
+    ):
+        opened(server.url, key="sk-0123456789")
+
+
 def test_a_refused_key_and_a_fault_are_errors_of_their_own() -> None:
     with serving({"/v1/models": lambda body: error(401, "who are you?")}) as server:
         with pytest.raises(AccessRefused, match="key"):
