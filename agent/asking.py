@@ -55,7 +55,9 @@ def answered(model: Model, request: Request, deadline: Deadline) -> Generator[Ev
                         assert_never(event)
         except ModelError as error:
             pause = patience.pause(error)
-            if pause is None or deadline.is_set():
+            if deadline.is_set():
+                raise Cancelled from error
+            if pause is None:
                 raise
             yield from _paused(f"{error} Asking again", pause, deadline)
         else:

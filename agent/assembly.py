@@ -130,7 +130,7 @@ class Assembler:
             recorded.messages,
             Costing(settings.watts, settings.usd_per_kwh),
             self._gate,
-            self._instructions(model, self.steering_of(model, steering)),
+            first.instructions,
             self._redactor,
         )
         for name, usage in recorded.usage.items():
@@ -157,7 +157,7 @@ class Assembler:
                 from agent.steering.guided import Guided
 
                 chosen = Guided(workspace, index, model.spec, model.count, has_tests, self._case)
-        return Equipment(model, toolbox, chosen)
+        return Equipment(model, toolbox, chosen, self._instructions(model, kind))
 
     @property
     def _planning(self) -> bool:

@@ -63,8 +63,9 @@ def compact(
         tested: The last test result, where it is known.
     """
     first = history[0]
-    head = first if isinstance(first, SystemMessage) and first.text == system else None
-    head = head or SystemMessage(system)
+    # It may go on with the project's instructions.
+    opens = isinstance(first, SystemMessage) and first.text.startswith(system)
+    head = first if opens else SystemMessage(system)
     room = max(0, room - size(head))
     told = _clipped(history[task], int(room * TASK_SHARE), size)
     room = max(0, room - size(told))

@@ -9,7 +9,7 @@ counted, by the model's own tokenizer where it is at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from agent.equipment import Equipment
 from agent.events import Compacted, ContextMeter
@@ -107,7 +107,7 @@ class Context:
         task: int,
         by: Equipment,
         answer: int,
-        changed: Iterable[str],
+        changed: Callable[[], Iterable[str]],
         tested: str,
         *,
         refused: bool = False,
@@ -119,7 +119,7 @@ class Context:
             task: The place in it where the present task is told.
             by: The model that is to be asked, with its tools and its steering.
             answer: Tokens that the answer may take.
-            changed: The files that were changed so far.
+            changed: Tells the files that were changed so far; asked only where it matters.
             tested: The last test result; empty: there is none.
             refused: The model said that a request with this history is too long.
         """
@@ -138,7 +138,7 @@ class Context:
         # The tools are described in every request, however short its history is.
         fixed = max(0, used - sum(map(size, history)))
         target = int(room * TARGET) - fixed
-        shorter = compact(history, task, target, size, by.steering.system, changed, tested)
+        shorter = compact(history, task, target, size, by.opening, changed(), tested)
         first = _shared(history, shorter)
         last = _shared(history[first:][::-1], shorter[first:][::-1])
         after = fixed + sum(map(size, shorter))

@@ -34,7 +34,7 @@ from agent.session import state_folder
 from agent.work_tree import find_root
 from tools import ripgrep
 from tools.base import ToolError
-from tools.process import clean_environment
+from tools.process import clean_environment, system_program
 from tools.sandbox import Tier
 from tools.testing.find_tests import find_command
 from tools.text_filter import printable
@@ -126,7 +126,8 @@ def python(patient: Patient) -> Iterator[Finding]:
 
 
 def git(patient: Patient) -> Iterator[Finding]:
-    version = _output("git", "--version").removeprefix("git version ")
+    program = system_program("git", patient.root)
+    version = _output(program, "--version").removeprefix("git version ") if program else ""
     if version:
         yield Finding("git", State.GOOD, version)
     else:

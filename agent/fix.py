@@ -104,7 +104,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
         stack.callback(session.close)
         tally = stack.enter_context(closing(Tally(state_folder())))
         cancel = stack.enter_context(_interruptible())
-        tree = stack.enter_context(copied(root)) if options.dry_run else root
+        tree = stack.enter_context(copied(root, named)) if options.dry_run else root
         # What is written to a copy is not the tree's to undo.
         if options.dry_run:
             journal, kept = None, Path(stack.enter_context(TemporaryDirectory(prefix="parity-")))
@@ -145,14 +145,14 @@ def fix_issue(options: FixOptions) -> ExitCode:
             *agent.instructions.notices(),
         )
         for event in (*map(Notice, notices), *_taken_up(agent, recorded)):
-            report(event)
+            report(redactor.scrub(event))
         finished: TurnFinished | None = None
         unasked = 0
         for event in agent.run(task, cancel):
             match event:
                 case TurnFinished():
                     finished = event
-                    patch = _leave_patch(options, session.info, finished)
+                    patch = _leave_patch(options, session.info, finished, workspace)
                 case ApprovalAnswered(unattended=True):
                     unasked += 1
                 case Said(AssistantMessage() as message):
@@ -218,7 +218,6 @@ def _session_to_resume(name: str, root: Path) -> SessionInfo:
     info = find_session(name, state_folder())
     if info.root != root:
         raise InputError(f"Session {name} belongs to {info.root}, not to {root}.")
-    (info.folder / "undone").unlink(missing_ok=True)
     return info
 
 
@@ -250,19 +249,27 @@ def _printer(as_json: bool) -> Printer:
     return TextPrinter(sys.stdout, sys.stderr, colour=colour, live=live)
 
 
-def _leave_patch(options: FixOptions, info: SessionInfo, finished: TurnFinished) -> Path:
-    """Write the patch where it was wanted, else into the session; the place."""
+def _leave_patch(
+    options: FixOptions, info: SessionInfo, finished: TurnFinished, workspace: Workspace
+) -> Path:
+    """Write the patch where it was wanted, else into the session; the place.
+
+    What is to be applied holds the files' own bytes; where the tree was changed, the session's
+    is a record and holds no key.
+    """
     spare = info.folder / "changes.patch"
-    for patch in filter(None, (options.output, spare)):
-        if not finished.patch and patch is spare:
+    for place in filter(None, (options.output, spare)):
+        record = place is spare and not options.dry_run
+        patch = finished.patch if record else workspace.patch()
+        if not patch and place is spare:
             break
         try:
-            patch.write_text(finished.patch, encoding="utf-8", errors="surrogateescape", newline="")
+            place.write_text(patch, encoding="utf-8", errors="surrogateescape", newline="")
         except OSError as error:
-            reason = f"The patch {patch} cannot be written: {error.strerror}."
+            reason = f"The patch {place} cannot be written: {error.strerror}."
             print(f"error: {shown(reason)}", file=sys.stderr)
             continue
-        return patch
+        return place
     return spare
 
 

@@ -7,7 +7,7 @@ model is asked, nor what an answer means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from agent.context import Context
 from agent.equipment import Equipment
@@ -25,7 +25,7 @@ from agent.messages import (
 )
 from agent.models.base import Request
 from agent.prompts import fill
-from agent.steering.moves import Ask, Moves, Steering
+from agent.steering.moves import Ask, Moves
 from tools.base import ToolResult
 
 
@@ -49,19 +49,20 @@ class History:
         if isinstance(message, AssistantMessage):
             self._results.clear()
 
-    def begin(self, steering: Steering, task: str, outcome: str) -> Moves:
+    def begin(self, by: Equipment, task: str, outcome: str) -> Moves:
         """The moves of a steering that begins only now.
 
         It is told what the history lacks: instructions, where another steering began the
         conversation; the task, where that does not stand any more.
 
         Args:
-            steering: Who takes the steps.
+            by: Who takes the steps.
             task: What the user wants.
             outcome: How far another model came with it; empty at the task's beginning.
         """
+        steering = by.steering
         free = steering.offers_tools  # another one's questions tell all that they need
-        system = steering.system if free and not self._told(steering.system) else ""
+        system = by.opening if free and not self._told(by.opening) else ""
         stands = bool(outcome) and free and self._told(task, self._task)
         self._turn = len(self.messages)
         if not stands:
@@ -83,7 +84,12 @@ class History:
         )
 
     def make_room(
-        self, by: Equipment, answer: int, changed: Iterable[str], *, refused: bool = False
+        self,
+        by: Equipment,
+        answer: int,
+        changed: Callable[[], Iterable[str]],
+        *,
+        refused: bool = False,
     ) -> Iterator[Compacted]:
         """Shorten the history where the next request would not fit; see `Context.fit`."""
         task = min(self._task, len(self.messages) - 1)

@@ -21,7 +21,7 @@ from agent.context import Context
 from agent.costs import Costing
 from agent.deadline import Deadline
 from agent.equipment import Equipment
-from agent.errors import ContextOverflow, ModelError
+from agent.errors import AgentError, ContextOverflow
 from agent.events import Event, Origin, Status, Switched, Totals
 from agent.history import History
 from agent.instructions import Instructions
@@ -33,7 +33,7 @@ from agent.redaction import Redactor
 from agent.repeats import STOP_AFTER, Repeats
 from agent.steering.moves import Ask, Moves, Reply, Rewind, Steering, Tell, Use, Verdict
 from agent.switching import GIVEN_UP
-from tools.base import Cancel, Cancelled, Effect, Prepared, Toolbox, ToolError, ToolResult
+from tools.base import Cancel, Cancelled, Prepared, Toolbox, ToolError, ToolResult
 from tools.workspace import Workspace
 
 
@@ -77,7 +77,7 @@ class Agent:
         self.successors: list[Equipment] = []
         """Who goes on, one after the other, when a model gives up."""
         self.totals = Totals()
-        self._history = History(history)
+        self._history = History(map(self.redactor.scrub, history))
         self._forecast = Forecast()
         self._next: Equipment | None = None
         """Who takes the next step, where that is another."""
@@ -96,7 +96,7 @@ class Agent:
 
     @property
     def equipment(self) -> Equipment:
-        return Equipment(self.model, self.toolbox, self.steering)
+        return Equipment(self.model, self.toolbox, self.steering, self.instructions)
 
     def switch(self, to: Equipment) -> Switched:
         """Let another model go on from the next step on; what that will cost.
@@ -157,7 +157,7 @@ class Agent:
             return self._abandoned(end.verdict)
         except Cancelled:
             return self._cancelled(deadline)
-        except ModelError as error:
+        except AgentError as error:
             return self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
 
     def _conduct(
@@ -215,10 +215,11 @@ class Agent:
                 self.context.forget(self.model)
                 self.model.close()  # it loads again when it is asked
             self.model, self.toolbox, self.steering = to.model, to.toolbox, to.steering
+            self.instructions = to.instructions
         if not self.history:
-            yield from self._say(SystemMessage(self.instructions.opening(self.steering.system)))
+            yield from self._say(SystemMessage(self.equipment.opening))
         self._repeats = Repeats()
-        return self._history.begin(self.steering, task, outcome)
+        return self._history.begin(self.equipment, task, outcome)
 
     def _changed(self) -> tuple[str, ...]:
         return tuple(change.path for change in self.workspace.changes())
@@ -276,10 +277,13 @@ class Agent:
         permission = Permission(self.gate, self.toolbox, self.workspace, self.redactor)
         permitted = yield from permission.of(call, origin, deadline)
         started = time.monotonic()
-        tool = self.toolbox.tools.get(call.name)
-        with self.workspace.watched(tool.effect if tool else Effect.READ) as changed:
-            result = permitted.carry_out(deadline) if isinstance(permitted, Prepared) else permitted
-            seconds = time.monotonic() - started
+        changed: list[str] = []
+        if isinstance(permitted, Prepared):
+            with self.workspace.watched(self.toolbox.tools[call.name].effect) as changed:
+                result = permitted.carry_out(deadline)
+                seconds = time.monotonic() - started
+        else:
+            result, seconds = permitted, 0.0
         result = self.redactor.scrub(replace(result, changed=(*result.changed, *changed)))
         yield from map(events.Notice, self.workspace.notices())
         if move.by_model:
@@ -307,8 +311,9 @@ class Agent:
 
     def _make_room(self, wanted: int, *, refused: bool = False) -> Generator[Event, None, bool]:
         """Shorten the history where the next request would not fit; whether it was."""
-        changed, shortened = self._changed(), False
-        for compacted in self._history.make_room(self.equipment, wanted, changed, refused=refused):
+        shortened = False
+        room = self._history.make_room(self.equipment, wanted, self._changed, refused=refused)
+        for compacted in room:
             self.instructions.forget()
             shortened = True
             yield compacted

@@ -90,6 +90,7 @@ def from_json(plain: Mapping[str, Any]) -> Message:
             body["calls"] = tuple(ToolCall(**call) for call in body["calls"])
             body["malformed"] = tuple(body["malformed"])
             body["tokens"] = tuple(body["tokens"])
+            body["mended"] = tuple(body.get("mended", ()))  # older records lack it
             return AssistantMessage(**body)
         case "tool":
             return ToolMessage(tuple(ToolOutput(**result) for result in body["results"]))

@@ -91,19 +91,26 @@ class Permission:
                 f"{call.name} needs approval ({denial.reason}) and there is nobody to ask.",
             )
         if origin is Origin.HARNESS:
-            return Verdict(Status.FAILED, f"{call.name} was not allowed.")
+            return Verdict(Status.NOT_APPROVED, f"{call.name} was not allowed.")
         return None
 
     def _prepared(self, call: ToolCall) -> Prepared | ToolResult:
-        return self.toolbox.prepare(call.name, self._arguments(call))
+        try:
+            return self.toolbox.prepare(call.name, self._arguments(call))
+        except ToolError as error:
+            return failure(call.name, str(error))
 
     def _arguments(self, call: ToolCall) -> Mapping[str, Any]:
-        """A call's arguments; where it changes a file, with the keys that the file has in it."""
+        """A call's arguments; where it changes a file, with the keys that the file has in it.
+
+        Raises:
+            ToolError: There is a mark for a key among them that cannot be put back.
+        """
         tool = self.toolbox.tools.get(call.name)
         if tool is None or tool.effect is not Effect.EDIT:
             return call.arguments
         try:
             there = self.workspace.peek(str(call.arguments.get("path", "")))
         except ToolError:
-            return call.arguments
+            there = b""  # a new one, or one that the tool will refuse
         return self.redactor.restored(call.arguments, there.decode("utf-8", "replace"))

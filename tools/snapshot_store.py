@@ -22,12 +22,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.git_folder import local_excludes
 from tools.lock import FileLock
+from tools.process import system_program
 
 if TYPE_CHECKING:
     from git.cmd import Git
@@ -81,6 +81,7 @@ class Store:
         self._index = self.folder / f"index-{session}"
         self._users = FileLock(self.folder / USERS_LOCK)
         self._git: Git | None = None
+        self._program = ""
         self._environ: dict[str, str] = {}
 
     def turn_lock(self) -> FileLock:
@@ -104,6 +105,7 @@ class Store:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._users.take(shared=True, wait=True)
         self.folder.mkdir(mode=0o700, exist_ok=True)  # it may have been pruned while we waited
+        self._program = _program(self.root)
         self._git = _git(self.root)
         self._environ = self._environment()
         if not (self.folder / "HEAD").is_file():
@@ -221,7 +223,7 @@ class Store:
         assert self._git is not None
         try:
             return self._git.execute(
-                [_program(), *argv],
+                [self._program, *argv],
                 env={**self._environ, **environ},
                 strip_newline_in_stdout=False,
                 start_new_session=True,  # Ctrl-C is ours to answer
@@ -304,7 +306,6 @@ def remove(folder: Path) -> bool:
 
 def _git(root: Path) -> Git:
     """GitPython's way of running git."""
-    _program()
     # While it is imported it would run whatever git the path has; there is none here.
     names = {"GIT_PYTHON_REFRESH": "quiet", "GIT_PYTHON_GIT_EXECUTABLE": os.devnull}
     before = {name: os.environ.get(name) for name in names}
@@ -320,15 +321,13 @@ def _git(root: Path) -> Git:
     return Git(root)
 
 
-@cache
-def _program() -> str:
-    """Where git is; not in a folder that depends on where we stand.
+def _program(root: Path) -> str:
+    """Where git is.
 
     Raises:
         StoreError: It is not installed.
     """
-    folders = filter(os.path.isabs, os.environ.get("PATH", os.defpath).split(os.pathsep))
-    found = shutil.which("git", path=os.pathsep.join(folders))
+    found = system_program("git", root)
     if found is None:
         raise StoreError("git is not installed")
     return found

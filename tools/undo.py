@@ -6,7 +6,6 @@ Owns the three-way merge. Must not know sessions or what was written for.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from tools.base import ToolError
 from tools.beneath import NO_LIMIT, Loaded, Tree
 from tools.journal import Journal, State, Write
+from tools.process import system_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def take_back(
         mode = there.mode  # theirs to choose
     if current == writes[0].old_state and (there is None or there.mode == mode):
         return None
-    taken = _unwound(current, writes) or _unwound(current, _joined(writes))
+    taken = _unwound(tree, current, writes) or _unwound(tree, current, _joined(writes))
     if taken is None:
         return Restored(path, "kept")
     state, merged = taken
@@ -113,7 +113,7 @@ def _given_mode(writes: Sequence[Write]) -> int | None:
     return modes[-1] if modes else None
 
 
-def _unwound(current: State, writes: Sequence[Write]) -> tuple[State, bool] | None:
+def _unwound(tree: Tree, current: State, writes: Sequence[Write]) -> tuple[State, bool] | None:
     """A file without its writes, and whether that took a merge; None if it cannot be had."""
     state, merged = current, False
     for write in reversed(writes):
@@ -125,7 +125,7 @@ def _unwound(current: State, writes: Sequence[Write]) -> tuple[State, bool] | No
                 return None
             if state[1] or before[1] or after[1]:
                 return None
-            combined = _merge(state[0], after[0], before[0])
+            combined = _merge(tree.root, state[0], after[0], before[0])
             if combined is None:
                 return None
             state, merged = (combined, False), True
@@ -155,9 +155,9 @@ def _put(
     tree.replace(path, data, mode or None, there.owner if there else None, record)
 
 
-def _merge(ours: bytes, base: bytes, theirs: bytes) -> bytes | None:
+def _merge(root: Path, ours: bytes, base: bytes, theirs: bytes) -> bytes | None:
     """Both changes of `base` in one; None if they conflict or git is not installed."""
-    git = shutil.which("git")
+    git = system_program("git", root)
     if git is None:
         return None
     with tempfile.TemporaryDirectory() as folder:

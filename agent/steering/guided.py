@@ -274,7 +274,8 @@ class Guided:
         yield Tell("No test fails yet: asking for tests that do.")
         ranked = suspects(self.index(), task, None, "")
         shown = material.gather(self.workspace, self.index(), ranked, self._budget(), self.count)
-        question = fill("guided_reproduce", task=task, code=shown.code)
+        like = material.like_tests(self.workspace, self.index(), run, ranked)
+        question = fill("guided_reproduce", task=task, code=shown.code, tests=like or "(none)")
         files: dict[str, str] = {}
         for attempt in range(TEST_ATTEMPTS):
             checkpoint = self.workspace.checkpoint()

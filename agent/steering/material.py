@@ -16,18 +16,18 @@ from textwrap import dedent
 
 from agent.messages import ToolCall
 from agent.models.base import CallForm, Form
-from agent.steering.suspects import replaceable
+from agent.steering.suspects import called, replaceable
 from tools.base import ToolError
 from tools.outline import Index, Ranked
 from tools.syntax import Kind, Symbol, language_of, problem
 from tools.testing.commands import Runner
 from tools.testing.find_tests import is_test_path
-from tools.testing.reports import Outcome, TestRun
+from tools.testing.reports import Outcome, TestCase, TestRun
 from tools.text import SourceText
 from tools.workspace import Workspace
 
 MAX_TESTS = 2
-"""Failing tests whose source is shown."""
+"""Tests whose source is shown."""
 MAX_TEST_LINES = 40
 FENCE_TOKENS = 12
 """What a path and a fence around code take."""
@@ -75,8 +75,24 @@ def gather(
 
 def failing_tests(workspace: Workspace, index: Index, run: TestRun | None) -> str:
     """The source of the first tests that fail; empty when it cannot be told where they are."""
+    return _sources(workspace, index, run.failures if run is not None else ())
+
+
+def like_tests(workspace: Workspace, index: Index, run: TestRun, ranked: Sequence[Ranked]) -> str:
+    """The source of the passing tests nearest to what a test of the issue would be: those that
+    call the likeliest suspects."""
+    likely = {(item.path, item.symbol.name): 1 / n for n, item in enumerate(ranked[:5], start=1)}
+
+    def nearness(case: TestCase) -> float:
+        return sum(likely.get(key, 0.0) for key in called(index, case))
+
+    passed = (case for case in run.cases if case.id in run.passed)
+    return _sources(workspace, index, sorted(passed, key=nearness, reverse=True))
+
+
+def _sources(workspace: Workspace, index: Index, cases: Iterable[TestCase]) -> str:
     blocks: list[str] = []
-    for case in run.failures if run is not None else ():
+    for case in cases:
         path, _, rest = case.id.partition("::")
         name = rest.split("[")[0].replace("::", ".")
         symbol = next((s for s in index.symbols(path) if s.name == name), None)

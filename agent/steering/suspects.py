@@ -91,16 +91,15 @@ def _ochiai(index: Index, run: TestRun) -> dict[Key, float]:
     Failing calls over the root of (all failing tests times all tests that call it): the
     coefficient of Ochiai, as Abreu, Zoeteweij and van Gemund use it to locate faults (2007).
     """
-    failing = Counter(key for case in run.failures for key in _called(index, case))
+    failing = Counter(key for case in run.failures for key in called(index, case))
     passed = run.passed
-    passing = Counter(
-        key for case in run.cases if case.id in passed for key in _called(index, case)
-    )
+    passing = Counter(key for case in run.cases if case.id in passed for key in called(index, case))
     total = len(run.failures)
     return {key: n / sqrt(total * (n + passing[key])) for key, n in failing.items()}
 
 
-def _called(index: Index, case: TestCase) -> set[Key]:
+def called(index: Index, case: TestCase) -> set[Key]:
+    """The functions of the repository that a test called, by path and name."""
     return {key for path, line in case.calls if (key := _at(index, path, line)) is not None}
 
 

@@ -63,7 +63,7 @@ def test_a_project_lowers_limits_and_raises_none(tmp_path: Path) -> None:
     own = project(tmp_path, "max_steps = 999\nmax_usd = 5\nmax_tokens = 50\nmax_seconds = 60\n")
     configuration = load({}, {}, file, own)
     settings = configuration.settings
-    assert (settings.max_steps, settings.max_usd) == (50, 1.0)
+    assert (settings.max_steps, settings.max_usd) == (100, 1.0)
     assert (settings.max_tokens, settings.max_seconds) == (50, 60)
     assert configuration.origins["max_steps"] == "default"
     assert configuration.origins["max_usd"] == str(file)

@@ -23,7 +23,14 @@ from agent.messages import (
 
 CALLS = (ToolCall("a", "edit", {"path": "x.py", "n": [1, 2.5, None]}), ToolCall("b", "run", {}))
 ANSWER = AssistantMessage(
-    "I see.", "thought", CALLS, ("one was cut short",), "raw \udce9\u2028\x85", (1, 2, 3), "m"
+    "I see.",
+    "thought",
+    CALLS,
+    ("one was cut short",),
+    "raw \udce9\u2028\x85",
+    (1, 2, 3),
+    "m",
+    mended=("cut, then whole",),
 )
 
 

@@ -10,12 +10,13 @@ from agent.events import Origin, ToolFinished
 from agent.messages import ToolCall, ToolMessage, ToolOutput
 from agent.redaction import Redactor, known_values
 from agent.secrets import Keys
-from tools.base import Arguments, ToolResult
+from tools.base import Arguments, ToolError, ToolResult
 from tools.testing.commands import Runner
 from tools.testing.reports import Outcome, TestCase, TestRun
 
 KEY = "sk-ant-api03-CANARYcanary0123456789"
 MARK = "[redacted ANTHROPIC_API_KEY]"
+PART = "[redacted ANTHROPIC_API_KEY, {} {} characters]"
 REDACTOR = Redactor({"ANTHROPIC_API_KEY": KEY, "SHORT": "abc"})
 HALF = len(KEY) // 2 + 1
 
@@ -24,8 +25,8 @@ HALF = len(KEY) // 2 + 1
     ("given", "told"),
     [
         (f"a {KEY} b {KEY}", f"a {MARK} b {MARK}"),
-        (KEY[:-3] + "[...]", f"{MARK}[...]"),
-        ("[...]" + KEY[5:], f"[...]{MARK}"),
+        (KEY[:-3] + "[...]", f"{PART.format('first', len(KEY) - 3)}[...]"),
+        ("[...]" + KEY[5:], f"[...]{PART.format('last', len(KEY) - 5)}"),
         (f"x{KEY[:HALF]}\n[... 9 left out ...]\n{KEY[-HALF:]}y", None),
         ("abc sk-ant-api03- and others", "abc sk-ant-api03- and others"),
     ],
@@ -52,16 +53,65 @@ def test_everything_in_a_value_is_looked_through() -> None:
     assert REDACTOR.scrub(clean) is clean
 
 
+def test_a_value_that_begins_like_another_is_replaced_whole() -> None:
+    other = KEY[:-8] + "98765"
+    seen = Redactor({"A_KEY": KEY, "B_KEY": other}).text(f"{other} {KEY}")
+    assert seen == "[redacted B_KEY] [redacted A_KEY]"
+
+
+PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqh\nkiG9w0BAQEFAASCB\n-----END KEY-----\n"
+
+
 def test_several_lines_are_replaced_each() -> None:
-    pem = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqh\n-----END KEY-----"
-    assert "MIIEvQ" not in Redactor({"PEM_KEY": pem}).text("1 MIIEvQIBADANBgkqh\n2 x")
+    redactor = Redactor({"PEM_KEY": PEM})
+    told = "1 [redacted PEM_KEY, line 2]\n2 x"
+    assert redactor.text("1 MIIEvQIBADANBgkqh\n2 x") == told
+    assert redactor.text("-----BEGIN KEY-----") == "-----BEGIN KEY-----"
+    assert redactor.text(redactor.text(PEM)) == redactor.text(PEM)
 
 
-def test_a_mark_becomes_the_value_only_where_the_file_has_it() -> None:
-    given = {"path": "a.py", "content": f"KEY = '{MARK}'\n", "start": 1}
-    assert REDACTOR.restored(given, f"KEY = '{KEY}'")["content"] == f"KEY = '{KEY}'\n"
-    assert REDACTOR.restored(given, "KEY = ''") == given
-    assert REDACTOR.restored(given, KEY[:-1]) == given
+@pytest.mark.parametrize(
+    "there",
+    [
+        f"KEY = '{KEY}'\n",
+        f"KEY = '{KEY[:-3]}'\n",
+        f"KEY = '{KEY[5:]}'\n",
+        f"{KEY[:HALF]} {KEY[:-4]} {KEY} {KEY[-HALF:]}\n",
+        "".join(f"    {line}\n" for line in PEM.split("\n")),
+        f"sample = '{MARK}'\n",
+        "no key\n",
+    ],
+)
+def test_what_is_written_back_as_it_was_shown_changes_nothing(there: str) -> None:
+    redactor = Redactor({"ANTHROPIC_API_KEY": KEY, "PEM_KEY": PEM})
+    given = {"path": "a.py", "content": redactor.text(there) + "x = 1\n", "start": 1}
+    assert redactor.restored(given, there) == {**given, "content": there + "x = 1\n"}
+
+
+@pytest.mark.parametrize(
+    ("there", "mark"),
+    [
+        ("", MARK),
+        (KEY[:-1], MARK),
+        (KEY, PART.format("first", HALF)),
+        (KEY, PART.format("first", "9" * 5000)),
+        (KEY, "[redacted ANTHROPIC_API_KEY, line 1]"),
+        (f"{KEY} {MARK}", MARK),
+        ("MIIEvQIBADANBgkqh", "[redacted PEM_KEY, line 3]"),
+        ("MIIEvQIBADANBgkqh", "[redacted PEM_KEY]"),
+    ],
+)
+def test_a_mark_that_stands_for_nothing_there_is_refused(there: str, mark: str) -> None:
+    redactor = Redactor({"ANTHROPIC_API_KEY": KEY, "PEM_KEY": PEM})
+    with pytest.raises(ToolError, match="as it is") as caught:
+        redactor.restored({"path": "a.py", "content": f"a = '{mark}'\n"}, there)
+    assert mark in str(caught.value)
+
+
+def test_the_mark_of_an_unknown_name_is_a_text_as_any_other() -> None:
+    given = {"content": "log('[redacted password] [redacted ANTHROPIC_API_KEYS]')"}
+    assert REDACTOR.restored(given, KEY) == given
+    assert Redactor().restored(given, KEY) == given
 
 
 def test_what_is_known(tmp_path: Path) -> None:

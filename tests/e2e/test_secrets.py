@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import COMMAND, PATIENCE, ROOT, Agent
-from tests.e2e.repositories import commit
+from tests.e2e.command import COMMAND, PATIENCE, ROOT, Agent, wait_for
+from tests.e2e.repositories import commit, git
 
 CANARY = "sk-ant-canary-7Qd2vXk9LmZp4RtY8wBn"
 OTHER = "tok-canary-other-5Hs1NcJe6UgAo3Fi"
@@ -100,8 +100,7 @@ def test_a_key_reaches_nothing_that_is_left(
     assert "[redacted ANTHROPIC_API_KEY]" in done.out + done.err or not options
     assert list((agent.home / "state" / "index").iterdir())
     assert holding(agent.home / "state") == []
-    if "--dry-run" not in options:
-        assert (baited / "copy.txt").read_text() == "[redacted ANTHROPIC_API_KEY]\n"
+    assert not (baited / "copy.txt").exists()
 
 
 def test_a_key_in_a_file_stays_in_it_when_the_model_writes_the_file(
@@ -144,10 +143,92 @@ def test_a_file_that_may_hold_secrets_is_read_when_the_user_names_it(
     argv = ("fix", "ISSUE.md", "--model", agent.script(script), "--json")
     assert "hello-there" not in agent.run(*argv, cwd=baited).out
     assert "hello-there" in agent.run(*argv, "--read-secret", ".env", cwd=baited).out
+    (baited / ".gitignore").write_text(".env\n")
+    options = ("--read-secret", ".env", "--dry-run")
+    assert "hello-there" in agent.run(*argv, *options, cwd=baited).out
     (agent.home / "id_rsa").write_text("elsewhere")
     outside = agent.run(*argv, "--read-secret", agent.home / "id_rsa", cwd=baited)
     assert outside.code == 2
     assert "outside the workspace" in outside.complaint
+
+
+@pytest.mark.parametrize("output", ["../x.patch", None])
+def test_a_patch_beside_a_key_applies(agent: Agent, baited: Path, output: str | None) -> None:
+    script = """
+    [[step]]
+    [[step.call]]
+    tool = "read_file"
+    path = "config.py"
+    [[step.call]]
+    tool = "write_file"
+    path = "config.py"
+    content = 'API_KEY = "[redacted ANTHROPIC_API_KEY]"  # ours'
+    [[step]]
+    text = "Done."
+    """
+    argv = ("fix", "ISSUE.md", "--model", agent.script(script.replace("\n    ", "\n")), "--dry-run")
+    options = ("--output", output) if output else ()
+    done = agent.run(*argv, *options, cwd=baited, ANTHROPIC_API_KEY=CANARY)
+    assert done.code == 3, done.err
+    assert "7Qd2vXk9" not in done.out + done.err
+    sessions = agent.home / "state" / "sessions"
+    (patch,) = [baited / output] if output else sessions.glob("*/changes.patch")
+    git(baited, "apply", patch)
+    assert (baited / "config.py").read_text() == f'API_KEY = "{CANARY}"  # ours\n'
+    assert holding(agent.home / "state") == (
+        [] if output else [str(patch.relative_to(sessions.parent))]
+    )
+
+
+def test_a_key_that_a_file_lacks_is_not_written_as_its_mark(agent: Agent, baited: Path) -> None:
+    before = f'KEY = "{CANARY[:-4]}"\n'
+    (baited / "half.py").write_text(before)
+    script = """
+    [[step]]
+    [[step.call]]
+    tool = "read_file"
+    path = "half.py"
+    [[step.call]]
+    tool = "write_file"
+    path = "half.py"
+    content = 'KEY = "[redacted ANTHROPIC_API_KEY]"'
+    [[step.call]]
+    tool = "write_file"
+    path = "moved.py"
+    content = 'KEY = "[redacted ANTHROPIC_API_KEY]"'
+    """
+    steps = script.replace("\n    ", "\n") + "[[step]]\ntext = 'Done.'\n" * 3
+    argv = ("fix", "ISSUE.md", "--model", agent.script(steps))
+    done = agent.run(*argv, cwd=baited, ANTHROPIC_API_KEY=CANARY)
+    assert done.code == 1, done.err
+    assert done.err.count("stands for a key that you are not shown") == 2
+    assert (baited / "half.py").read_text() == before
+    assert not (baited / "moved.py").exists()
+
+
+def test_a_session_that_is_gone_on_with_tells_no_key_of_before(agent: Agent, plain: Path) -> None:
+    script = f"""
+    [[step]]
+    [[step.call]]
+    tool = "run"
+    argv = ["echo", "{CANARY}"]
+    [[step.call]]
+    tool = "run"
+    argv = ["sleep", "60"]
+    """
+    argv = ("fix", "ISSUE.md", "--model", agent.script(script.replace("\n    ", "\n")))
+    running = agent.start(*argv, cwd=plain)
+    running.until("context ")
+    (session,) = (agent.home / "state" / "sessions").iterdir()
+    wait_for(lambda: '"tool_finished"' in (session / "record.jsonl").read_text())
+    running.process.kill()
+    running.end()
+    assert CANARY in (session / "record.jsonl").read_text()  # no key that anybody knew of
+    again = ("fix", "-", "--model", agent.script("[[step]]\ntext = 'Done.'\n"), "--json")
+    resumed = ("--resume", session.name)
+    done = agent.run(*again, *resumed, cwd=plain, stdin="Go on.\n", ANTHROPIC_API_KEY=CANARY)
+    assert "its effect is unknown" in done.out
+    assert CANARY not in done.out + done.err
 
 
 def started(agent: Agent, cwd: Path, *argv: str) -> list[str]:
@@ -166,7 +247,9 @@ def started(agent: Agent, cwd: Path, *argv: str) -> list[str]:
         timeout=PATIENCE,
         check=False,
     )
-    first, *children = [line for line in log.read_text("utf-8").splitlines() if "execve" in line]
+    # One that fails has started nothing.
+    lines = [line for line in log.read_text("utf-8").splitlines() if "execve" in line]
+    first, *children = [line for line in lines if " = -1 " not in line]
     assert CANARY in first
     return children
 
@@ -201,5 +284,7 @@ def test_every_program_is_started_with_an_environment_of_our_choice() -> None:
         assert "env" in {word.arg for word in call.keywords}, f"{source}:{call.lineno}"
     others = ("os.system", "os.popen", "os.spawn", "os.exec", "check_output", "shell=True")
     for source in sources:
+        if source.name == "restrict.py":  # it becomes the program that it was started for
+            continue
         text = source.read_text("utf-8")
         assert not [name for name in others if name in text], source

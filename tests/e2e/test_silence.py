@@ -146,7 +146,7 @@ def test_a_repair_asks_nothing_of_the_network(
 ) -> None:
     script = TALKATIVE + PLAIN_FIX if steering == "free" else PLAIN_FIX
     options = ("--model", agent.script(script), "--steering", steering, "--trust")
-    done, count = attempts((*COMMAND, "fix", "ISSUE.md", *options), talkative)
+    done, count = attempts((*COMMAND, "fix", "ISSUE.md", "--yes", *options), talkative)
     assert done.code == 0, done.err
     assert count == 0
     done, count = attempts((*COMMAND, "undo", "--yes"), talkative)
@@ -157,7 +157,7 @@ def test_a_local_model_asks_nothing_of_the_network(
     attempts: Attempts, talkative: Path, small_model: str
 ) -> None:
     options = ("--model", small_model, "--max-steps", "1", "--max-seconds", "30")
-    done, count = attempts((*COMMAND, "fix", "ISSUE.md", *options), talkative)
+    done, count = attempts((*COMMAND, "fix", "ISSUE.md", "--yes", *options), talkative)
     assert "step 1" in done.err
     assert count == 0
 
@@ -169,7 +169,7 @@ def test_neither_does_it_for_an_ordinary_user(
     if who.out != "1001\n":
         pytest.skip("needs an unshare that maps users")
     options = ("--model", agent.script(TALKATIVE + PLAIN_FIX), "--trust")
-    done, count = attempts((*ORDINARY, *COMMAND, "fix", "ISSUE.md", *options), talkative)
+    done, count = attempts((*ORDINARY, *COMMAND, "fix", "ISSUE.md", "--yes", *options), talkative)
     assert (done.code, count) == (0, 0), done.err
     done, count = attempts((*ORDINARY, *COMMAND, "doctor"), talkative)
     assert "All that is needed" in done.out or "not hold" in done.out

@@ -183,7 +183,7 @@ def test_every_setting_is_shown_with_its_origin(agent: Agent, told: Path) -> Non
     assert rows["threads"] == (3, str(agent.home / "config.toml"))
     assert rows["model"][1] == "environment"
     assert rows["test_command"] == ("grep -q 2 app.py", str(told / ".agent" / "config.toml"))
-    assert rows["max_steps"] == (50, "default")
+    assert rows["max_steps"] == (100, "default")
     table = agent.run("config", cwd=told, **environ)
     assert len(table.out.splitlines()) == len(rows) + 1
     assert "\x1b" not in table.out

@@ -229,6 +229,41 @@ def test_settings_behind_a_link_are_protected_where_they_are(place: Place, there
 
 
 @needs_bubblewrap
+def test_virtual_environments_are_read_only_and_none_is_made(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active = place.root / "environments" / "active"
+    for folder in (place.root / ".venv", active):
+        (folder / "bin").mkdir(parents=True)
+        (folder / "pyvenv.cfg").write_text("")
+        (folder / "bin" / "git").write_text("as found")
+    own(place.user, place.root)
+    monkeypatch.setenv("VIRTUAL_ENV", str(active))
+    before = sorted(place.root.rglob("*"))
+    place.run(
+        f"for folder in .venv {active}; do echo x > $folder/bin/git; rm -rf $folder; "
+        "mkdir -p $folder/lib; echo 'import x' > $folder/lib/x.pth; mv $folder other; done"
+    )
+    assert sorted(place.root.rglob("*")) == before
+    assert {path.read_text() for path in place.root.rglob("bin/git")} == {"as found"}
+    # One may be made, and it may be that something else goes by the name.
+    assert "made" in place.run("mkdir venv && echo x > venv/x && echo made").output
+    assert "more" in place.run("echo x > venv/y && echo more").output
+
+
+@needs_bubblewrap
+def test_a_linked_environment_is_put_back(place: Place) -> None:
+    kept = place.home / "environment"
+    (kept / "bin").mkdir(parents=True)
+    (kept / "pyvenv.cfg").write_text("")
+    (place.root / ".venv").symlink_to(kept)
+    own(place.user, place.home)
+    broken = place.run("rm .venv; mkdir -p .venv/bin; echo x > .venv/bin/git")
+    assert "put back" in broken.error
+    assert os.readlink(place.root / ".venv") == str(kept)
+
+
+@needs_bubblewrap
 def test_nested_repositories_are_read_only_too(place: Place) -> None:
     nested = place.root / "vendor" / "library"
     nested.mkdir(parents=True)
@@ -676,7 +711,7 @@ def test_landlock_says_what_it_leaves_open_and_does(place: Place) -> None:
     assert "# x" in (place.root / ".git" / "config").read_text()
     assert "bubblewrap" in done.weaker
     promise = detect(place.root, tiers=[Tier.LANDLOCK]).promise
-    assert ".git, .agent and .env in the work tree are open" in promise
+    assert ".git, .agent, .venv and .env in the work tree are open" in promise
     assert "outlive" in promise
 
 

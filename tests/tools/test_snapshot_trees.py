@@ -253,6 +253,20 @@ class TestHarm:
         assert time.monotonic() - begun < 20
         snapshots.close()
 
+    def test_a_git_in_the_tree_is_not_run(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fake = root / ".venv" / "bin" / "git"
+        fake.parent.mkdir(parents=True)
+        fake.write_text(f"#!/bin/sh\ntouch {tmp_path}/fired\n")
+        fake.chmod(0o755)
+        monkeypatch.setenv("VIRTUAL_ENV", str(root / ".venv"))
+        monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+        with opened(root, tmp_path) as session:
+            assert session.runs(lambda: (root / "a").write_text("x")) == ["a"]
+            assert session.workspace.notices() == ()
+        assert not (tmp_path / "fired").exists()
+
     def test_git_inherits_nothing(self, root: Path, tmp_path: Path) -> None:
         real = shutil.which("git")
         told = tmp_path / "told"

@@ -53,6 +53,22 @@ def test_later_edits_are_merged(root: Path, tmp_path: Path) -> None:
     assert undo(tmp_path / "j", root) == ()
 
 
+def test_a_git_in_the_tree_does_not_merge(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = root / ".venv" / "bin" / "git"
+    fake.parent.mkdir(parents=True)
+    fake.write_text(f"#!/bin/sh\ntouch {tmp_path}/fired\n")
+    fake.chmod(0o755)
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("PATH", f"{fake.parent}:.venv/bin:{os.environ['PATH']}")
+    changed(root, tmp_path / "j", with_line(0, "ours"))
+    (root / "a").write_text((root / "a").read_text().replace("line 11", "theirs"))
+    assert undo(tmp_path / "j", root) == (Restored("a", "merged"),)
+    assert (root / "a").read_text() == with_line(11, "theirs")
+    assert not (tmp_path / "fired").exists()
+
+
 def test_edits_between_two_writes_are_kept(root: Path, tmp_path: Path) -> None:
     changed(root, tmp_path / "j", with_line(0, "ours"))
     (root / "a").write_text((root / "a").read_text().replace("line 11", "theirs"))

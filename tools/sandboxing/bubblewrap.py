@@ -52,7 +52,8 @@ class Bubblewrap:
     @property
     def promise(self) -> str:
         hidden = "private folders of the home" if self._policy.holds_home else "home"
-        return f"no network; {hidden}, /run, /tmp and .env hidden; .git and .agent read-only"
+        kept = ".git, .agent and virtual environments read-only"
+        return f"no network; {hidden}, /run, /tmp and .env hidden; {kept}"
 
     @contextmanager
     def launch(

@@ -31,8 +31,8 @@ class Landlock:
     tier = Tier.LANDLOCK
     holds = False
     promise = (
-        "no network; home, /run and /tmp unreadable; but .git, .agent and .env in the work tree "
-        "are open to commands, and a process may outlive its command"
+        "no network; home, /run and /tmp unreadable; but .git, .agent, .venv and .env in the work "
+        "tree are open to commands, and a process may outlive its command"
     )
 
     def __init__(self, policy: Policy, weaker: str = "") -> None:

@@ -101,9 +101,11 @@ def make_policy(
     seen = {path for path in seen if path.resolve() not in too_much} | {*asked}
     seen = {path for path in seen if _lies_in(path, unseen) and not _lies_in(path, (root,))}
     own = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
-    # What this very process runs from, and its next start: no command may change it.
+    # What this very process and the user run from, and the next start: no command may change it.
     links = [(root / name).resolve() for name in (".git", SETTINGS_FOLDER)]
-    inside = [path for path in (*links, *git, *own) if root in path.parents]
+    environments = [*_environments(root, environ)]
+    links += (path.resolve() for path in environments)
+    inside = [path for path in (*environments, *links, *git, *own) if root in path.parents]
     shown = {*seen, root}
     return Policy(
         root,
@@ -159,15 +161,20 @@ def _interpreters(root: Path, environ: Mapping[str, str]) -> Iterator[Path]:
     """Our own Python, the repository's and the active environment, with what they are made of."""
     yield Path(sys.prefix).resolve()
     yield Path(sys.base_prefix).resolve()
-    active = environ.get("VIRTUAL_ENV")
-    for folder in (root / ".venv", root / "venv", *([Path(active)] if active else [])):
+    for folder in _environments(root, environ):
         real = folder.resolve()
-        if not isfile(real / "pyvenv.cfg"):
-            continue
         yield real
         base = (real / "bin" / "python").resolve().parent.parent
         if any(base.glob("lib/python3*/os.py")):  # else it is no Python, whatever leads there
             yield base
+
+
+def _environments(root: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    """The virtual environments there are: the repository's and the active one; may be links."""
+    folders = [root / ".venv", root / "venv"]
+    if active := environ.get("VIRTUAL_ENV"):
+        folders.append(Path(os.path.abspath(active)))
+    yield from (folder for folder in folders if isfile(folder / "pyvenv.cfg"))
 
 
 def _programs(own_homes: Sequence[Path], environ: Mapping[str, str]) -> Iterator[Path]:

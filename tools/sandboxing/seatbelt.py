@@ -40,8 +40,8 @@ class Seatbelt:
     tier = Tier.SEATBELT
     holds = True
     promise = (
-        "no network; home and .env unreadable; .git and .agent read-only; but a process may "
-        "outlive its command"
+        "no network; home and .env unreadable; .git, .agent and virtual environments read-only; "
+        "but a process may outlive its command"
     )
 
     def __init__(self, policy: Policy, weaker: str = "") -> None:

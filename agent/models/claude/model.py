@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.errors import ModelError, NoSuchModel
-from agent.messages import AssistantMessage
+from agent.messages import AssistantMessage, ToolCall
 from agent.models.base import (
     Answer,
     EditFormat,
@@ -29,6 +29,7 @@ from agent.models.claude.known import Card, Known, assumed
 from agent.models.claude.request import Block, Body, build, continued, encode, kept
 from agent.models.claude.stream import Heard
 from agent.models.claude.wire import Wire
+from agent.models.fenced_calls import fenced_calls
 from tools.base import Cancel
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class ClaudeModel:
         message = AssistantMessage(
             text,
             reasoning,
-            tuple(heard.calls),
+            tuple(heard.calls) or _formed(text, request),
             tuple(heard.malformed),
             model=self._name,
             provider=kept(digest, blocks) if blocks else "",
@@ -262,3 +263,8 @@ def _card(info: ModelInfo) -> Card:
         thinking,
         effort,
     )
+
+
+def _formed(text: str, request: Request) -> tuple[ToolCall, ...]:
+    """Where a form is asked for, as a guiding steering does, its calls are read out of the text."""
+    return fenced_calls(text, request.form) if request.form is not None else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.base import ToolError
+from tools.interpreters import python_for
 from tools.testing.commands import Runner, TestCommand, missing_program, parse_command, startable
 from tools.testing.find_tests import find_command, is_test_path
 
@@ -127,6 +129,49 @@ def test_own_environment_is_judged_without_running_it(tmp_path: Path) -> None:
     assert command is not None
     assert startable(command, tmp_path).argv[0] == str(own)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("text", ["pytest -q", "python runtests.py"])
+def test_an_active_environment_in_the_tree_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    own = environment(tmp_path, "environment", "requests")
+    for name in ("python", "python3"):
+        (own.parent / name).unlink(missing_ok=True)
+        (own.parent / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/fired\n")
+        (own.parent / name).chmod(0o755)
+    monkeypatch.setenv("VIRTUAL_ENV", str(own.parents[1]))
+    monkeypatch.setenv("PATH", f"{own.parent}:/usr/bin:/bin")
+    (tmp_path / "runtests.py").write_text("")
+    found = find(tmp_path, {"tox.ini": f"[testenv]\ncommands = {text}\n"})
+    assert found is not None
+    for command in (found, parse_command(text)):
+        missing_program(command, tmp_path)
+        startable(command, tmp_path)
+    python, _ = python_for(tmp_path)
+    assert not Path(python).is_relative_to(tmp_path)
+    assert not (tmp_path / "fired").exists()
+
+
+def test_code_of_the_tree_does_not_start_with_a_python_that_has_it_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, other = tmp_path / "root", tmp_path / "environment"
+    root.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", other], check=True)
+    (place,) = other.glob("lib/python*/site-packages")
+    for name in ("pytest", "copied"):
+        (place / f"{name}.py").write_text("")
+    (place / "editable.pth").write_text(f"{root}\nimport editable\n")
+    (root / "editable.py").write_text(f"open({str(tmp_path / 'fired')!r}, 'w')\n")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.setenv("PATH", f"{other}/bin:{os.environ['PATH']}")
+    python, installed = python_for(root, ("copied", "editable"))
+    assert python == str(other / "bin" / "python3")
+    assert installed == {name: str(place / f"{name}.py") for name in ("pytest", "copied")}
+    assert not (tmp_path / "fired").exists()
+    subprocess.run([python, "-c", ""], check=True)
+    assert (tmp_path / "fired").exists()
 
 
 def test_unittest_where_the_environment_has_no_pytest(tmp_path: Path) -> None:

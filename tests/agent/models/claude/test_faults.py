@@ -247,7 +247,7 @@ def test_cancelling_before_anything_has_come_hangs_up() -> None:
         threading.Timer(0.1, cancel.set).start()
         started = time.monotonic()
         ask(model, OPENING, cancel=cancel)
-        assert time.monotonic() - started < 0.3
+        assert time.monotonic() - started < 2  # the server would wait for longer
         connection, _ = listening.accept()
         with connection:
             connection.settimeout(5)
