@@ -95,7 +95,8 @@ def test_a_hostile_working_folder_and_a_model_of_its_own(
 ) -> None:
     argv = ("fix", "ISSUE.md", "--model", small_model, "--steering", "free", "--max-seconds", "4")
     done = agent.run(*argv, cwd=hostile)
-    assert done.code in (3, 4), done.err
+    assert "step 1" in done.err
+    assert done.code in (1, 3, 4), done.err  # whatever so small a model makes of it
     assert "the working directory was imported" not in done.err
 
 
