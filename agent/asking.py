@@ -29,7 +29,7 @@ _TICK = 0.05
 """Seconds between two looks at the deadline."""
 
 
-def answered(model: Model, request: Request, deadline: Deadline) -> Generator[Event, None, Answer]:
+def answer_to(model: Model, request: Request, deadline: Deadline) -> Generator[Event, None, Answer]:
     """Ask, and ask again as long as that may help.
 
     Raises:

@@ -153,10 +153,10 @@ def fix(
 @_yes
 def undo(session: str | None, repo: Path, listed: bool, yes: bool) -> None:
     """Take back what the last session (or SESSION) changed; your later edits stay."""
-    from agent.undoing import list_sessions, undo_session
+    from agent.undoing import list_undoable, undo_session
 
     if listed:
-        raise SystemExit(list_sessions(repo))
+        raise SystemExit(list_undoable(repo))
     raise SystemExit(undo_session(session, repo, _confirmer(yes)))
 
 

@@ -16,7 +16,7 @@ from typing import assert_never
 
 from agent import events, switching
 from agent.approval import Denial, Gate
-from agent.asking import answered
+from agent.asking import answer_to
 from agent.context import Context
 from agent.costs import Costing
 from agent.deadline import Deadline
@@ -240,12 +240,12 @@ class Agent:
         request = history.request(move, by, wanted)
         with self.costing.step(spec) as bill:
             try:
-                answer = yield from answered(self.model, request, deadline)
+                answer = yield from answer_to(self.model, request, deadline)
             except ContextOverflow:
                 if not (yield from self._make_room(wanted, refused=True)):
                     raise
                 request = history.request(move, by, wanted)
-                answer = yield from answered(self.model, request, deadline)
+                answer = yield from answer_to(self.model, request, deadline)
         seconds = time.monotonic() - started
         message, usage = answer.message, answer.usage
         self._forecast.learn(spec, request, message, usage)

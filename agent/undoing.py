@@ -48,7 +48,7 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
     return ExitCode.VERIFIED
 
 
-def list_sessions(repo: Path) -> ExitCode:
+def list_undoable(repo: Path) -> ExitCode:
     """Tell which sessions can be taken back, the newest first."""
     root = find_root(repo)
     for info in sessions(state_folder()):
