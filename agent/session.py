@@ -105,7 +105,6 @@ class Session:
             InputError: Another process has it open.
         """
         session = cls(info)
-        (info.folder / "undone").unlink(missing_ok=True)
         size = session._file.seek(0, os.SEEK_END)
         if size and os.pread(session._file.fileno(), 1, size - 1) != b"\n":
             session._file.write(b"\n")  # a crash cut the last line short

@@ -44,7 +44,6 @@ def undo_session(name: str | None, repo: Path, confirm: Callable[[str], bool]) -
     if kept:
         print("Files marked kept have your own later edits in the same lines.", file=sys.stderr)
         return ExitCode.FAILED
-    (info.folder / "undone").touch()
     return ExitCode.VERIFIED
 
 
@@ -76,7 +75,7 @@ def _session_to_undo(name: str | None, root: Path) -> SessionInfo:
     for info in sessions(state_folder()):
         if name is not None and info.id != name:
             continue
-        if name is None and (info.root != root or (info.folder / "undone").exists()):
+        if name is None and info.root != root:
             continue
         if _written(info):
             return info

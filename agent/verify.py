@@ -61,11 +61,6 @@ class Judge:
     """Tests seen to fail although the baseline did not pass them."""
     _last: TestRun | None = None
 
-    @property
-    def baseline_ok(self) -> bool:
-        """Whether nothing failed before the first edit."""
-        return self.baseline is not None and self.baseline.ok
-
     def _rests_on(self, name: str, path: str) -> bool:
         """Whether a test's outcome may be the work of a file of tests or of their support."""
         if "::" not in name or _file(name) == path:  # one exit code may stand for all tests

@@ -27,15 +27,23 @@ def git_folder(root: Path) -> Path | None:
         return None
 
 
+def common_folder(folder: Path) -> Path:
+    """The directory that a git directory shares with those of other work trees; itself if none.
+
+    Raises:
+        OSError, ValueError: What it says of it cannot be read.
+    """
+    place = folder / "commondir"
+    return folder / os.fsdecode(_line(place)) if place.is_file() else folder
+
+
 def local_excludes(root: Path) -> Path | None:
     """The ignores that the repository keeps outside the tree, if there are any."""
     folder = git_folder(root)
     if folder is None:
         return None
     try:
-        if (folder / "commondir").is_file():
-            folder /= os.fsdecode(_line(folder / "commondir"))
-        excludes = folder / "info" / "exclude"
+        excludes = common_folder(folder) / "info" / "exclude"
         return excludes if excludes.is_file() else None
     except (OSError, ValueError):
         return None

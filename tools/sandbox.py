@@ -5,14 +5,14 @@ Owns the choice. Must not know how a tier works, nor what is run in it.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 from tools.base import ToolError
-from tools.process import clean_environment
+from tools.process import execute
 from tools.sandboxing.base import NoSandbox, Sandbox, Tier
 from tools.sandboxing.policy import Policy, make_policy
 
@@ -52,7 +52,7 @@ def detect(
         try:
             sandbox = make(weaker if tier is not Tier.BUBBLEWRAP else "")
             _try(sandbox, policy.root)
-        except (ToolError, OSError, subprocess.SubprocessError) as error:
+        except (ToolError, OSError) as error:
             troubles.append(f"{tier} does not work here: {str(error).rstrip('.')}")
         else:
             return sandbox
@@ -104,25 +104,11 @@ def _try(sandbox: Sandbox, root: Path) -> None:
     """Run `true`.
 
     Raises:
-        ToolError, OSError, SubprocessError: It could not be run.
+        ToolError, OSError: It could not be run.
     """
-    with sandbox.launch(["true"], root, clean_environment()) as launch:
-        try:
-            done = subprocess.run(
-                launch.argv,
-                cwd=launch.cwd,
-                env=launch.env,
-                pass_fds=launch.descriptors,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_PATIENCE,
-                check=False,
-            )
-        finally:
-            launch.begun()
-        if launch.code(done.returncode, done.stdout.decode("utf-8", "replace")) != 0:
-            raise ToolError(f"`true` ended with {done.returncode}")
+    done = execute(["true"], root, timeout=_PATIENCE, cancel=Event(), sandbox=sandbox)
+    if done.code != 0:
+        raise ToolError(f"`true`: {done.ending}")
 
 
 def _remedy() -> str:

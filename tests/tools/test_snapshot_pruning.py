@@ -9,21 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tools.snapshot_pruning import Limits
 from tools.snapshots import Snapshots
 
 OFTEN = Limits(every=0)
 """Looks each time."""
 DAY = 86_400
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "root"
-    root.mkdir()
-    return root
 
 
 @contextmanager

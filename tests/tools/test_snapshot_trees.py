@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,6 @@ from tools.base import ToolError
 from tools.snapshots import Snapshots
 from tools.undo import undo
 from tools.workspace import MAX_FILE
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "root"
-    root.mkdir()
-    return root
-
-
-@pytest.fixture
-def session(root: Path, tmp_path: Path) -> Iterator[Session]:
-    with opened(root, tmp_path) as made:
-        yield made
 
 
 class TestTrees:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,19 +26,6 @@ ODD = (
     "[a]",
     "git~1",
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "root"
-    root.mkdir()
-    return root
-
-
-@pytest.fixture
-def session(root: Path, tmp_path: Path) -> Iterator[Session]:
-    with opened(root, tmp_path) as made:
-        yield made
 
 
 class TestSeen:

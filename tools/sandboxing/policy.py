@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from os.path import exists, isdir, isfile
 from pathlib import Path
 
+from tools.git_folder import common_folder, git_folder
 from tools.workspace import SETTINGS_FOLDER
 
 _HIDDEN = ("/home", "/root", "/run", "/tmp", "/var/tmp", "/Users", "/private/tmp")
@@ -198,19 +199,13 @@ def _programs(own_homes: Sequence[Path], environ: Mapping[str, str]) -> Iterator
 
 def _git_folders(root: Path) -> tuple[Path, ...]:
     """The git directory and the common one, when they are this work tree's own."""
-    entry = root / ".git"
+    found = git_folder(root)
     try:
-        if entry.is_dir():
-            folder = entry.resolve()
-        else:
-            text = entry.read_text("utf-8", "surrogateescape")
-            folder = (root / text.removeprefix("gitdir:").strip()).resolve()
-        if not (folder / "HEAD").is_file():
+        if found is None or not (found / "HEAD").is_file():
             return ()
-        common = folder
-        if (folder / "commondir").is_file():
-            common = (folder / (folder / "commondir").read_text("utf-8").strip()).resolve()
-        if folder.is_relative_to(root) or _points_back(folder, entry):
+        folder = found.resolve()
+        common = common_folder(folder).resolve()
+        if folder.is_relative_to(root) or _points_back(folder, root / ".git"):
             return (folder, common) if common != folder else (folder,)
     except (OSError, ValueError):  # none, or none that could be used
         pass

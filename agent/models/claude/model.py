@@ -142,7 +142,7 @@ class ClaudeModel:
                     for told in heard.hear(event):
                         first = first or time.monotonic()
                         yield told
-            except Exception as error:
+            except Exception as error:  # the SDK's many; what is none of them is raised as it is
                 raise self._explained(error) from error
             total += self._timed(heard.usage, asked, first)
             text, reasoning = text + heard.text, reasoning + heard.reasoning
@@ -209,7 +209,7 @@ class ClaudeModel:
     def _aside(self, question: Callable[[Anthropic], T]) -> T:
         try:
             return self._wire.aside(question)
-        except Exception as error:
+        except Exception as error:  # as in `stream`
             raise self._explained(error) from error
 
     def _explained(self, error: Exception) -> Exception:
@@ -224,7 +224,7 @@ class ClaudeModel:
             listed = self._wire.aside(
                 lambda client: client.models.list(limit=1000, lifecycle=["active", "retired"])
             ).data
-        except Exception as error:
+        except Exception as error:  # as in `stream`
             if errors.explain(error, self._name, self._wire.host) is None:
                 raise
             listed = []  # a server that lists no models, and a guess will do

@@ -108,7 +108,7 @@ class Exchange:
             if not isinstance(head, _Head):
                 raise self._broken(http.client.RemoteDisconnected(""))
             if not 200 <= head.status < 300:
-                yield from self._refusal(head, cancel, timeouts)
+                raise self._refusal(head, cancel, timeouts)
             wait = timeouts.first
             while (line := self._next(cancel, wait)) is not None:
                 wait = timeouts.between
@@ -125,7 +125,7 @@ class Exchange:
             with suppress(OSError):  # closed already
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-    def _refusal(self, head: _Head, cancel: Cancel, timeouts: Timeouts) -> Iterator[bytes]:
+    def _refusal(self, head: _Head, cancel: Cancel, timeouts: Timeouts) -> Refused:
         text = b""
         while (piece := self._next(cancel, timeouts.between)) is not None:
             assert isinstance(piece, bytes)
@@ -133,8 +133,7 @@ class Exchange:
         said = f"it redirects to {head.location}" if head.location else reason_of(text)
         if self._key:  # some servers repeat it
             said = said.replace(self._key, "[redacted]")
-        raise Refused(head.status, said, head.retry_after)
-        yield
+        return Refused(head.status, said, head.retry_after)
 
     def _next(self, cancel: Cancel, timeout: float) -> _Head | bytes | None:
         waited = 0.0  # not a clock: that goes on while this process is suspended
