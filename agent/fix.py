@@ -11,37 +11,21 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
-from agent.approval import AllowAll, Approver, Mode, Nobody
-from agent.assembly import Assembler, open_gate, open_sandbox
-from agent.config import Settings
+from agent.approval import AllowAll, Approver, Nobody
+from agent.conversation import Conversation, Wanted
 from agent.errors import ExitCode, InputError
-from agent.events import ApprovalAnswered, Event, Notice, Said, TurnFinished, TurnStarted
-from agent.loop import Agent
-from agent.messages import AssistantMessage
+from agent.events import ApprovalAnswered, TurnFinished
 from agent.models.base import Steering
-from agent.models.opening import open_model
-from agent.models.tally import Tally
 from agent.printer import JsonPrinter, Printer, TextPrinter
-from agent.project import Project, configure
-from agent.recorded import Recorded, load
-from agent.redaction import Redactor, known_values
-from agent.secrets import user_keys
-from agent.session import Session, SessionInfo, find_session, state_folder
-from agent.switching import Models, cost
-from agent.work_tree import copied, find_root
+from agent.session import find_session, state_folder
 from tools.base import ToolError
-from tools.journal import Journal
-from tools.sandbox import Sandbox, Tier
-from tools.snapshots import Snapshots
 from tools.text import shown
-from tools.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,99 +61,35 @@ def fix_issue(options: FixOptions) -> ExitCode:
     task = _read_issue(options.issue)
     if options.output and not options.output.absolute().parent.is_dir():
         raise InputError(f"There is no folder for the patch {options.output}.")
-    root = find_root(options.repo)
-    before = _session_to_resume(options.resume, root) if options.resume else None
+    wanted = Wanted(
+        options.repo,
+        options.flags,
+        Steering(options.steering) if options.steering else None,
+        resume=find_session(options.resume, state_folder()) if options.resume else None,
+        on_copy=options.dry_run,
+        trust=options.trust,
+        secrets=options.secrets,
+    )
     with ExitStack() as stack:
         stack.enter_context(_told_to_the_user())
-        project = Project(root, state_folder(), options.trust)
-        configuration = configure(options.flags, os.environ, project.settings())
-        settings = configuration.settings
-        mode = settings.mode or Mode.AUTO
-        if mode is Mode.PLAN and options.steering == Steering.GUIDED:
-            raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
-        named = [Workspace(root).name(str(path.absolute())) for path in options.secrets]
-        keys = user_keys()
-        models = Models(lambda name, start: open_model(_naming(settings, name), keys, start=start))
-        stack.callback(models.close)
-        model = models.get(settings.model)
-        successor = models.get(settings.escalate, start=False) if settings.escalate else None
-        if successor is model:
-            raise InputError("The model to escalate to is the one that is asked first.")
-        redactor = Redactor(known_values(os.environ, keys, root, named))
-        session = (
-            Session.reopen(before)
-            if before
-            else Session.create(root, redactor.text(task), state_folder())
-        )
-        stack.callback(session.close)
-        tally = stack.enter_context(closing(Tally(state_folder())))
+        conversation = Conversation(wanted, _approver(options))
         cancel = stack.enter_context(_interruptible())
-        tree = stack.enter_context(copied(root, named)) if options.dry_run else root
-        # What is written to a copy is not the tree's to undo.
-        if options.dry_run:
-            journal, kept = None, Path(stack.enter_context(TemporaryDirectory(prefix="parity-")))
-        else:
-            journal, kept = Journal(session.info.journal), state_folder() / "snapshots"
-        snapshots = Snapshots(tree, kept, session.info.id)
-        stack.callback(lambda: snapshots.close(tidy=not cancel.is_set()))
-        workspace = Workspace(tree, journal, snapshots, named)
-        sandbox = open_sandbox(workspace.root, settings, named)
-        gate = open_gate(mode, _approver(options), workspace, project, sandbox)
-        assembler = Assembler(workspace, configuration, project, gate, redactor, sandbox)
-        recorded = load(before) if before else Recorded()
-        steering = Steering(options.steering) if options.steering else None
-        agent = assembler.agent(model, steering, recorded)
-        if successor is not None:
-            agent.successors.append(assembler.equip(successor))
+        stack.callback(lambda: conversation.close(tidy=not cancel.is_set()))
         printer = _printer(options.as_json)
-
-        def report(event: Event) -> None:
-            notice = session.record(event)
-            printer.show(event)
-            if notice is not None:
-                printer.show(notice)
-
-        start = TurnStarted(
-            task,
-            model.spec.name,
-            assembler.steering_of(model, steering).value,
-            str(tree),
-            assembler.tests,
-            assembler.test_origin,
-            sandbox.tier.value,
-        )
-        report(redactor.scrub(start))
-        notices = (
-            *_warnings(sandbox),
-            *project.notices(options.repo),
-            *agent.instructions.notices(),
-        )
-        for event in (*map(Notice, notices), *_taken_up(agent, recorded)):
-            report(redactor.scrub(event))
         finished: TurnFinished | None = None
         unasked = 0
-        for event in agent.run(task, cancel):
+        for event in conversation.run(task, cancel):
             match event:
                 case TurnFinished():
                     finished = event
-                    patch = _leave_patch(options, session.info, finished, workspace)
+                    patch = _leave_patch(options, conversation, finished)
                 case ApprovalAnswered(unattended=True):
                     unasked += 1
-                case Said(AssistantMessage() as message):
-                    tally.count(message)
-            report(event)
+            printer.show(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
         _tell_what_is_next(options, finished, patch, unasked)
         return finished.status.exit_code
-
-
-def _warnings(sandbox: Sandbox) -> Iterator[str]:
-    """What the user must know of a sandbox that is not the strongest."""
-    if sandbox.tier is Tier.NONE:
-        yield f"Commands run without a sandbox: {sandbox.weaker}"
-    elif not sandbox.holds:
-        yield f"The sandbox is a weaker one: {sandbox.promise}. {sandbox.weaker}"
 
 
 def _tell_what_is_next(
@@ -210,27 +130,6 @@ def _read_issue(path: Path) -> str:
     return text
 
 
-def _naming(settings: Settings, model: str) -> Settings:
-    return settings.model_copy(update={"model": model})
-
-
-def _session_to_resume(name: str, root: Path) -> SessionInfo:
-    info = find_session(name, state_folder())
-    if info.root != root:
-        raise InputError(f"Session {name} belongs to {info.root}, not to {root}.")
-    return info
-
-
-def _taken_up(agent: Agent, recorded: Recorded) -> Iterator[Event]:
-    """What is told of a conversation that goes on in a new process, where nothing is cached."""
-    yield from map(Notice, recorded.notices)
-    if recorded.lost is not None:
-        yield Said(recorded.lost)
-        yield Notice("The session ended while a tool was at work; the model is told so.")
-    if agent.history:
-        yield cost(agent.context, agent.history, agent.equipment)
-
-
 def _approver(options: FixOptions) -> Approver:
     if options.yes:
         return AllowAll()
@@ -249,18 +148,16 @@ def _printer(as_json: bool) -> Printer:
     return TextPrinter(sys.stdout, sys.stderr, colour=colour, live=live)
 
 
-def _leave_patch(
-    options: FixOptions, info: SessionInfo, finished: TurnFinished, workspace: Workspace
-) -> Path:
+def _leave_patch(options: FixOptions, conversation: Conversation, finished: TurnFinished) -> Path:
     """Write the patch where it was wanted, else into the session; the place.
 
     What is to be applied holds the files' own bytes; where the tree was changed, the session's
     is a record and holds no key.
     """
-    spare = info.folder / "changes.patch"
+    spare = conversation.session.info.folder / "changes.patch"
     for place in filter(None, (options.output, spare)):
         record = place is spare and not options.dry_run
-        patch = finished.patch if record else workspace.patch()
+        patch = finished.patch if record else conversation.workspace.patch()
         if not patch and place is spare:
             break
         try:

@@ -13,9 +13,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,25 +78,38 @@ class Session:
             raise InputError(f"Session {info.id} is at work in another process.") from None
 
     @classmethod
-    def create(cls, root: Path, task: str, state: Path) -> Session:
+    def create(cls, root: Path, state: Path, task: str = "") -> Session:
+        """A new session.
+
+        Args:
+            task: What the user wants; empty while that is not known. Until `begin` tells it there
+                is nothing to resume, and nothing is left of a session that ends so.
+        """
         now = datetime.now(UTC)
         name = f"{now:%Y%m%d-%H%M%S-%f}-{os.urandom(3).hex()}"
         folder = state / "sessions" / name
         private.make_folder(folder)
-        info = SessionInfo(name, folder, root, task, now.isoformat(timespec="seconds"))
-        session = cls(info)
-        info.record.chmod(0o600)
-        session._append(
+        session = cls(SessionInfo(name, folder, root, "", now.isoformat(timespec="seconds")))
+        session.info.record.chmod(0o600)
+        if task:
+            session.begin(task)
+        return session
+
+    def begin(self, task: str) -> None:
+        """Say what the session is about; the first time counts."""
+        if self.info.task:
+            return
+        self.info = replace(self.info, task=task)
+        self._append(
             {
                 "event": "session",
                 "version": VERSION,
-                "id": name,
-                "root": str(root),
+                "id": self.info.id,
+                "root": str(self.info.root),
                 "task": task,
-                "started": info.started,
+                "started": self.info.started,
             }
         )
-        return session
 
     @classmethod
     def reopen(cls, info: SessionInfo) -> Session:
@@ -130,6 +144,9 @@ class Session:
         return None
 
     def close(self) -> None:
+        """May be called twice."""
+        if not self._file.closed and not self.info.task:
+            shutil.rmtree(self.info.folder, ignore_errors=True)
         self._file.close()
 
     def _append(self, line: dict[str, Any]) -> None:

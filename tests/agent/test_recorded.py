@@ -44,7 +44,7 @@ def root(tmp_path: Path) -> Path:
 
 def held(agent: Agent, root: Path, task: str = "Mend it.") -> SessionInfo:
     """Conduct a turn in a session of its own."""
-    session = Session.create(root, task, root.parent / "state")
+    session = Session.create(root, root.parent / "state", task)
     for event in agent.run(task, threading.Event()):
         assert session.record(event) is None
     session.close()
@@ -84,7 +84,7 @@ def test_the_next_request_begins_with_the_last_one_before(root: Path) -> None:
 def test_compactions_are_read_back(root: Path) -> None:
     agent = agent_for(root, ANSWERS, [])
     seen: list[Event] = []
-    session = Session.create(root, "Mend it.", root.parent / "state")
+    session = Session.create(root, root.parent / "state", "Mend it.")
     for event in agent.run("Mend it.", threading.Event()):
         session.record(event)
         seen.append(event)
@@ -110,7 +110,7 @@ def test_rewinds_are_read_back(root: Path) -> None:
 
 def test_a_call_that_the_process_ended_in_is_told_to_be_lost(root: Path) -> None:
     agent = agent_for(root, ANSWERS, [])
-    session = Session.create(root, "Mend it.", root.parent / "state")
+    session = Session.create(root, root.parent / "state", "Mend it.")
     for event in agent.run("Mend it.", threading.Event()):
         session.record(event)
         both = isinstance(event, Said) and isinstance(event.message, AssistantMessage)
@@ -131,7 +131,7 @@ def test_a_call_that_the_process_ended_in_is_told_to_be_lost(root: Path) -> None
 
 def test_results_that_were_seen_are_kept(root: Path) -> None:
     agent = agent_for(root, ANSWERS, [])
-    session = Session.create(root, "Mend it.", root.parent / "state")
+    session = Session.create(root, root.parent / "state", "Mend it.")
     for event in agent.run("Mend it.", threading.Event()):
         session.record(event)
         if type(event).__name__ == "ToolFinished" and "new.txt" in str(event):
@@ -165,7 +165,7 @@ def test_a_newer_record_is_refused(root: Path) -> None:
 
 
 def test_a_session_is_open_once(root: Path) -> None:
-    session = Session.create(root, "Mend it.", root.parent / "state")
+    session = Session.create(root, root.parent / "state", "Mend it.")
     with pytest.raises(InputError, match="at work in another process"):
         Session.reopen(session.info)
     session.close()
@@ -174,7 +174,7 @@ def test_a_session_is_open_once(root: Path) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_announced_once(root: Path) -> None:
-    session = Session.create(root, "Mend it.", root.parent / "state")
+    session = Session.create(root, root.parent / "state", "Mend it.")
     session.close()
     session.info.record.unlink()
     session.info.record.symlink_to("/dev/full")

@@ -18,7 +18,7 @@ def lines(session: Session) -> list[dict[str, object]]:
 
 
 def test_events_are_lines_and_pieces_of_answers_are_not(tmp_path: Path) -> None:
-    session = Session.create(tmp_path, "Mend it.", tmp_path / "state")
+    session = Session.create(tmp_path, tmp_path / "state", "Mend it.")
     call = ToolCall("c1", "read_file", {"path": "a.py"})
     session.record(events.Said(UserMessage("héllo")))
     session.record(events.Wrote("pie"))
@@ -37,7 +37,7 @@ def test_events_are_lines_and_pieces_of_answers_are_not(tmp_path: Path) -> None:
 
 
 def test_only_the_user_can_read_it(tmp_path: Path) -> None:
-    session = Session.create(tmp_path, "Mend it.", tmp_path / "state")
+    session = Session.create(tmp_path, tmp_path / "state", "Mend it.")
     session.close()
     assert stat.S_IMODE((session.info.folder / "record.jsonl").stat().st_mode) == 0o600
     assert stat.S_IMODE(session.info.folder.stat().st_mode) == 0o700
@@ -45,7 +45,7 @@ def test_only_the_user_can_read_it(tmp_path: Path) -> None:
 
 def test_sessions_are_listed_and_broken_ones_passed_over(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    one = Session.create(tmp_path, "one", state)
+    one = Session.create(tmp_path, state, "one")
     one.close()
     broken = state / "sessions" / "99999999-broken"
     broken.mkdir()

@@ -66,9 +66,7 @@ class WorkTree:
 class Environment(Protocol):
     """One kind of place. Safe to be used by several workers at a time."""
 
-    def work_tree(
-        self, instance: Instance, cancel: Cancel
-    ) -> AbstractContextManager[WorkTree]:
+    def work_tree(self, instance: Instance, cancel: Cancel) -> AbstractContextManager[WorkTree]:
         """A fresh tree for one attempt, removed at the end.
 
         Raises:

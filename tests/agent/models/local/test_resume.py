@@ -25,7 +25,7 @@ def test_a_resumed_conversation_is_the_same_tokens(
     for following in (results, UserMessage("Go on.")):
         answer = ask(model, Request(history, tools, max_tokens=16))
         history += [answer.message, following]
-    session = Session.create(tmp_path, "Mend it.", tmp_path / "state")
+    session = Session.create(tmp_path, tmp_path / "state", "Mend it.")
     for message in history:
         session.record(Said(message))
     session.close()

@@ -1,0 +1,201 @@
+"""A session at work: its parts opened together, its turns conducted and recorded.
+
+Owns the lives of the parts, with a screen or without. Must not know who shows what happens, nor
+what an agent is made of.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from agent.approval import Approver, Mode
+from agent.assembly import Assembler, open_gate, open_sandbox
+from agent.config import Settings
+from agent.errors import InputError
+from agent.events import Event, Notice, Said, Switched, TurnStarted
+from agent.messages import AssistantMessage
+from agent.models.base import Steering
+from agent.models.opening import open_model
+from agent.models.tally import Tally
+from agent.project import Project, configure
+from agent.recorded import Recorded, load
+from agent.redaction import Redactor, known_values
+from agent.secrets import user_keys
+from agent.session import Session, SessionInfo, state_folder
+from agent.switching import Models, cost
+from agent.work_tree import copied, find_root
+from tools.base import Cancel
+from tools.journal import Journal
+from tools.sandbox import Sandbox, Tier
+from tools.snapshots import Snapshots
+from tools.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a session is opened with."""
+
+    folder: Path
+    """The repository, or a folder in it."""
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    """Settings given as options; None for those that were not."""
+    steering: Steering | None = None
+    """Who takes the steps; None: as suits the model."""
+    mode: Mode = Mode.AUTO
+    """Where the settings name none."""
+    resume: SessionInfo | None = None
+    """The session to go on with."""
+    on_copy: bool = False
+    """Whether the work is done on a copy of the tree, which is gone afterwards."""
+    trust: bool = False
+    """Whether the folder's settings and instructions are trusted, this time."""
+    secrets: tuple[Path, ...] = ()
+    """Files that may be read although they may hold secrets."""
+
+
+class Conversation:
+    """One session and all that works in it. Not for several threads at once."""
+
+    def __init__(self, wanted: Wanted, approver: Approver) -> None:
+        """
+        Raises:
+            AgentError: What is wanted cannot be had, or the model cannot be opened.
+            ToolError: The tree or the test command cannot be used.
+        """
+        with ExitStack() as stack:
+            self._open(wanted, approver, stack)
+            self._stack = stack.pop_all()
+
+    def _open(self, wanted: Wanted, approver: Approver, stack: ExitStack) -> None:
+        root = find_root(wanted.folder)
+        before = wanted.resume
+        if before and before.root != root:
+            raise InputError(f"Session {before.id} belongs to {before.root}, not to {root}.")
+        state = state_folder()
+        self.project = Project(root, state, wanted.trust)
+        self.configuration = configure(wanted.flags, os.environ, self.project.settings())
+        settings = self.configuration.settings
+        mode = settings.mode or wanted.mode
+        if mode is Mode.PLAN and wanted.steering is Steering.GUIDED:
+            raise InputError("In plan mode the model takes the steps: leave out --steering guided.")
+        named = [Workspace(root).name(str(path.absolute())) for path in wanted.secrets]
+        keys = user_keys()
+        self.models = Models(
+            lambda name, start: open_model(_naming(settings, name), keys, start=start)
+        )
+        stack.callback(self.models.close)
+        model = self.models.get(settings.model)
+        successor = self.models.get(settings.escalate, start=False) if settings.escalate else None
+        if successor is model:
+            raise InputError("The model to escalate to is the one that is asked first.")
+        self.redactor = Redactor(known_values(os.environ, keys, root, named))
+        self.session = Session.reopen(before) if before else Session.create(root, state)
+        stack.callback(self.session.close)
+        self._tally = stack.enter_context(closing(Tally(state)))
+        tree = stack.enter_context(copied(root, named)) if wanted.on_copy else root
+        # What is written to a copy is not the tree's to undo.
+        if wanted.on_copy:
+            journal, kept = None, Path(stack.enter_context(TemporaryDirectory(prefix="parity-")))
+        else:
+            journal, kept = Journal(self.session.info.journal), state / "snapshots"
+        self._snapshots = Snapshots(tree, kept, self.session.info.id)
+        self._tidy = False
+        stack.callback(lambda: self._snapshots.close(tidy=self._tidy))
+        self.workspace = Workspace(tree, journal, self._snapshots, named)
+        self.sandbox = open_sandbox(self.workspace.root, settings, named)
+        self.gate = open_gate(mode, approver, self.workspace, self.project, self.sandbox)
+        self.assembler = Assembler(
+            self.workspace,
+            self.configuration,
+            self.project,
+            self.gate,
+            self.redactor,
+            self.sandbox,
+        )
+        self._recorded = load(before) if before else Recorded()
+        self._steering = wanted.steering
+        self.agent = self.assembler.agent(model, wanted.steering, self._recorded)
+        if successor is not None:
+            self.agent.successors.append(self.assembler.equip(successor))
+        self._folder = wanted.folder
+        self._begun = False
+
+    def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
+        """Conduct one turn; each event is recorded before it is told.
+
+        The first is `TurnStarted`, the last `TurnFinished`.
+        """
+        self.session.begin(self.redactor.text(task))
+        for event in self._turn(task, cancel):
+            notice = self.session.record(event)
+            if isinstance(event, Said) and isinstance(event.message, AssistantMessage):
+                self._tally.count(event.message)
+            yield event
+            if notice is not None:
+                yield notice
+
+    def switch(self, name: str) -> Switched:
+        """Let another model go on from the next step on; what that will cost.
+
+        Raises:
+            AgentError: It cannot be opened; the one before goes on.
+        """
+        return self.agent.switch(self.assembler.equip(self.models.get(name), self._steering))
+
+    def close(self, *, tidy: bool = True) -> None:
+        """End it; what it holds is freed. May be called twice.
+
+        Args:
+            tidy: Whether there is time to throw away what old snapshots hold.
+        """
+        self._tidy = tidy
+        self._stack.close()
+
+    def _turn(self, task: str, cancel: Cancel) -> Iterator[Event]:
+        model = self.agent.model
+        yield self.redactor.scrub(
+            TurnStarted(
+                task,
+                model.spec.name,
+                self.assembler.steering_of(model, self._steering).value,
+                str(self.workspace.root),
+                self.assembler.tests,
+                self.assembler.test_origin,
+                self.sandbox.tier.value,
+            )
+        )
+        if not self._begun:
+            self._begun = True
+            yield from map(self.redactor.scrub, self._opened())
+        yield from self.agent.run(task, cancel)
+
+    def _opened(self) -> Iterator[Event]:
+        """What is told once, at the first turn."""
+        yield from map(Notice, _warnings(self.sandbox))
+        yield from map(Notice, self.project.notices(self._folder))
+        yield from map(Notice, self.agent.instructions.notices())
+        # Of a conversation that goes on in a new process, where nothing is cached.
+        yield from map(Notice, self._recorded.notices)
+        if self._recorded.lost is not None:
+            yield Said(self._recorded.lost)
+            yield Notice("The session ended while a tool was at work; the model is told so.")
+        if self.agent.history:
+            yield cost(self.agent.context, self.agent.history, self.agent.equipment)
+
+
+def _warnings(sandbox: Sandbox) -> Iterator[str]:
+    """What the user must know of a sandbox that is not the strongest."""
+    if sandbox.tier is Tier.NONE:
+        yield f"Commands run without a sandbox: {sandbox.weaker}"
+    elif not sandbox.holds:
+        yield f"The sandbox is a weaker one: {sandbox.promise}. {sandbox.weaker}"
+
+
+def _naming(settings: Settings, model: str) -> Settings:
+    return settings.model_copy(update={"model": model})
