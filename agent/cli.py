@@ -53,12 +53,6 @@ class _Group(click.Group):
         return self.commands[name].get_short_help_str(limit=60)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="parity-agent", prog_name="agent")
-def cli() -> None:
-    """A coding agent for your terminal, with a model on your own machine."""
-
-
 _repo = click.option(
     "--repo",
     type=click.Path(path_type=Path, file_okay=False),
@@ -67,16 +61,55 @@ _repo = click.option(
 )
 _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of the table.")
 _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answer to be yes.")
+_model = click.option(
+    "--model",
+    help="A catalogue name, a .gguf file, claude, claude-…, http://HOST:PORT, ollama:NAME or "
+    "scripted:FILE.",
+)
+_mode = click.option(
+    "--mode",
+    type=click.Choice(["plan", "ask", "edit", "auto"]),
+    help="What happens unasked: only reading (plan), nothing else (ask), edits (edit), "
+    "sandboxed commands too (auto). Default: ask; auto for `fix`.",
+)
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="parity-agent", prog_name="agent")
+@_repo
+@_model
+@_mode
+@click.option("--continue", "last", is_flag=True, help="Go on with the newest session here.")
+@click.option("--resume", metavar="SESSION", help="Go on with a session.")
+@click.option("--plain", is_flag=True, help="Line by line, without a screen.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    /,
+    repo: Path,
+    last: bool,
+    resume: str | None,
+    plain: bool,
+    **flags: Any,  # noqa: ANN401  the options that are settings, by their names
+) -> None:
+    """A coding agent for your terminal, with a model on your own machine.
+
+    Without a command: an interactive session in the current folder's repository.
+    """
+    if ctx.invoked_subcommand is None:
+        from agent.interactive import converse  # the whole agent and the screen
+
+        raise SystemExit(converse(repo, flags, last=last, resume=resume, plain=plain))
 
 
 @cli.command()
 @click.argument("issue", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
 @_repo
-@click.option(
-    "--model",
-    help="A catalogue name, a .gguf file, claude, claude-…, http://HOST:PORT, ollama:NAME or "
-    "scripted:FILE.",
-)
+@_model
 @click.option("--escalate", metavar="MODEL", help="Goes on when the first model gives up.")
 @click.option("--resume", metavar="SESSION", help="Go on with a session; the issue is what is new.")
 @click.option(
@@ -85,12 +118,7 @@ _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answe
     help="How much a Claude model puts into an answer.",
 )
 @click.option("--steering", type=click.Choice(["free", "guided"]), help="Who takes the steps.")
-@click.option(
-    "--mode",
-    type=click.Choice(["plan", "ask", "edit", "auto"]),
-    help="What happens unasked: only reading (plan), nothing else (ask), edits (edit), "
-    "sandboxed commands too (auto). Default: auto.",
-)
+@_mode
 @click.option("--test-command", help="How the tests are run. Default: found.")
 @click.option("--max-steps", type=int, help="The most answers of the model. Default: 100.")
 @click.option("--max-tokens", type=int, help="The most tokens read and written.")

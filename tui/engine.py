@@ -1,0 +1,172 @@
+"""The thread that a session works in, beside the one that draws.
+
+Owns the order of what is done to the conversation: it is never used by two threads. Must not know
+any widget: what happens is posted as messages.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from agent.approval import ApprovalAnswer, ApprovalRequest
+from agent.conversation import Conversation, Wanted
+from agent.errors import AgentError
+from agent.events import Event
+from tools.base import Cancel, Cancelled, ToolError
+
+_TICK = 0.05
+"""Seconds between two looks at `cancel` while a question waits."""
+
+
+@dataclass
+class Opened(Message):
+    """The session is ready for its first turn."""
+
+    conversation: Conversation
+    """To be looked at between turns, never to be used: `Engine.do` does."""
+
+
+@dataclass
+class NotOpened(Message):
+    """It could not be opened; another try is `Engine.open`."""
+
+    error: AgentError | ToolError
+
+
+@dataclass
+class Reported(Message):
+    """An event of the turn."""
+
+    event: Event
+
+
+@dataclass
+class Rested(Message):
+    """The turn has ended, or what else was done."""
+
+
+@dataclass
+class Complaint(Message):
+    """What was asked for cannot be done; one line."""
+
+    text: str
+
+
+@dataclass
+class Asked(Message):
+    """A question of the turn, which waits for `reply`."""
+
+    request: ApprovalRequest
+    reply: Callable[[ApprovalAnswer], None]
+
+
+Post = Callable[[Message], object]
+Job = Callable[[Conversation], None]
+
+
+class _Questions:
+    """Implements `agent.approval.Approver`: a question becomes a message."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+
+    def ask(self, request: ApprovalRequest, cancel: Cancel) -> ApprovalAnswer:
+        answers: queue.SimpleQueue[ApprovalAnswer] = queue.SimpleQueue()
+        self._post(Asked(request, answers.put))
+        while not cancel.is_set():
+            try:
+                return answers.get(timeout=_TICK)
+            except queue.Empty:
+                continue
+        raise Cancelled
+
+
+class Engine:
+    """Opens a conversation, runs its turns and does what else is wanted, one after the other."""
+
+    def __init__(self, post: Post) -> None:
+        """
+        Args:
+            post: Takes a message from any thread.
+        """
+        self._post = post
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._between: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._conversation: Conversation | None = None
+        self._cancel = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="session", daemon=True)
+        self._thread.start()
+
+    def open(self, wanted: Wanted) -> None:
+        """Open a session; the one before is closed."""
+        self._jobs.put(lambda: self._open(wanted))
+
+    def run(self, task: str) -> None:
+        """Conduct a turn, once what was wanted before is done."""
+        self._jobs.put(lambda: self._run(task))
+
+    def do(self, job: Job) -> None:
+        """Have something done in the session's thread: at once, or between two events of the turn.
+
+        What it raises of `AgentError` and `ToolError` is posted as a complaint.
+        """
+        self._between.put(job)
+        self._jobs.put(self._catch_up)
+
+    def interrupt(self) -> None:
+        """End the turn; the work so far is kept."""
+        self._cancel.set()
+
+    def close(self, patience: float) -> None:
+        """End everything; waits for it, so many seconds at most."""
+        self._cancel.set()
+        self._jobs.put(None)
+        self._thread.join(patience)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+        self._close()
+
+    def _close(self) -> None:
+        if self._conversation is not None:
+            self._conversation.close(tidy=not self._cancel.is_set())
+            self._conversation = None
+
+    def _open(self, wanted: Wanted) -> None:
+        self._close()
+        try:
+            self._conversation = Conversation(wanted, _Questions(self._post))
+        except (AgentError, ToolError) as error:
+            self._post(NotOpened(error))
+        else:
+            self._post(Opened(self._conversation))
+
+    def _run(self, task: str) -> None:
+        if self._conversation is None:
+            self._post(Complaint("There is no session open."))
+            return
+        self._cancel.clear()
+        try:
+            for event in self._conversation.run(task, self._cancel):
+                self._post(Reported(event))
+                self._catch_up()
+        except (AgentError, ToolError, OSError) as error:
+            self._post(Complaint(str(error)))
+        self._post(Rested())
+
+    def _catch_up(self) -> None:
+        while self._conversation is not None:
+            try:
+                job = self._between.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                job(self._conversation)
+            except (AgentError, ToolError, OSError) as error:
+                self._post(Complaint(str(error)))
