@@ -4,16 +4,21 @@ Owns the way in. A repository that the user stands in often has an `agent/` or `
 own, and `PYTHONPATH=.` puts it first; its code must not run here. Must not know any command.
 """
 
+import gc
 import importlib
 import os
 import sys
 
-PACKAGES = ("agent", "tools")
+PACKAGES = ("agent", "tools", "tui")
 """Held in `sys.modules` from the start, so that no path decides where they come from."""
+COLLECT_AFTER = 50_000
+"""Objects; by default Python looks for garbage 86 times while it imports a session's modules, a
+twentieth of the start."""
 
 
 def main() -> None:
     """Run the command line; ends the process."""
+    gc.set_threshold(COLLECT_AFTER)
     home = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if entry == home or not _is_working_folder(entry)]
     sys.path.insert(0, home)
