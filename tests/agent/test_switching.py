@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -19,22 +16,10 @@ from agent.limits import Limits
 from agent.loop import Agent
 from agent.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 from agent.models.base import Device, EditFormat, Model, ModelSpec, Tariff
-from agent.steering.evidence import Case
-from agent.steering.free import Free
-from agent.steering.guided import Guided
 from agent.switching import Models
+from tests.agent.garage import INVOICE, ISSUE, Garage
 from tests.agent.talking import Talker, read, says
-from tools.base import Tool, Toolbox
-from tools.edit import Edit, ReplaceSymbol
-from tools.files import ReadFile, WriteFile
-from tools.outline import Index
-from tools.testing.find_tests import find_command
-from tools.tests import RunTests
-from tools.workspace import Workspace
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "wrong_formula"
-ISSUE = (EXAMPLE / "ISSUE.md").read_text()
-INVOICE = "billing/invoice.py"
 LOCAL = ModelSpec("local", 60_000, edit_format=EditFormat.SYMBOL, device=Device.PROCESSOR)
 REMOTE = ModelSpec(
     "remote",
@@ -44,49 +29,6 @@ REMOTE = ModelSpec(
 )
 WRITTEN = 2.5
 """Dollars per million prompt tokens that are read and written to its cache."""
-
-
-@dataclass
-class Garage:
-    """One workspace and what every model needs to work on it."""
-
-    workspace: Workspace
-    case: Case
-
-    @classmethod
-    def at(cls, root: Path) -> Garage:
-        shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-        return cls(Workspace(root), Case())
-
-    def free(self, model: Talker) -> Equipment:
-        toolbox = self._toolbox(model.spec.edit_format)
-        steering = Free(self.workspace, toolbox.specs, None, True, self.case)
-        return Equipment(model, toolbox, steering)
-
-    def guided(self, model: Talker) -> Equipment:
-        def index() -> Index:
-            return Index.build(self.workspace, None)
-
-        steering = Guided(self.workspace, index, model.spec, model.count, True, self.case)
-        return Equipment(model, self._toolbox(EditFormat.SYMBOL), steering)
-
-    def agent(self, first: Equipment, limits: Limits | None = None) -> Agent:
-        steering = first.steering
-        return Agent(first.model, first.toolbox, self.workspace, steering, limits or Limits())
-
-    def _toolbox(self, edits: EditFormat) -> Toolbox:
-        workspace = self.workspace
-        tests = find_command(workspace.root, workspace.files())
-        assert tests is not None
-        replaces = edits is EditFormat.SEARCH_REPLACE
-        edit: Tool[Any] = Edit(workspace) if replaces else ReplaceSymbol(workspace)
-        run = RunTests(workspace.root, tests, 60)
-        return Toolbox.of([ReadFile(workspace), edit, WriteFile(workspace), run])
-
-
-@pytest.fixture
-def garage(tmp_path: Path) -> Garage:
-    return Garage.at(tmp_path / "repository")
 
 
 def replacing(body: str) -> ToolCall:
