@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import warnings
 
 from agent.replay.instance import FunctionTask, Instance
 from agent.replay.sources.checks import assertions_check, humaneval_check, quixbugs_check
@@ -49,7 +50,7 @@ def read_mbpp(row: Row, source: str) -> Instance:
     tests = row.texts("test_list")
     before = (*row.texts("test_imports"), row.optional("test_setup_code"))
     if not tests:
-        raise BadRow("test_list is empty")
+        raise BadRow("there is no column test_list, or it is empty")
     entry, start = _stub(code, prompt, "\n".join(tests))
     number = row.columns.get("task_id")
     task = FunctionTask(
@@ -113,6 +114,8 @@ def read_quixbugs(row: Row, source: str) -> Instance:
 
 def _parse(code: str, what: str) -> ast.Module:
     try:
-        return ast.parse(code)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that are none, which is not ours to say
+            return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise BadRow(f"{what} is not Python") from None

@@ -37,7 +37,8 @@ def read_hub(name: str, split: str) -> Iterator[Row]:
         InputError: The package is missing, or the set cannot be had.
     """
     try:
-        import datasets  # a second; only needed for a set on the hub
+        # a second; only needed for a set on the hub
+        import datasets  # type: ignore[import-untyped]
     except ImportError:
         raise InputError(f"To read sets of tasks from the hub: {INSTALL}") from None
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from agent.errors import InputError
 
@@ -137,7 +137,7 @@ def _read_file(path: Path) -> Iterator[Row | Skipped]:
     raise InputError(f"{path} is none of {', '.join(SUFFIXES)}.")
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
@@ -182,8 +182,9 @@ def _json(path: Path) -> Iterator[Row | Skipped]:
 
 def _parquet(path: Path) -> Iterator[Row | Skipped]:
     try:
-        import pyarrow as pa  # 60 ms; only needed for this format
-        import pyarrow.parquet as pq
+        # 60 ms; only needed for this format
+        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
     except ImportError:
         raise InputError(f"To read parquet files: {INSTALL}") from None
     try:

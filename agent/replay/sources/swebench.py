@@ -94,7 +94,9 @@ def reverse(patch: str) -> str:
     Raises:
         BadRow: It is no patch.
     """
-    from unidiff import PatchSet, UnidiffParseError  # 20 ms; only needed for SWE-smith
+    # 20 ms; only needed for SWE-smith
+    from unidiff.errors import UnidiffParseError
+    from unidiff.patch import PatchSet
 
     try:
         files = PatchSet(patch)
