@@ -248,7 +248,9 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     assert line.startswith("The set princeton-nlp/SWE-bench_Lite:test cannot be had: "), done.stderr
 
 
-@pytest.mark.skipif("PARITY_TASKS" not in os.environ, reason="PARITY_TASKS names no folder of sets")
+@pytest.mark.skipif(
+    not os.environ.get("PARITY_TASKS"), reason="PARITY_TASKS names no folder of sets"
+)
 def test_the_tasks_of_swebench() -> None:
     loaded = load(str(Path(os.environ["PARITY_TASKS"]) / "swebench" / "tasks.jsonl"))
     assert len(loaded.instances) == 47
