@@ -22,6 +22,7 @@
   };
   month.addEventListener("input", reckon);
   month.addEventListener("submit", (event) => event.preventDefault());
+  reckon();  // a browser may have kept other values over a reload
 
   const filter = document.getElementById("filter");
   const find = document.getElementById("find");

@@ -20,6 +20,7 @@ from agent.replay.report.economics import break_even
 from agent.replay.report.picture import draw
 from agent.replay.results import Cause
 from agent.replay.scores import Spending
+from tools.text_filter import printable
 
 _INPUTS = (
     ("sessions", "Sessions a day", "", "1"),
@@ -57,10 +58,11 @@ def render_html(content: Content) -> str:
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
+        finalize=_safe,
     )
     style = (folder / "page.css").read_text(encoding="utf-8")
     script = (folder / "page.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html.j2").render(
+    page = environment.get_template("page.html.j2").render(
         content=content,
         title=_title(content),
         headline=wording.headline(content),
@@ -81,6 +83,12 @@ def render_html(content: Content) -> str:
         script=script,
         policy=_policy(style, script),
     )
+    return page.lstrip()
+
+
+def _safe(value: object) -> object:
+    """Text without what could hide or reorder it; it is escaped afterwards."""
+    return printable(value) if type(value) is str else value
 
 
 def _policy(style: str, script: str) -> str:
@@ -95,8 +103,7 @@ def _digest(text: str) -> str:
 
 
 def _title(content: Content) -> str:
-    sets = dict.fromkeys(name for level in content.levels for name in level.sets)
-    return " and ".join((", ".join(content.models), ", ".join(sets)) if sets else ("no tasks",))
+    return " against ".join(", ".join(level.sets) for level in content.levels) or "No tasks"
 
 
 def _causes(counts: Mapping[Cause, int]) -> list[Share]:

@@ -19,6 +19,8 @@ _LINE = 17.0
 """Between two labels."""
 _OFFSET = 26.0
 """Of a label from its point."""
+_STEP = 7.0
+"""Between two intervals."""
 _NAME = 34
 """Characters of a model's name."""
 
@@ -32,6 +34,8 @@ class Point:
     low: float
     high: float
     """Of the interval, or of the range that was published."""
+    beside: float
+    """Where that is drawn: a little inwards, so that those of several models can be told apart."""
     style: str
     """A class: `m0` … for measured models, `p` for published ones."""
 
@@ -113,7 +117,8 @@ def draw(levels: Sequence[Level], models: Sequence[str], known: Sequence[Publish
     return Picture(
         ticks=tuple((f"{value} %", _y(value)) for value in range(0, 101, 20)),
         points=tuple(
-            Point(_x(it.level), _y(it.value), _y(it.low), _y(it.high), it.style) for it in marks
+            Point(_x(it.level), _y(it.value), _y(it.low), _y(it.high), _beside(it), it.style)
+            for it in marks
         ),
         slopes=tuple(_slopes(marks)),
         labels=(*_labels(marks, "function"), *_labels(marks, "repository")),
@@ -122,6 +127,13 @@ def draw(levels: Sequence[Level], models: Sequence[str], known: Sequence[Publish
 
 def _x(level: str) -> float:
     return LEFT if level == "function" else RIGHT
+
+
+def _beside(mark: _Mark) -> float:
+    if mark.style == "p":
+        return _x(mark.level)
+    inwards = _STEP * (1 + int(mark.style[1:]))
+    return LEFT + inwards if mark.level == "function" else RIGHT - inwards
 
 
 def _y(value: float) -> float:

@@ -20,6 +20,8 @@ from agent.replay.report.wording import headline
 from tools.text_filter import printable
 
 VERSION = 1
+_ROWS = 15
+"""Of a table on a terminal."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
@@ -27,7 +29,7 @@ def render_text(content: Content) -> str:
     """What `agent report` prints: the scores, the comparisons, the costs, what does not count."""
     chosen = [table for level in content.levels for table in _short(level)]
     chosen += tables.left_out(content)
-    return "\n\n".join([printable(headline(content)), *map(_aligned, chosen)]) + "\n"
+    return "\n\n".join([_one_line(headline(content)), *map(_aligned, chosen)]) + "\n"
 
 
 def _short(level: Level) -> list[Table]:
@@ -36,7 +38,7 @@ def _short(level: Level) -> list[Table]:
 
 
 def _aligned(table: Table) -> str:
-    rows = [table.columns, *([printable(cell) for cell in row] for row in table.rows)]
+    rows = [list(map(_one_line, row)) for row in (table.columns, *table.rows[:_ROWS])]
     widths = [max(len(row[index]) for row in rows) for index in range(len(table.columns))]
 
     def line(row: Sequence[str]) -> str:
@@ -46,7 +48,8 @@ def _aligned(table: Table) -> str:
         ]
         return "  ".join(cells).rstrip()
 
-    return "\n".join([printable(table.title), *(f"  {line(row)}" for row in rows)])
+    more = [f"  and {len(table.rows) - _ROWS} more"] if len(table.rows) > _ROWS else []
+    return "\n".join([_one_line(table.title), *(f"  {line(row)}" for row in rows), *more])
 
 
 def render_markdown(content: Content) -> str:
@@ -79,7 +82,11 @@ def _row(cells: Sequence[str], escape: bool = True) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
+    return _SPECIAL.sub(r"\\\1", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(printable(text).split())
 
 
 def render_json(content: Content) -> str:

@@ -30,7 +30,11 @@ def dollars(amount: float | None) -> str:
 
 
 def watt_hours(amount: float | None) -> str:
-    return UNKNOWN if amount is None else f"{amount:,.3g} Wh"
+    if amount is None:
+        return UNKNOWN
+    if amount == 0:
+        return "none here"
+    return f"{amount / 1000:,.2f} kWh" if amount >= 1000 else f"{amount:.3g} Wh"
 
 
 def duration(seconds: float) -> str:
