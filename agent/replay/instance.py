@@ -51,20 +51,31 @@ class RepositoryTask:
     eval_script: str = ""
     """What the official harness runs in that image."""
     log_parser: str = ""
+    fail_only: bool = False
+    """The official harness counts a test that the log does not name as passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionTask:
-    """A file with one function to write or mend, and a program that says whether it is right."""
+    """A file with one function to write or mend, and a program that says whether it is right.
+
+    The program is run as `python -I CHECK FOLDER TOKEN`: the folder is the one that `path` is
+    relative to and the program's working folder, the token is made anew for each run. An answer is
+    right when the program ends in time with exit code 0 and the last line that it printed is the
+    token. It prints that at its very end, so a file that ends the process early, whatever its exit
+    code, is not taken for a right one; it is no guard against a file that looks for the token in
+    the process it runs in. The program lies outside the folder, where no answer can have changed
+    it, and needs only the standard library.
+    """
 
     path: str
     """Of the file, relative."""
     start: str
     """What stands in it at first: a stub, or the wrong code."""
     solution: str
-    """The canonical file."""
+    """The canonical file; empty: the set has none."""
     check: str
-    """A Python program, run beside the file; it exits 0 only for a right answer."""
+    """The program's text."""
     entry_point: str = ""
 
 
