@@ -51,6 +51,8 @@ class RepositoryTask:
     eval_script: str = ""
     """What the official harness runs in that image."""
     log_parser: str = ""
+    fail_only: bool = False
+    """The official harness counts a test that the log does not name as passed."""
 
 
 @dataclass(frozen=True, slots=True)
