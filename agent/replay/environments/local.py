@@ -56,6 +56,11 @@ class _Tree:
     """Of what runs in the tree."""
 
     @property
+    def readable(self) -> tuple[Path, ...]:
+        """With the tree itself: its `.env` and keys are public, and tests read them."""
+        return (self.root, *self.installed.readable)
+
+    @property
     def variables(self) -> dict[str, str]:
         return {**self.installed.variables, **self.recipe.variables}
 
@@ -96,8 +101,7 @@ class LocalEnvironment:
                 tree = self._prepared(task, folder, cancel)
             own = {k: v for k, v in tree.variables.items() if k != "PATH"}
             runner = _RUNNERS.get(tree.recipe.log_parser, "python -m pytest")
-            readable = tree.installed.readable
-            yield WorkTree(tree.root, runner, (str(tree.installed.programs),), own, readable)
+            yield WorkTree(tree.root, runner, (str(tree.installed.programs),), own, tree.readable)
 
     def grade(self, instance: Instance, patch: str, cancel: Cancel) -> Grade:
         """As `Environment.grade`."""
@@ -118,7 +122,9 @@ class LocalEnvironment:
             if patch:
                 file = folder / "patch.diff"
                 file.write_bytes(patch.encode("utf-8", "surrogateescape"))
-                applied = apply_patch(lambda argv: self._change(tree, argv, file, cancel), str(file))
+                applied = apply_patch(
+                    lambda argv: self._change(tree, argv, file, cancel), str(file)
+                )
                 log = applied.log
                 if applied.applied and _needs_install(tree.recipe.install, patch):
                     log += self._install(tree, cancel).output
@@ -147,7 +153,7 @@ class LocalEnvironment:
         root = folder / "tree"
         self._commits.check_out(task.repo, task.base_commit, root, cancel)
         installed = thin(built, folder / "environment")
-        sandbox = detect(root, readable=installed.readable)
+        sandbox = detect(root, readable=(root, *installed.readable))
         tree = _Tree(root, installed, recipe, sandbox)
         done = self._install(tree, cancel, network=True)
         if done.code != 0:
@@ -165,11 +171,9 @@ class LocalEnvironment:
         if argv[0] == "git":
             done = self._git.shell(argv, tree.root, cancel)
         else:
-            sandbox = detect(tree.root, readable=(patch,))
+            sandbox = detect(tree.root, readable=(tree.root, patch))
             try:
-                done = execute(
-                    argv, tree.root, timeout=_INSTALLING, cancel=cancel, sandbox=sandbox
-                )
+                done = execute(argv, tree.root, timeout=_INSTALLING, cancel=cancel, sandbox=sandbox)
             except ToolError as error:
                 return Ran(None, str(error))
             if done.cancelled:

@@ -50,9 +50,7 @@ class Mirrors:
             if found is None:
                 raise Unavailable(f"There is no git repository {repo}.")
         else:
-            found = next(
-                (each for folder in self._folders for each in _places(folder, repo)), None
-            )
+            found = next((each for folder in self._folders for each in _places(folder, repo)), None)
         if found is not None:
             if full := self._full_name(found, commit, cancel):
                 return found, full
@@ -84,7 +82,9 @@ class Mirrors:
 
     def _network(self, argv: Sequence[str], cwd: Path, cancel: Cancel) -> str:
         """Run git as the user would, with his proxies and names of hosts; the complaint, if any."""
-        done = self._git.run(argv, cwd, cancel, timeout=_CLONING, env=network_variables(), own=False)
+        done = self._git.run(
+            argv, cwd, cancel, timeout=_CLONING, env=network_variables(), own=False
+        )
         if done.cancelled:
             raise Cancelled
         return "" if done.code == 0 else _complaint(done.output) or done.ending

@@ -51,7 +51,8 @@ def find_python(version: str) -> Python:
         if found and f"{found.version}.".startswith(f"{version}."):
             return found
     raise Unavailable(
-        f"There is no Python {version} here: uv python install {version}, or pyenv install {version}."
+        f"There is no Python {version} here: uv python install {version}, "
+        f"or pyenv install {version}."
     )
 
 

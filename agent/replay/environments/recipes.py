@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,9 @@ _BUILDING = 1800.0
 _PIP_CONFIGURATIONS = (".config/pip/pip.conf", ".pip/pip.conf", ".config/uv/uv.toml")
 _FORMAT = 1
 """Of what is built; another one is built anew."""
+_PIP = "pip<24.1"
+"""The last that installs what has a `setup.py` alone as recipes were made for: with the tree on
+the path, where tests and linters look for modules."""
 _TEMPLATE = "zz_template.pth"
 """Behind the names of what is installed: a tree's own modules come first."""
 
@@ -92,7 +95,7 @@ class Recipes:
             Unavailable: A requirement cannot be had or built.
             Cancelled: `cancel` was set.
         """
-        stuff = json.dumps([_FORMAT, python.version, str(python.prefix), recipe.requirements])
+        stuff = json.dumps([_FORMAT, _PIP, python.version, str(python.prefix), recipe.requirements])
         digest = hashlib.sha256(stuff.encode()).hexdigest()[:12]
         name = re.sub(r"[^\w.-]+", "-", recipe.name).strip(".") or "recipe"
         place = self._cache / f"{name}-{digest}"
@@ -105,7 +108,7 @@ class Recipes:
         wheels = self._cache / "wheels"
         wheels.mkdir(exist_ok=True)
         wanted = folder / "requirements.txt"
-        wanted.write_text("".join(f"{line}\n" for line in recipe.requirements))
+        wanted.write_text("".join(f"{line}\n" for line in (_PIP, *recipe.requirements)))
         own = str(folder / "bin" / "python")
         uv = find_uv()
         if uv:
@@ -113,7 +116,7 @@ class Recipes:
                 [*uv, "venv", "-q", "--allow-existing", "--no-project", "--python",
                  str(python.program), str(folder)],
                 [*uv, "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", own,
-                 "pip", "-r", str(wanted)],
+                 "-r", str(wanted)],
             ]  # fmt: skip
         else:
             steps = [
@@ -143,7 +146,8 @@ class Recipes:
             if done.cancelled:
                 raise Cancelled
             if done.code != 0:
-                raise Unavailable(f"{recipe.name} cannot be built: {_reason(done.output) or last_line(done)}.")
+                reason = _reason(done.output) or last_line(done)
+                raise Unavailable(f"{recipe.name} cannot be built: {reason}.")
 
 
 def thin(beneath: Installed, folder: Path) -> Installed:

@@ -5,13 +5,14 @@ Owns the rule. Must not know how an environment grades.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from agent.replay.environments.base import Environment, Grade, Outcome, Unavailable
+from agent.replay.environments.base import Environment, Grade, Outcome
 from agent.replay.instance import Instance, RepositoryTask
 from tools.base import Cancel
 
 
+@runtime_checkable
 class Unpatched(Environment, Protocol):
     """An environment that can also grade what was left alone."""
 
@@ -24,22 +25,19 @@ class Unpatched(Environment, Protocol):
         ...
 
 
-def validate(environment: Unpatched, instance: Instance, cancel: Cancel) -> str:
+def validate(environment: Environment, instance: Instance, cancel: Cancel) -> str:
     """Why an instance is unfit here, in one line; empty: it is fit.
 
     Raises:
+        Unavailable: It cannot be found out.
         Cancelled: `cancel` was set.
     """
-    if not isinstance(instance.task, RepositoryTask):
-        raise TypeError(f"{instance.id} has no gold patch")
-    try:
-        gold = environment.grade(instance, instance.task.patch, cancel)
-        if gold.outcome is not Outcome.RESOLVED:
-            return f"its gold patch does not resolve it here: {explained(gold)}"
-        nothing = environment.unpatched(instance, cancel)
-    except Unavailable as error:
-        return str(error)
-    if nothing.outcome is Outcome.RESOLVED:
+    if not isinstance(instance.task, RepositoryTask) or not isinstance(environment, Unpatched):
+        raise TypeError(f"{instance.id} is no task of a repository")
+    gold = environment.grade(instance, instance.task.patch, cancel)
+    if gold.outcome is not Outcome.RESOLVED:
+        return f"its gold patch does not resolve it here: {explained(gold)}"
+    if environment.unpatched(instance, cancel).outcome is Outcome.RESOLVED:
         return "its tests pass here without a patch"
     return ""
 

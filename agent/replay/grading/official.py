@@ -1,8 +1,8 @@
 """The official package's own parsers, for the runners of other languages.
 
-Owns the process they are run in: importing swebench's harness loads docker, modal and datasets (6 s)
-and reads a `.env` into the environment, and its parsers need none of that. Must not know what is
-parsed.
+Owns the process they are run in: importing swebench's harness takes 6 s for docker, modal and
+datasets and reads a `.env` into the environment, and its parsers need none of that. Must not know
+what is parsed.
 """
 
 from __future__ import annotations

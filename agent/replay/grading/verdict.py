@@ -83,7 +83,7 @@ def _invalid(log: str) -> Grade:
 
 
 def _found(name: str, statuses: Mapping[str, str]) -> str | None:
-    """The status of a test; a name whose parameters were cut is one that it begins, if all agree."""
+    """The status of a test; of all that a name begins whose parameters were cut, if they agree."""
     if name in statuses:
         return statuses[name]
     if name.count("[") > name.count("]"):
