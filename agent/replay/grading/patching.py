@@ -66,7 +66,7 @@ def apply_patch(run: Run, file: str) -> Application:
 
 def touched(patch: str) -> Iterator[tuple[str, str]]:
     """The files of a patch, before and after; an empty name: it does not exist there."""
-    from unidiff import PatchSet  # 20 ms; only needed to grade
+    from unidiff.patch import PatchSet  # 15 ms; only needed to grade
 
     for file in PatchSet(patch):
         names = (file.source_file, file.target_file)
