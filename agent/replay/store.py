@@ -42,6 +42,8 @@ from agent.replay.results import Attempt
 T = TypeVar("T")
 
 VERSION = 1
+LOCK = ".lock"
+"""A file in the folder that a run holds while it is at work."""
 _LONGEST_NAME = 80
 
 
@@ -76,7 +78,9 @@ class Plan:
     environment: str
     """`local`, `docker`; function-level tasks have their own."""
     limits: Mapping[str, float] = field(default_factory=dict)
-    """Of each attempt: `max_steps`, `max_tokens`, `max_usd`, `max_seconds`, `timeout`."""
+    """Of each attempt, where they are not the defaults: `max_steps`, `max_usd`, `timeout`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What else was asked for: `steering`, `effort`, `hints`."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Rows of the set that cannot be used → why."""
     started: str = ""
@@ -142,7 +146,7 @@ class Store:
         listed = {item.id: item for item in instances}
         if (self.folder / "run.json").exists():
             before = self.plan()
-            for name in ("environment", "limits"):
+            for name in ("environment", "limits", "settings"):
                 if getattr(before, name) != getattr(plan, name):
                     raise InputError(
                         f"{self.folder} holds a run with other {name}: "
@@ -158,7 +162,7 @@ class Store:
             )
             listed = {**{item.id: item for item in self.instances()}, **listed}
             self._sweep()
-        elif self.folder.is_dir() and any(self.folder.iterdir()):
+        elif self.folder.is_dir() and {item.name for item in self.folder.iterdir()} - {LOCK}:
             raise InputError(f"{self.folder} holds something else than a replay: name another.")
         lines = (json.dumps(asdict(item)) + "\n" for item in listed.values())
         private.write(self.folder / "instances.jsonl", "".join(lines).encode())

@@ -32,7 +32,8 @@ class Outcome(StrEnum):
     UNAPPLIED = "patch does not apply"
     TIMEOUT = "tests timed out"
     INVALID = "invalid run"
-    """The tests did not run as they should; says nothing of the patch."""
+    """The tests did not run to a result. A patch can be the reason: it is one that does not
+    resolve, unless the grade names another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ class Grade:
     log: str = ""
     """What applying the patch and running the tests printed."""
     seconds: float = 0.0
+    """Making the environment, applying the patch, running the tests."""
+    infrastructure: str = ""
+    """What of this machine the log of an invalid run blames, as `out of memory`; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
