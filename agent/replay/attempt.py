@@ -151,7 +151,8 @@ class _Course:
         readable = tree.readable
         if job.model in PLAYED:
             script = write_script(job.model, job.instance, tree, self.draft)
-            flags |= {"model": f"scripted:{script}", "test_command": UNTESTED}
+            flags |= {"model": f"scripted:{script}"}
+            flags |= {"test_command": UNTESTED} if tree.test_command else {}
             readable = (*readable, self.draft / "gold.patch")
         wanted = Wanted(
             tree.root,

@@ -46,7 +46,7 @@ def _serve(job: Job, parent: Connection[Began | Progress | Ended, Job]) -> bool:
     """Carry out one job; whether there is still somebody who wants to know."""
     told: Connection[object, Progress]
     telling: Connection[Progress, object]
-    told, telling = Pipe(duplex=False)  # type: ignore[assignment]
+    told, telling = Pipe(duplex=False)
     pid = os.fork()
     if pid == 0:
         parent.close()

@@ -70,7 +70,7 @@ def mcnemar(only_one: int, only_other: int) -> float:
     differing = only_one + only_other
     tail = sum(math.comb(differing, at) for at in range(min(only_one, only_other) + 1))
     # One division of whole numbers: 2 ** -differing alone is 0 beyond a thousand pairs.
-    return min(1.0, 2 * tail / 2**differing)
+    return min(1.0, 2 * tail / (1 << differing))
 
 
 def paired_difference(

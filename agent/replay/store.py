@@ -177,7 +177,7 @@ class Store:
         """
         file = self.folder / "run.json"
         try:
-            plan = _adapter(Plan).validate_json(file.read_bytes())
+            plan: Plan = _adapter(Plan).validate_json(file.read_bytes())
         except FileNotFoundError:
             raise InputError(f"There is no replay in {self.folder}.") from None
         except (OSError, ValueError) as error:
@@ -231,7 +231,7 @@ class Store:
         """An attempt that ended; None: there is none, or its files are damaged."""
         place = self.place(model, instance, number)
         try:
-            read = _adapter(Attempt).validate_json((place / "result.json").read_bytes())
+            read: Attempt = _adapter(Attempt).validate_json((place / "result.json").read_bytes())
             patch = (place / "patch.diff").read_bytes().decode("utf-8", "surrogateescape")
         except (OSError, ValueError):
             return None
