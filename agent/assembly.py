@@ -6,7 +6,7 @@ or steering's inside, nor who watches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from agent.steering.moves import Steering as SteeringProtocol
 from tools.base import Tool, Toolbox
 from tools.files import ReadFile, WriteFile
 from tools.outline import Index, Outline
-from tools.sandbox import Sandbox, detect
+from tools.sandbox import Furnished, Sandbox, detect
 from tools.search import Search
 from tools.shell import Run
 from tools.testing.commands import TestCommand, missing_program, parse_command
@@ -51,18 +51,25 @@ def open_gate(
     return Gate(mode, approver, workspace.root, sandbox.holds, list(kept.read()), kept)
 
 
-def open_sandbox(root: Path, settings: Settings, named: Iterable[str] = ()) -> Sandbox:
+def open_sandbox(
+    root: Path,
+    settings: Settings,
+    named: Iterable[str] = (),
+    variables: Mapping[str, str] = {},
+) -> Sandbox:
     """What keeps the commands of a tree in.
 
     Args:
         named: Files, relative, that the user wants to be read though they may hold secrets.
+        variables: What the commands find in their environment besides.
     """
     file = user_file()
-    return detect(
+    sandbox = detect(
         root,
         readable=(*settings.sandbox_read, *(root / name for name in named)),
         hidden=(state_folder(), file, keys_folder(file)),
     )
+    return Furnished(sandbox, variables) if variables else sandbox
 
 
 class Assembler:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _GROUPS = {
     "keys": ("agent.keys_command", "Set, list and remove keys."),
     "models": ("agent.models.commands", "List, fetch, show and plan models."),
+    "replay": ("agent.replay.commands", "Replay benchmark tasks on models, and measure."),
 }
 """Groups of commands: the module that has each under its name, and a line of help."""
 

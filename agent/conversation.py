@@ -57,6 +57,8 @@ class Wanted:
     """Whether the folder's settings and instructions are trusted, this time."""
     secrets: tuple[Path, ...] = ()
     """Files that may be read although they may hold secrets."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the environment of the commands that are run."""
 
 
 class Conversation:
@@ -108,7 +110,7 @@ class Conversation:
         self._tidy = False
         stack.callback(lambda: self._snapshots.close(tidy=self._tidy))
         self.workspace = Workspace(tree, journal, self._snapshots, named)
-        self.sandbox = open_sandbox(self.workspace.root, settings, named)
+        self.sandbox = open_sandbox(self.workspace.root, settings, named, wanted.variables)
         self.gate = open_gate(mode, approver, self.workspace, self.project, self.sandbox)
         self.assembler = Assembler(
             self.workspace,

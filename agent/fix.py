@@ -73,7 +73,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
     with ExitStack() as stack:
         stack.enter_context(_told_to_the_user())
         conversation = Conversation(wanted, _approver(options))
-        cancel = stack.enter_context(_interruptible())
+        cancel = stack.enter_context(interruptible())
         stack.callback(lambda: conversation.close(tidy=not cancel.is_set()))
         printer = _printer(options.as_json)
         finished: TurnFinished | None = None
@@ -171,7 +171,7 @@ def _leave_patch(options: FixOptions, conversation: Conversation, finished: Turn
 
 
 @contextmanager
-def _interruptible() -> Iterator[threading.Event]:
+def interruptible() -> Iterator[threading.Event]:
     """An event that Ctrl-C, SIGTERM and SIGHUP set; a second Ctrl-C ends the program at once."""
     cancel = threading.Event()
 

@@ -13,10 +13,10 @@ from threading import Event
 
 from tools.base import ToolError
 from tools.process import execute
-from tools.sandboxing.base import NoSandbox, Sandbox, Tier
+from tools.sandboxing.base import Furnished, NoSandbox, Sandbox, Tier
 from tools.sandboxing.policy import Policy, make_policy
 
-__all__ = ["NoSandbox", "Sandbox", "Tier", "detect"]
+__all__ = ["Furnished", "NoSandbox", "Sandbox", "Tier", "detect"]
 
 _SYSTEM_BWRAP = Path("/usr/bin/bwrap")
 """Comes first: where AppArmor restricts user namespaces, it lets this one make them."""

@@ -131,4 +131,40 @@ class NoSandbox:
         yield Launch(argv, cwd, env)
 
 
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """A sandbox whose commands find more in their environment."""
+
+    inner: Sandbox
+    variables: Mapping[str, str]
+
+    @property
+    def tier(self) -> Tier:
+        return self.inner.tier
+
+    @property
+    def holds(self) -> bool:
+        return self.inner.holds
+
+    @property
+    def promise(self) -> str:
+        return self.inner.promise
+
+    @property
+    def weaker(self) -> str:
+        return self.inner.weaker
+
+    def launch(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        *,
+        network: bool = False,
+        writable: Sequence[Path] = (),
+    ) -> AbstractContextManager[Launch]:
+        found = {**env, **self.variables}
+        return self.inner.launch(argv, cwd, found, network=network, writable=writable)
+
+
 UNCONFINED: Sandbox = NoSandbox()
