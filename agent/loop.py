@@ -106,6 +106,14 @@ class Agent:
         self._next = to
         return switching.cost(self.context, self.history, to)
 
+    def go_back(self, messages: Sequence[Message]) -> None:
+        """Return to what the history was at the end of an earlier turn; between two turns.
+
+        Where that is a prefix of what it is now, a model reads nothing anew.
+        """
+        self._history.go_back(map(self.redactor.scrub, messages))
+        self.instructions.forget()
+
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         """Conduct one turn. The last event is `TurnFinished`, whatever happens.
 
@@ -135,7 +143,8 @@ class Agent:
         except ToolError as error:  # of the tree itself: a file that cannot be read or put back
             verdict = Verdict(Status.FAILED, str(error))
         self.totals = replace(self.totals, seconds=time.monotonic() - started)
-        changed, patch = self._changed(), self.workspace.patch()
+        changed = tuple(change.path for change in self.workspace.changes(turn=True))
+        patch = self.workspace.patch(turn=True)
         self.workspace.end_turn()
         yield from map(events.Notice, self.workspace.notices())
         yield events.TurnFinished(

@@ -143,6 +143,11 @@ class Session:
             )
         return None
 
+    @property
+    def whole(self) -> bool:
+        """Whether everything was recorded so far."""
+        return not self._broken
+
     def close(self) -> None:
         """May be called twice."""
         if not self._file.closed and not self.info.task:
@@ -155,6 +160,23 @@ class Session:
         left = memoryview(text.encode("ascii"))
         while left:
             left = left[self._file.write(left) or 0 :]
+
+
+def rename(info: SessionInfo, title: str) -> None:
+    """Give a session a title, also while another process has it open.
+
+    Raises:
+        InputError: Its record cannot be written.
+    """
+    # One write, so that it cannot fall into another's line; a line end first, for a crash may
+    # have cut the last one short.
+    renamed = {"event": "renamed", "title": title, "at": round(time.time(), 4)}
+    line = b"\n" + json.dumps(renamed).encode() + b"\n"
+    try:
+        with info.record.open("ab", buffering=0) as record:
+            record.write(line)
+    except OSError as error:
+        raise InputError(f"Session {info.id} cannot be renamed: {error.strerror}.") from error
 
 
 def sessions(state: Path) -> Iterator[SessionInfo]:
