@@ -199,13 +199,25 @@ def sessions(state: Path) -> Iterator[SessionInfo]:
         return
     for entry in sorted(folder.iterdir(), key=lambda path: path.name, reverse=True):
         try:
-            with (entry / "record.jsonl").open(encoding="utf-8") as record:
-                first = json.loads(record.readline())
-            yield SessionInfo(
-                first["id"], entry, Path(first["root"]), first["task"], first["started"]
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            yield session_of(entry)
+        except InputError:
             continue
+
+
+def session_of(folder: Path) -> SessionInfo:
+    """The session that is kept in a folder.
+
+    Raises:
+        InputError: There is none, or it cannot be read.
+    """
+    try:
+        with (folder / "record.jsonl").open(encoding="utf-8") as record:
+            first = json.loads(record.readline())
+        return SessionInfo(
+            first["id"], folder, Path(first["root"]), first["task"], first["started"]
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"There is no record of a session in {folder}.") from error
 
 
 def find_session(name: str, state: Path, root: Path | None = None) -> SessionInfo:
