@@ -157,8 +157,7 @@ class Conversation:
     def change_mode(self, mode: Mode) -> None:
         """Let another mode hold from the next turn on, for questions from the next call on."""
         self.gate.mode = mode
-        equipped = self.assembler.equip(self.agent.model, self._steering)
-        self.agent.toolbox, self.agent.steering = equipped.toolbox, equipped.steering
+        self.agent.refit(lambda model: self.assembler.equip(model, self._steering))
 
     def rename(self, title: str) -> None:
         """Give the session a title.

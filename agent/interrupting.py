@@ -12,14 +12,27 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Interruption(threading.Event):
+    """Set by a signal."""
+
+    number: int = 0
+    """Of the signal that came first; 0: none did."""
+
+    @property
+    def final(self) -> bool:
+        """Whether the program is to end, and not the turn alone."""
+        return self.number not in (0, signal.SIGINT)
+
+
 @contextmanager
-def interruptible() -> Iterator[threading.Event]:
+def interruptible() -> Iterator[Interruption]:
     """An event that Ctrl-C, SIGTERM and SIGHUP set; a second Ctrl-C ends the program at once."""
-    cancel = threading.Event()
+    cancel = Interruption()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if cancel.is_set() and number != signal.SIGHUP:
             raise KeyboardInterrupt
+        cancel.number = cancel.number or number
         cancel.set()
 
     numbers = [signal.SIGINT, signal.SIGTERM]

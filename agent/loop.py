@@ -9,7 +9,7 @@ watches.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
@@ -105,6 +105,14 @@ class Agent:
         """
         self._next = to
         return switching.cost(self.context, self.history, to)
+
+    def refit(self, equip: Callable[[Model], Equipment]) -> None:
+        """Give every model its tools and its steering anew, as another mode wants it; between two
+        turns."""
+        fitted = equip(self.model)
+        self.toolbox, self.steering = fitted.toolbox, fitted.steering
+        self._next = equip(self._next.model) if self._next is not None else None
+        self.successors = [equip(successor.model) for successor in self.successors]
 
     def go_back(self, messages: Sequence[Message]) -> None:
         """Return to what the history was at the end of an earlier turn; between two turns.
