@@ -25,6 +25,7 @@ _GROUPS = {
     "keys": ("agent.keys_command", "Set, list and remove keys."),
     "models": ("agent.models.commands", "List, fetch, show and plan models."),
     "replay": ("agent.replay.commands", "Replay benchmark tasks on models, and measure."),
+    "sessions": ("agent.sessions_command", "List, search, show, fork, export, play sessions."),
 }
 """Groups of commands: the module that has each under its name, and a line of help."""
 
@@ -187,16 +188,6 @@ def undo(session: str | None, repo: Path, listed: bool, yes: bool) -> None:
     if listed:
         raise SystemExit(list_undoable(repo))
     raise SystemExit(undo_session(session, repo, _confirmer(yes)))
-
-
-@cli.command()
-@_repo
-@click.option("--all", "everywhere", is_flag=True, help="Those of other repositories too.")
-def sessions(repo: Path, everywhere: bool) -> None:
-    """List the sessions of a repository, the newest first."""
-    from agent.listing import list_sessions
-
-    raise SystemExit(list_sessions(None if everywhere else repo))
 
 
 @cli.command()

@@ -7,9 +7,10 @@ what an agent is made of.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,21 +19,23 @@ from agent.approval import Approver, Mode
 from agent.assembly import Assembler, open_gate, open_sandbox
 from agent.config import Settings
 from agent.errors import InputError
-from agent.events import Event, Notice, Said, Switched, TurnStarted
-from agent.messages import AssistantMessage
+from agent.events import Event, Notice, Rewound, Said, Switched, TurnFinished, TurnStarted
+from agent.going_back import RewindReport, gone, patch_of, told
+from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import Steering
 from agent.models.opening import open_model
 from agent.models.tally import Tally
 from agent.project import Project, configure
-from agent.recorded import Recorded, load
+from agent.recorded import Recorded, TurnInfo, load
 from agent.redaction import Redactor, known_values
 from agent.secrets import user_keys
-from agent.session import Session, SessionInfo, state_folder
+from agent.session import Session, SessionInfo, rename, state_folder
 from agent.switching import Models, cost
 from agent.work_tree import copied, find_root
-from tools.base import Cancel
+from tools.base import Cancel, ToolError
 from tools.journal import Journal
 from tools.sandbox import Sandbox, Tier
+from tools.snapshot_store import at_work
 from tools.snapshots import Snapshots
 from tools.workspace import Workspace
 
@@ -109,7 +112,10 @@ class Conversation:
         self._snapshots = Snapshots(tree, kept, self.session.info.id)
         self._tidy = False
         stack.callback(lambda: self._snapshots.close(tidy=self._tidy))
-        self.workspace = Workspace(tree, journal, self._snapshots, named)
+        self._recorded = load(before) if before else Recorded()
+        self._turns = list(self._recorded.turns)
+        self._on_copy_since = self._recorded.last_turn if wanted.on_copy else None
+        self.workspace = Workspace(tree, journal, self._snapshots, named, self._recorded.last_turn)
         self.sandbox = open_sandbox(self.workspace.root, settings, named, wanted.variables)
         self.gate = open_gate(mode, approver, self.workspace, self.project, self.sandbox)
         self.assembler = Assembler(
@@ -120,7 +126,6 @@ class Conversation:
             self.redactor,
             self.sandbox,
         )
-        self._recorded = load(before) if before else Recorded()
         self._steering = wanted.steering
         self.agent = self.assembler.agent(model, wanted.steering, self._recorded)
         if successor is not None:
@@ -136,6 +141,7 @@ class Conversation:
         self.session.begin(self.redactor.text(task))
         for event in self._turn(task, cancel):
             notice = self.session.record(event)
+            self._note(event)
             if isinstance(event, Said) and isinstance(event.message, AssistantMessage):
                 self._tally.count(event.message)
             yield event
@@ -149,6 +155,67 @@ class Conversation:
             AgentError: It cannot be opened; the one before goes on.
         """
         return self.agent.switch(self.assembler.equip(self.models.get(name), self._steering))
+
+    def change_mode(self, mode: Mode) -> None:
+        """Let another mode hold from the next turn on, for questions from the next call on."""
+        self.gate.mode = mode
+        self.agent.refit(lambda model: self.assembler.equip(model, self._steering))
+
+    def rename(self, title: str) -> None:
+        """Give the session a title.
+
+        Raises:
+            InputError: Nothing was said in it yet, or its record cannot be written.
+        """
+        if not self.session.info.task:
+            raise InputError("The session has not begun: say something first.")
+        rename(self.session.info, self.redactor.text(title))
+
+    def turns(self) -> list[TurnInfo]:
+        """The turns that the conversation consists of, oldest first; between two turns."""
+        found = []
+        for info in self._turns:
+            if info.own and not info.status:
+                changed, patch = patch_of(info.number, self.session.info.journal)
+                info = replace(info, changed=changed, patch=self.redactor.text(patch))
+            found.append(info)
+        return found
+
+    def rewind(self, turn: int, *, files: bool = True) -> RewindReport:
+        """Return to before a turn, the conversation and what was written to files since.
+
+        Later edits of the user's own stay; a file where they cannot be told apart is left as it
+        is. Files that were changed before the session was forked stay too: they are not its own.
+
+        Args:
+            turn: Its number.
+            files: Whether files are taken back as well.
+
+        Raises:
+            InputError: There is no such turn, or nothing can be taken back now.
+        """
+        info = next((known for known in self._turns if known.number == turn), None)
+        if info is None:
+            raise InputError(f"There is no turn {turn} to return to.")
+        if not self.session.whole:
+            raise InputError("The session is not recorded any more: there is no way back.")
+        root = self.workspace.root
+        if files and at_work(root, state_folder() / "snapshots"):
+            raise InputError(f"A session is at work on {root}: stop it, or wait for its end.")
+        try:
+            restored = self.workspace.rewind(turn) if files else ()
+        except ToolError as error:
+            raise InputError(str(error)) from error
+        recorded = load(self.session.info)
+        recorded.go_back(turn)
+        event = Rewound(len(recorded.messages), f"Back to before turn {turn}.", turn)
+        self.session.record(event)
+        recorded.close()
+        if self._begun and recorded.lost is not None:
+            self.session.record(Said(recorded.lost))
+        self._recorded, self._turns = recorded, list(recorded.turns)
+        self.agent.go_back(recorded.messages)
+        return RewindReport(info, restored, event)
 
     def close(self, *, tidy: bool = True) -> None:
         """End it; what it holds is freed. May be called twice.
@@ -170,12 +237,42 @@ class Conversation:
                 self.assembler.tests,
                 self.assembler.test_origin,
                 self.sandbox.tier.value,
+                self.workspace.turn + 1,
             )
         )
         if not self._begun:
             self._begun = True
             yield from map(self.redactor.scrub, self._opened())
-        yield from self.agent.run(task, cancel)
+        news = self._news() if self.agent.steering.offers_tools else ""
+        yield from self.agent.run(f"{news}\n\n{task}" if news else task, cancel)
+
+    def _note(self, event: Event) -> None:
+        """Keep the list of turns up to what happens."""
+        match event:
+            case TurnStarted():
+                self._turns.append(TurnInfo(event.turn, event.task, time.time(), event.model))
+            case TurnFinished():
+                self._turns[-1] = replace(
+                    self._turns[-1],
+                    status=event.status.value,
+                    summary=event.summary,
+                    changed=event.changed,
+                    patch=event.patch,
+                )
+
+    def _news(self) -> str:
+        """What the model must know of the files and was not told yet."""
+        own = [info for info in self._turns[:-1] if info.own]
+        stale = self._recorded.stale if not own else ()
+        last = self._on_copy_since  # what was written to this copy is there
+        lost = gone(
+            (info for info in own if last is None or info.number <= last),
+            self.session.info.journal,
+        )
+        news = told(lost, stale)
+        messages = self.agent.history
+        known = any(isinstance(said, UserMessage) and news in said.text for said in messages)
+        return "" if known else news
 
     def _opened(self) -> Iterator[Event]:
         """What is told once, at the first turn."""

@@ -77,6 +77,8 @@ class TurnStarted:
     """Where the command comes from: `--test-command`, `found: pytest.ini`."""
     sandbox: str = ""
     """The tier that commands run in: `bubblewrap`, `landlock`, `seatbelt`, `none`."""
+    turn: int = 0
+    """The turn's number in its session, from 1; none is given twice. 0: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,8 @@ class Rewound:
     messages: int
     """How many messages are left."""
     reason: str
+    turn: int = 0
+    """The first of the turns that were taken back, to the last; 0: a point within the turn."""
 
 
 @dataclass(frozen=True, slots=True)

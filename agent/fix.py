@@ -5,25 +5,23 @@ Owns the course of a headless run and what it leaves behind. Must not know what 
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from agent.approval import AllowAll, Approver, Nobody
 from agent.conversation import Conversation, Wanted
 from agent.errors import ExitCode, InputError
 from agent.events import ApprovalAnswered, TurnFinished
+from agent.interrupting import interruptible
 from agent.models.base import Steering
-from agent.printer import JsonPrinter, Printer, TextPrinter
-from agent.session import find_session, state_folder
+from agent.printer import JsonPrinter, Printer, open_printer
+from agent.session import SessionInfo, find_session, state_folder
+from agent.work_tree import find_root
 from tools.base import ToolError
 from tools.text import shown
 
@@ -65,7 +63,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
         options.repo,
         options.flags,
         Steering(options.steering) if options.steering else None,
-        resume=find_session(options.resume, state_folder()) if options.resume else None,
+        resume=_session(options),
         on_copy=options.dry_run,
         trust=options.trust,
         secrets=options.secrets,
@@ -75,7 +73,7 @@ def fix_issue(options: FixOptions) -> ExitCode:
         conversation = Conversation(wanted, _approver(options))
         cancel = stack.enter_context(interruptible())
         stack.callback(lambda: conversation.close(tidy=not cancel.is_set()))
-        printer = _printer(options.as_json)
+        printer: Printer = JsonPrinter(sys.stdout) if options.as_json else open_printer()
         finished: TurnFinished | None = None
         unasked = 0
         for event in conversation.run(task, cancel):
@@ -90,6 +88,13 @@ def fix_issue(options: FixOptions) -> ExitCode:
             raise RuntimeError("the turn did not say how it ended")
         _tell_what_is_next(options, finished, patch, unasked)
         return finished.status.exit_code
+
+
+def _session(options: FixOptions) -> SessionInfo | None:
+    """The session to go on with."""
+    if options.resume is None:
+        return None
+    return find_session(options.resume, state_folder(), find_root(options.repo))
 
 
 def _tell_what_is_next(
@@ -140,14 +145,6 @@ def _approver(options: FixOptions) -> Approver:
     return TerminalApprover(sys.stdin, sys.stderr)
 
 
-def _printer(as_json: bool) -> Printer:
-    if as_json:
-        return JsonPrinter(sys.stdout)
-    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    colour = live and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    return TextPrinter(sys.stdout, sys.stderr, colour=colour, live=live)
-
-
 def _leave_patch(options: FixOptions, conversation: Conversation, finished: TurnFinished) -> Path:
     """Write the patch where it was wanted, else into the session; the place.
 
@@ -168,24 +165,3 @@ def _leave_patch(options: FixOptions, conversation: Conversation, finished: Turn
             continue
         return place
     return spare
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C, SIGTERM and SIGHUP set; a second Ctrl-C ends the program at once."""
-    cancel = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if cancel.is_set() and number != signal.SIGHUP:
-            raise KeyboardInterrupt
-        cancel.set()
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else started by nohup
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield cancel
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -122,6 +122,17 @@ class History:
         self._task = min(self._task, left)
         return left
 
+    def go_back(self, messages: Iterable[Message]) -> None:
+        """Become what the history was at the end of an earlier turn."""
+        earlier = list(messages)
+        pairs = zip(self.messages, earlier, strict=False)
+        same = next((at for at, (one, other) in enumerate(pairs) if one != other), len(earlier))
+        self.messages = earlier
+        self.context.cut(same)
+        self._turn = self._task = len(earlier)
+        self._results.clear()
+        self._tested = ""
+
     def _replace(self, compacted: Compacted) -> None:
         self.messages = compacted.applied(self.messages)
         self.context.cut(compacted.kept_first)

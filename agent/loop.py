@@ -9,7 +9,7 @@ watches.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
@@ -106,6 +106,22 @@ class Agent:
         self._next = to
         return switching.cost(self.context, self.history, to)
 
+    def refit(self, equip: Callable[[Model], Equipment]) -> None:
+        """Give every model its tools and its steering anew, as another mode wants it; between two
+        turns."""
+        fitted = equip(self.model)
+        self.toolbox, self.steering = fitted.toolbox, fitted.steering
+        self._next = equip(self._next.model) if self._next is not None else None
+        self.successors = [equip(successor.model) for successor in self.successors]
+
+    def go_back(self, messages: Sequence[Message]) -> None:
+        """Return to what the history was at the end of an earlier turn; between two turns.
+
+        Where that is a prefix of what it is now, a model reads nothing anew.
+        """
+        self._history.go_back(map(self.redactor.scrub, messages))
+        self.instructions.forget()
+
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         """Conduct one turn. The last event is `TurnFinished`, whatever happens.
 
@@ -135,7 +151,8 @@ class Agent:
         except ToolError as error:  # of the tree itself: a file that cannot be read or put back
             verdict = Verdict(Status.FAILED, str(error))
         self.totals = replace(self.totals, seconds=time.monotonic() - started)
-        changed, patch = self._changed(), self.workspace.patch()
+        changed = tuple(change.path for change in self.workspace.changes(turn=True))
+        patch = self.workspace.patch(turn=True)
         self.workspace.end_turn()
         yield from map(events.Notice, self.workspace.notices())
         yield events.TurnFinished(

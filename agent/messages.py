@@ -80,8 +80,9 @@ def from_json(plain: Mapping[str, Any]) -> Message:
     Raises:
         KeyError, TypeError, ValueError: It is no such message.
     """
+    role = plain["role"]
     body = {name: value for name, value in plain.items() if name != "role"}
-    match plain["role"]:
+    match role:
         case "system":
             return SystemMessage(**body)
         case "user":
@@ -94,7 +95,7 @@ def from_json(plain: Mapping[str, Any]) -> Message:
             return AssistantMessage(**body)
         case "tool":
             return ToolMessage(tuple(ToolOutput(**result) for result in body["results"]))
-        case role:
+        case _:
             raise ValueError(f"a message of the role {role!r}")
 
 

@@ -6,6 +6,7 @@ Owns the look of the headless command. Must not know where events come from.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from dataclasses import dataclass, field
@@ -182,6 +183,13 @@ class TextPrinter:
 
     def _style(self, text: str, code: str) -> str:
         return f"{code}{text}{RESET}" if self.colour and code and text else text
+
+
+def open_printer() -> TextPrinter:
+    """A printer on this process's streams, with colours where they are wanted and seen."""
+    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    colour = live and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return TextPrinter(sys.stdout, sys.stderr, colour=colour, live=live)
 
 
 def extent(patch: str) -> str:

@@ -1,13 +1,13 @@
 """A conversation read back from its session's record, so that a new process can go on with it.
 
-Owns the meaning of a record's lines for the history. Must not know how a record is written, nor
-what is done with the conversation.
+Owns the meaning of a record's lines for the history and its turns. Must not know how a record is
+written, nor what is done with the conversation.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from agent.errors import InputError
@@ -15,6 +15,37 @@ from agent.events import Compacted, Origin
 from agent.messages import AssistantMessage, Message, ToolMessage, ToolOutput, closing, from_json
 from agent.models.base import Usage
 from agent.session import VERSION, SessionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInfo:
+    """A turn that is part of the conversation: none that was taken back."""
+
+    number: int
+    """In the session, from 1; one that was taken back leaves a gap."""
+    task: str
+    when: float
+    """Its start, in seconds since the epoch."""
+    model: str
+    """That began it."""
+    status: str = ""
+    """How it ended, as `agent.events.Status`; empty: it did not."""
+    summary: str = ""
+    changed: tuple[str, ...] = ()
+    """Files, relative to the root."""
+    patch: str = ""
+    """What it changed, as `git apply` takes it; nothing of a turn that did not end."""
+    own: bool = True
+    """Whether it was this session's, not that of the one it was forked from."""
+
+
+@dataclass(slots=True)
+class _Mark:
+    """Where the history stood before a turn."""
+
+    messages: list[Message]
+    """The list of then: it may have been compacted since, and only grew meanwhile."""
+    length: int
 
 
 @dataclass(slots=True)
@@ -31,6 +62,15 @@ class Recorded:
     """What each model has read and written in all."""
     ended: str = ""
     """How the last turn ended; empty: it did not."""
+    turns: list[TurnInfo] = field(default_factory=list)
+    """Those that the conversation consists of."""
+    last_turn: int = 0
+    """The highest number that a turn was ever given."""
+    stale: tuple[str, ...] = ()
+    """Files that the session it was forked from changed after the last of these turns."""
+    _marks: list[_Mark] = field(default_factory=list)
+    _opening: bool = False
+    """Whether nothing was said yet in the last turn."""
     _results: dict[str, ToolOutput] = field(default_factory=dict)
 
     @property
@@ -53,11 +93,19 @@ class Recorded:
                     )
             case "turn_started":
                 self.ended = ""
+                self.last_turn = line.get("turn") or self.last_turn + 1
+                info = TurnInfo(self.last_turn, line["task"], line.get("at", 0.0), line["model"])
+                self.turns.append(info)
+                self._marks.append(_Mark(self.messages, len(self.messages)))
+                self._opening = True
             case "said":
                 message = from_json(line["message"])
                 if isinstance(message, AssistantMessage):
                     self._results.clear()
                 self.messages.append(message)
+                if self._opening and isinstance(message, ToolMessage):
+                    self._marks[-1].length += 1  # results that the turn before left untold
+                self._opening = False
             case "tool_finished" if line["origin"] == Origin.MODEL.value:
                 call, result = line["call"], line["result"]
                 output = ToolOutput(call["id"], call["name"], result["output"], result["ok"])
@@ -65,8 +113,13 @@ class Recorded:
             case "step_finished":
                 usage = Usage(**line["usage"])
                 self.usage[self.model] = self.usage.get(self.model, Usage()) + usage
+            case "rewound" if line.get("turn"):
+                self.go_back(line["turn"])
             case "rewound":
                 del self.messages[line["messages"] :]
+            case "forked":
+                self.turns = [replace(turn, own=False) for turn in self.turns]
+                self.stale = tuple(line["stale"])
             case "compacted":
                 inserted = tuple(map(from_json, line["inserted"]))
                 told = {field.name: line[field.name] for field in fields(Compacted)}
@@ -74,6 +127,27 @@ class Recorded:
                 self.messages = compacted.applied(self.messages)
             case "turn_finished":
                 self.ended = line["status"]
+                if self.turns:
+                    self.turns[-1] = replace(
+                        self.turns[-1],
+                        status=line["status"],
+                        summary=line["summary"],
+                        changed=tuple(line["changed"]),
+                        patch=line["patch"],
+                    )
+
+    def go_back(self, turn: int) -> None:
+        """Be what the conversation was before a turn."""
+        kept = sum(1 for info in self.turns if info.number < turn)
+        if kept == len(self.turns):
+            return
+        mark = self._marks[kept]
+        self.messages = mark.messages
+        del self.messages[mark.length :]
+        del self.turns[kept:], self._marks[kept:]
+        self._results.clear()
+        self.lost = None
+        self.ended = self.turns[-1].status if self.turns else ""
 
     def close(self) -> None:
         """The end of the record: calls whose process ended in them get a result that says so."""

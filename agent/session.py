@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +100,7 @@ class Session:
         if self.info.task:
             return
         self.info = replace(self.info, task=task)
-        self._append(
+        self.append(
             {
                 "event": "session",
                 "version": VERSION,
@@ -134,7 +134,7 @@ class Session:
         if self._broken or isinstance(event, Wrote | WroteCall | PromptReading | Waiting):
             return None
         try:
-            self._append(to_json(event))
+            self.append(to_json(event))
         except OSError as error:
             self._broken = True
             return Notice(
@@ -143,18 +143,53 @@ class Session:
             )
         return None
 
+    @property
+    def whole(self) -> bool:
+        """Whether everything was recorded so far."""
+        return not self._broken
+
     def close(self) -> None:
         """May be called twice."""
         if not self._file.closed and not self.info.task:
             shutil.rmtree(self.info.folder, ignore_errors=True)
         self._file.close()
 
-    def _append(self, line: dict[str, Any]) -> None:
+    def append(self, line: Mapping[str, Any]) -> None:
+        """A line that is no event of an agent's: what the session is.
+
+        Raises:
+            OSError: It cannot be written.
+        """
         # ASCII: nothing that was recorded can steer a terminal that shows the file.
-        text = json.dumps({**line, "at": round(time.time(), 4)}) + "\n"
-        left = memoryview(text.encode("ascii"))
+        text = json.dumps({**line, "at": round(time.time(), 4)})
+        self.copy([text.encode("ascii")])
+
+    def copy(self, lines: Iterable[bytes]) -> None:
+        """Lines of another record, as they are.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+        left = memoryview(b"".join(line + b"\n" for line in lines))
         while left:
             left = left[self._file.write(left) or 0 :]
+
+
+def rename(info: SessionInfo, title: str) -> None:
+    """Give a session a title, also while another process has it open.
+
+    Raises:
+        InputError: Its record cannot be written.
+    """
+    # One write, so that it cannot fall into another's line; a line end first, for a crash may
+    # have cut the last one short.
+    renamed = {"event": "renamed", "title": title, "at": round(time.time(), 4)}
+    line = b"\n" + json.dumps(renamed).encode() + b"\n"
+    try:
+        with info.record.open("ab", buffering=0) as record:
+            record.write(line)
+    except OSError as error:
+        raise InputError(f"Session {info.id} cannot be renamed: {error.strerror}.") from error
 
 
 def sessions(state: Path) -> Iterator[SessionInfo]:
@@ -164,22 +199,67 @@ def sessions(state: Path) -> Iterator[SessionInfo]:
         return
     for entry in sorted(folder.iterdir(), key=lambda path: path.name, reverse=True):
         try:
-            with (entry / "record.jsonl").open(encoding="utf-8") as record:
-                first = json.loads(record.readline())
-            yield SessionInfo(
-                first["id"], entry, Path(first["root"]), first["task"], first["started"]
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            yield session_of(entry)
+        except InputError:
             continue
 
 
-def find_session(name: str, state: Path) -> SessionInfo:
-    """The session of an id.
+def session_of(folder: Path) -> SessionInfo:
+    """The session that is kept in a folder.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or it cannot be read.
     """
-    for info in sessions(state):
-        if info.id == name:
-            return info
-    raise InputError(f"There is no session {name}: `agent sessions` lists them.")
+    try:
+        with (folder / "record.jsonl").open(encoding="utf-8") as record:
+            first = json.loads(record.readline())
+        return SessionInfo(
+            first["id"], folder, Path(first["root"]), first["task"], first["started"]
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"There is no record of a session in {folder}.") from error
+
+
+def find_session(name: str, state: Path, root: Path | None = None) -> SessionInfo:
+    """The session of an id, of the beginning of one, or the `last` one.
+
+    Args:
+        root: The repository whose last session is meant; None: of all of them.
+
+    Raises:
+        InputError: There is none, or several begin so.
+    """
+    if name == "last":
+        last = last_session(state, root)
+        if last is None:
+            where = f" of {root}" if root is not None else ""
+            raise InputError(f"There is no session{where} yet.")
+        return last
+    found = [info for info in sessions(state) if name and info.id.startswith(name)]
+    found = [info for info in found if info.id == name] or found
+    if not found:
+        raise InputError(f"There is no session {name}: `agent sessions` lists them.")
+    if len(found) > 1:
+        raise InputError(f"{len(found)} sessions begin with {name}: give more of the id.")
+    return found[0]
+
+
+def last_session(state: Path, root: Path | None = None) -> SessionInfo | None:
+    """The session that was last at work, of a repository or of all; None: there is none."""
+    those = (info for info in sessions(state) if root is None or info.root == root)
+    return max(those, key=lambda info: info.record.stat().st_mtime, default=None)
+
+
+def delete(info: SessionInfo) -> None:
+    """Take a session's folder away, and with it the means to undo what it wrote.
+
+    Raises:
+        InputError: It is at work, or cannot be removed.
+    """
+    session = Session(info)
+    try:
+        shutil.rmtree(info.folder)
+    except OSError as error:
+        raise InputError(f"Session {info.id} cannot be removed: {error.strerror}.") from error
+    finally:
+        session.close()

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class Write:
     """Folders that were created for it, outermost first."""
     new_mode: int | None = None
     """As `mode`, after it; None where the write itself does not change it."""
+    turn: int = 0
+    """The session's turn that it was made in; 0: not known."""
 
     @property
     def old_state(self) -> State:
@@ -82,9 +84,9 @@ class Journal:
         """
         self._append(*(self._described(write, sync=False) for write in writes))
 
-    def undone(self, path: str) -> None:
-        """All writes to a path so far have been taken back."""
-        self._append({"undone": path})
+    def undone(self, path: str, since: int = 0) -> None:
+        """All writes to a path so far, from a turn on, have been taken back."""
+        self._append({"undone": path, "since": since})
 
     def _described(self, write: Write, sync: bool) -> dict[str, Any]:
         return {
@@ -94,19 +96,17 @@ class Journal:
             "mode": write.mode,
             "made": list(write.made),
             "new_mode": write.new_mode,
+            "turn": write.turn,
         }
 
     def writes(self) -> tuple[Write, ...]:
         """Those that have not been taken back, oldest first; records cut short are skipped."""
-        records = self.folder / RECORDS
-        if not records.is_file():
-            return ()
         found: list[Write] = []
-        for line in records.read_bytes().splitlines():
+        for record in self._records():
             try:
-                record: dict[str, Any] = json.loads(line)
                 if "undone" in record:
-                    found = [write for write in found if write.path != record["undone"]]
+                    path, since = record["undone"], record.get("since", 0)
+                    found = [w for w in found if w.path != path or w.turn < since]
                     continue
                 write = Write(
                     record["path"],
@@ -115,11 +115,38 @@ class Journal:
                     record["mode"],
                     tuple(record["made"]),
                     record.get("new_mode"),
+                    record.get("turn", 0),
                 )
             except (ValueError, KeyError, TypeError, FileNotFoundError):
                 continue
             found.append(write)
         return tuple(found)
+
+    def paths(self) -> tuple[frozenset[tuple[int, str]], frozenset[tuple[int, str]]]:
+        """The turns and paths of all writes, and of those that have not been taken back."""
+        ever: set[tuple[int, str]] = set()
+        standing: set[tuple[int, str]] = set()
+        for record in self._records():
+            if "undone" in record:
+                path, since = record["undone"], record.get("since", 0)
+                standing = {item for item in standing if item[1] != path or item[0] < since}
+            elif "path" in record:
+                standing.add((record.get("turn", 0), record["path"]))
+                ever.add((record.get("turn", 0), record["path"]))
+        return frozenset(ever), frozenset(standing)
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """The records, oldest first; those cut short are skipped."""
+        records = self.folder / RECORDS
+        if not records.is_file():
+            return
+        for line in records.read_bytes().splitlines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
 
     def _blob(self, digest: str | None) -> bytes | None:
         if digest is None:

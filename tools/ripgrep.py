@@ -24,6 +24,8 @@ from tools.base import Cancel, Cancelled, ToolError
 
 POLL = 0.05
 """Seconds between two looks at whether the user interrupted."""
+_LIST_PATIENCE = 20.0
+"""Seconds to list the files: a pipe that somebody names `.gitignore` would keep it for ever."""
 _CHUNK = 1 << 16
 
 
@@ -47,6 +49,33 @@ def ignores(root: Path) -> tuple[str, ...]:
     inside = any((folder / ".git").exists() for folder in (root, *root.parents))
     base = ("--no-config", "--hidden", "--no-require-git", "--glob=!.git")
     return base if inside else (*base, "--no-ignore-parent")
+
+
+def files(root: Path) -> tuple[str, ...]:
+    """The files beneath a folder that are not ignored, relative, with `/`, sorted.
+
+    Links, and names that are not UTF-8, are left out.
+
+    Raises:
+        ToolError: They cannot be listed, or that takes too long.
+    """
+    try:
+        listed = subprocess.run(
+            [program(), "--files", "--null", *ignores(root)],
+            cwd=root,
+            env={},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LIST_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"The files cannot be listed in {_LIST_PATIENCE:g} s.") from error
+    # 1: no files. 2: some folder could not be read, the others are listed.
+    if listed.returncode == 2 and not listed.stdout:
+        raise ToolError(f"The files cannot be listed: {listed.stderr.decode(errors='replace')}")
+    names = (name.decode("utf-8", "replace") for name in listed.stdout.split(b"\0") if name)
+    return tuple(sorted(name for name in names if "\ufffd" not in name))
 
 
 class Running:

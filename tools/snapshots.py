@@ -105,9 +105,13 @@ class Snapshots:
         self.notices: list[str] = []
         """For the user; whoever tells them empties it."""
 
-    def begin_turn(self) -> None:
-        """The tree's next change is the turn's first: what stands before it will be kept."""
-        self._turn += 1
+    def begin_turn(self, number: int | None = None) -> None:
+        """The tree's next change is the turn's first: what stands before it will be kept.
+
+        Args:
+            number: Of the session's turn; None: the next one.
+        """
+        self._turn = self._turn + 1 if number is None else number
         self._kept = False
         with self._guarded():
             if not self._lock.take():

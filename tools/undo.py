@@ -28,11 +28,14 @@ class Restored:
     """`restored`, `removed`, `merged`, or `kept` when the user's later edits conflict."""
 
 
-def undo(journal: Path, root: Path) -> tuple[Restored, ...]:
+def undo(journal: Path, root: Path, since: int = 0) -> tuple[Restored, ...]:
     """Take back what a journal holds, three-way with the user's later edits.
 
     A file that cannot be taken back is left as it is and may be tried again; what was taken
     back is noted in the journal, so undoing twice does nothing the second time.
+
+    Args:
+        since: The first turn of the session whose writes are taken back.
 
     Raises:
         ToolError: The root cannot be opened.
@@ -41,7 +44,7 @@ def undo(journal: Path, root: Path) -> tuple[Restored, ...]:
     if not journal.is_dir():
         return ()
     kept = Journal(journal)
-    writes = kept.writes()
+    writes = [write for write in kept.writes() if write.turn >= since]
     done: list[Restored] = []
     for path, own in by_path(writes).items():
         try:
@@ -49,7 +52,7 @@ def undo(journal: Path, root: Path) -> tuple[Restored, ...]:
         except ToolError:
             restored = Restored(path, "kept")
         if restored is None or restored.outcome != "kept":
-            kept.undone(path)
+            kept.undone(path, since)
         if restored is not None:
             done.append(restored)
     tree.prune(folder for write in writes for folder in write.made)
@@ -94,7 +97,8 @@ def take_back(
     if state is None:
         if journal:
             try:
-                journal.record(Write(path, there.data if there else None, None, mode))
+                before = there.data if there else None
+                journal.record(Write(path, before, None, mode, turn=writes[-1].turn))
             except OSError as error:
                 raise ToolError(f"{path!r} was not taken back: {error.strerror}.") from error
         tree.remove(path)
@@ -103,7 +107,7 @@ def take_back(
         return Restored(path, "removed")
     if state[1] != stat.S_ISLNK(mode):
         mode = writes[0].mode
-    _put(tree, path, there, state[0], mode, journal)
+    _put(tree, path, there, state[0], mode, journal, writes[-1].turn)
     return Restored(path, "merged" if merged else "restored")
 
 
@@ -144,13 +148,19 @@ def _joined(writes: Sequence[Write]) -> list[Write]:
 
 
 def _put(
-    tree: Tree, path: str, there: Loaded | None, data: bytes, mode: int, journal: Journal | None
+    tree: Tree,
+    path: str,
+    there: Loaded | None,
+    data: bytes,
+    mode: int,
+    journal: Journal | None,
+    turn: int,
 ) -> None:
     def record(made: tuple[str, ...]) -> None:
         if journal:
             before = there.data if there else None
             old_mode = there.mode if there else 0
-            journal.record(Write(path, before, data, old_mode, made, mode or None))
+            journal.record(Write(path, before, data, old_mode, made, mode or None, turn))
 
     tree.replace(path, data, mode or None, there.owner if there else None, record)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,15 +23,13 @@ from tools.base import Effect, ToolError
 from tools.beneath import NO_LIMIT, Loaded, Tree
 from tools.journal import Journal, Write
 from tools.patch import file_patch, git_mode
-from tools.undo import Restored, by_path, take_back
+from tools.undo import Restored, by_path, take_back, undo
 
 if TYPE_CHECKING:
     from tools.snapshots import Difference, Snapshots
 
 MAX_FILE = 8 << 20
 """The largest file that is read, in bytes."""
-_LIST_PATIENCE = 20.0
-"""Seconds to list the files: a pipe that somebody names `.gitignore` would keep it for ever."""
 SETTINGS_FOLDER = ".agent"
 """Beneath the root; what stands there is the user's to write, though it is not there yet."""
 _SECRETS = (
@@ -70,6 +67,7 @@ class Workspace:
         journal: Journal | None = None,
         snapshots: Snapshots | None = None,
         named: Iterable[str] = (),
+        turn: int = 0,
     ) -> None:
         """
         Args:
@@ -77,6 +75,7 @@ class Workspace:
             snapshots: Of the same root: how it is seen what programs change.
             named: Files, relative, that are read although they may hold secrets: the user wants
                 it so.
+            turn: The session's turns so far; a write is kept with the number of its own.
         """
         self._tree = Tree(root)
         self._journal = journal
@@ -84,6 +83,8 @@ class Workspace:
         self._named = frozenset(named)
         self._seen: dict[str, str] = {}
         self._writes: list[Write] = []
+        self.turn = turn
+        """The number of the present turn, or of the last one."""
         self._listing: tuple[str, ...] | None = None
 
     @property
@@ -97,7 +98,7 @@ class Workspace:
         Kept until a write or `refresh`. Links, and names that are not UTF-8, are left out.
         """
         if self._listing is None:
-            self._listing = _list(self.root)
+            self._listing = ripgrep.files(self.root)
         return self._listing
 
     def refresh(self) -> None:
@@ -212,8 +213,9 @@ class Workspace:
 
     def begin_turn(self) -> None:
         """What is changed from here on belongs to a new turn."""
+        self.turn += 1
         if self._snapshots is not None:
-            self._snapshots.begin_turn()
+            self._snapshots.begin_turn(self.turn)
 
     def end_turn(self) -> None:
         if self._snapshots is not None:
@@ -227,10 +229,15 @@ class Workspace:
         self._snapshots.notices.clear()
         return told
 
-    def changes(self) -> tuple[Change, ...]:
-        """What was written since the workspace was opened, a file each, net, sorted by path."""
+    def changes(self, *, turn: bool = False) -> tuple[Change, ...]:
+        """What was written since the workspace was opened, a file each, net, sorted by path.
+
+        Args:
+            turn: Since the present turn began, and no earlier.
+        """
         found = []
-        for path, own in sorted(by_path(self._writes).items()):
+        writes = [write for write in self._writes if not turn or write.turn == self.turn]
+        for path, own in sorted(by_path(writes).items()):
             try:
                 there = self._tree.load(path, NO_LIMIT, links=True)
             except ToolError:
@@ -241,7 +248,7 @@ class Workspace:
                 found.append(Change(path, before, after, old_mode, new_mode))
         return tuple(found)
 
-    def patch(self) -> str:
+    def patch(self, *, turn: bool = False) -> str:
         """The changes as a patch that `git apply` takes; empty for none.
 
         Bytes that are not UTF-8 are surrogates: write it with `errors="surrogateescape"` and
@@ -249,12 +256,30 @@ class Workspace:
         """
         return "".join(
             file_patch(change.path, change.before, change.after, change.old_mode, change.new_mode)
-            for change in self.changes()
+            for change in self.changes(turn=turn)
         )
 
     def checkpoint(self) -> int:
         """A mark to return to."""
         return len(self._writes)
+
+    def rewind(self, turn: int) -> tuple[Restored, ...]:
+        """Take back every write of the session since a turn began, as `restore` does; between
+        two turns. Those of earlier processes are among them, where there is a journal.
+
+        Raises:
+            ToolError: A file cannot be written.
+        """
+        if self._journal is None:
+            earlier = [write for write in self._writes if write.turn < turn]
+            return self.restore(len(earlier))
+        done = undo(self._journal.folder, self.root, turn)
+        kept = {item.path for item in done if item.outcome == "kept"}
+        self._writes = [w for w in self._writes if w.turn < turn or w.path in kept]
+        for item in done:
+            self._seen.pop(item.path, None)
+        self.refresh()
+        return done
 
     def restore(self, checkpoint: int) -> tuple[Restored, ...]:
         """Take back every write since the mark, newest first, and folders made for them.
@@ -295,6 +320,7 @@ class Workspace:
                     before.mode if before else 0,
                     difference.made,
                     after.mode if after else None,
+                    self.turn,
                 )
             )
             if after is None:
@@ -326,7 +352,7 @@ class Workspace:
             if (now and now.data) != (there and there.data):
                 raise ToolError(_CHANGED.format(name))
             before, mode = (there.data, there.mode) if there else (None, 0)
-            write = Write(name, before, data, mode, made)
+            write = Write(name, before, data, mode, made, turn=self.turn)
             if self._journal:
                 self._journal.record(write)
             self._writes.append(write)
@@ -369,23 +395,3 @@ def _refuse_binary(name: str, data: bytes) -> None:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _list(root: Path) -> tuple[str, ...]:
-    try:
-        listed = subprocess.run(
-            [ripgrep.program(), "--files", "--null", *ripgrep.ignores(root)],
-            cwd=root,
-            env={},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_LIST_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"The files cannot be listed in {_LIST_PATIENCE:g} s.") from error
-    # 1: no files. 2: some folder could not be read, the others are listed.
-    if listed.returncode == 2 and not listed.stdout:
-        raise ToolError(f"The files cannot be listed: {listed.stderr.decode(errors='replace')}")
-    names = (name.decode("utf-8", "replace") for name in listed.stdout.split(b"\0") if name)
-    return tuple(sorted(name for name in names if "\ufffd" not in name))

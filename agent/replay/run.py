@@ -20,7 +20,7 @@ from typing import Any
 
 from agent import private
 from agent.errors import AgentError, ExitCode, InputError
-from agent.fix import interruptible
+from agent.interrupting import interruptible
 from agent.models.base import Steering
 from agent.models.opening import Backend, backend, open_model
 from agent.project import configure

@@ -101,7 +101,7 @@ class Free:
 
     def _verify(self) -> Generator[Move, Reply, tuple[Verdict, TestRun | None]]:
         run = (yield from self._test()) if self.has_tests else None
-        changes = self.workspace.changes()
+        changes = self.workspace.changes(turn=True)
         paths = [change.path for change in changes]
         return self.case.judge.verdict(paths, self.case.rewritten()), run
 

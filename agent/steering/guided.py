@@ -105,7 +105,7 @@ class Guided:
         else:
             yield from self._solve(task, run)
         self.safe = None
-        changed = [change.path for change in self.workspace.changes()]
+        changed = [change.path for change in self.workspace.changes(turn=True)]
         return self.judge.verdict(changed, self.case.rewritten())
 
     def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, None]:

@@ -9,11 +9,27 @@ from pathlib import Path
 import pytest
 
 from agent.errors import InputError
-from agent.events import Compacted, Event, Notice, Rewound, Said, Status
+from agent.events import (
+    Compacted,
+    Event,
+    Notice,
+    Rewound,
+    Said,
+    Status,
+    TurnStarted,
+    to_json,
+)
 from agent.loop import Agent
-from agent.messages import LOST, AssistantMessage, Message, ToolMessage, UserMessage
+from agent.messages import (
+    LOST,
+    AssistantMessage,
+    Message,
+    ToolMessage,
+    ToolOutput,
+    UserMessage,
+)
 from agent.models.base import ModelSpec, Request
-from agent.recorded import load
+from agent.recorded import Recorded, load
 from agent.session import Session, SessionInfo, find_session, sessions
 from agent.steering.free import Free
 from agent.steering.moves import Ask, Moves, Rewind, Verdict, ask
@@ -91,6 +107,47 @@ def test_compactions_are_read_back(root: Path) -> None:
     session.close()
     assert [event for event in seen if isinstance(event, Compacted)]
     assert load(session.info).messages == agent.history
+
+
+def test_a_return_to_before_a_compaction_is_read_back(root: Path) -> None:
+    recorded = Recorded()
+
+    def take(event: Event) -> None:
+        recorded.take({**to_json(event), "at": 1.0})
+
+    for turn in (1, 2, 3):
+        take(TurnStarted(f"task {turn}", "m", "free", "/", "", "", turn=turn))
+        take(Said(UserMessage(f"task {turn}")))
+        take(Said(AssistantMessage(f"answer {turn}")))
+        if turn == 2:
+            before = list(recorded.messages)
+            take(Compacted("full", 4, 3, 9, 5, 1, (UserMessage("short"),)))
+    texts = ["task 1", "short", "answer 2", "task 3", "answer 3"]
+    assert [getattr(message, "text", "") for message in recorded.messages] == texts
+    take(Rewound(2, "back", 2))
+    assert recorded.messages == before[:2]
+    assert [turn.number for turn in recorded.turns] == [1]
+    take(TurnStarted("again", "m", "free", "/", "", "", turn=4))
+    assert recorded.last_turn == 4
+
+
+def test_results_told_at_a_turns_beginning_belong_to_the_turn_before(root: Path) -> None:
+    recorded = Recorded()
+    call = read("a.py", 1)
+    lines: list[Event] = [
+        TurnStarted("one", "m", "free", "/", "", "", turn=1),
+        Said(UserMessage("one")),
+        Said(says("I read.", call)),
+        TurnStarted("two", "m", "free", "/", "", "", turn=2),
+        Said(ToolMessage((ToolOutput(call.id, call.name, "text"),))),
+        Said(UserMessage("two")),
+        Rewound(3, "back", 2),
+    ]
+    for event in lines:
+        recorded.take(to_json(event))
+    recorded.close()
+    assert len(recorded.messages) == 3
+    assert recorded.lost is None
 
 
 def test_rewinds_are_read_back(root: Path) -> None:
