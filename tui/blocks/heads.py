@@ -39,7 +39,7 @@ _TOLD = {
     State.LOST: "interrupted",
 }
 _KINDS = {
-    Kind.NOTICE: ("·", "$text-muted"),
+    Kind.NOTICE: ("·", "$foreground 60%"),
     Kind.REWOUND: ("↶", "$text-warning"),
     Kind.COMPACTED: ("⇲", "$text-accent"),
     Kind.MALFORMED: ("!", "$text-warning"),
@@ -47,7 +47,8 @@ _KINDS = {
 }
 _MAIN = ("path", "argv", "pattern", "query", "only", "symbol", "name")
 """Arguments that say most of a call."""
-DIM = "$text-muted"
+DIM = "$foreground 60%"
+"""The text colour of what matters less; `$text-muted` is not known to a `Content`."""
 
 
 def spinner() -> str:

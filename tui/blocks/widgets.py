@@ -51,6 +51,7 @@ class Block(VerticalGroup):
         super().__init__(classes=type(entry).__name__.lower())
         self.entry = entry
         self._opened = entry.open
+        self.set_class(entry.open, "-open")
 
     def compose(self) -> ComposeResult:
         yield Head(self._head())
@@ -62,6 +63,7 @@ class Block(VerticalGroup):
         self.query_one(Head).update(self._head())
         if self.entry.open is not self._opened:
             self._opened = self.entry.open
+            self.set_class(self._opened, "-open")
             await self._fold() if not self._opened else await self._unfold()
 
     def tick(self) -> None:

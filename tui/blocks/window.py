@@ -113,7 +113,7 @@ class WindowLayout(Layout):
             placements.append(WidgetPlacement(region, NULL_OFFSET, margin, widget))
             self._last.append((widget, y, y + top + height))
             y += top + height
-            margin_before = 0
+            margin_before = margin.bottom
         if held is not None and not view.following:
             widget, before = held
             after = next((first for known, first, _ in self._last if known is widget), before)

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.css.query import NoMatches
+from textual.layout import Layout
 from textual.message import Message
 from textual.reactive import var
 from textual.timer import Timer
@@ -102,7 +103,6 @@ class Transcript(VerticalScroll):
         self.tail = Tail()
         self._hint = Below(Content("↓ more below · End"))
         self._window = WindowLayout(self)
-        self.styles.layout = self._window
         self._blocks: dict[Entry, Block] = {}
         self._current: Entry | None = None
         self._touched: dict[Entry, None] = {}
@@ -112,6 +112,10 @@ class Transcript(VerticalScroll):
         """Seconds that the last drawing took."""
         self._ticker: Timer | None = None
         self._moved = False
+
+    @property
+    def layout(self) -> Layout:
+        return self._window
 
     def compose(self) -> ComposeResult:
         yield self.tail
