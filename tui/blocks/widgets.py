@@ -22,7 +22,7 @@ from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks import entries, heads
 from tui.blocks.entries import Entry
-from tui.blocks.markdown import LiveMarkdown
+from tui.blocks.text import MarkdownText
 
 _ARGUMENT = 4_000
 """Characters of one argument that are shown."""
@@ -34,94 +34,117 @@ _OF_EACH = 1_500
 """Characters of each output where several are shown."""
 
 
-class Head(Static):
-    """The line that is always there; a click opens the block."""
-
-
-class Block(VerticalGroup):
+class Block(Widget):
     """Shows one entry; `sync` makes it what the entry has become."""
 
     @dataclass
     class Pressed(Message):
-        """The head was clicked."""
+        """The block's line was clicked."""
 
         entry: Entry
 
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(classes=type(entry).__name__.lower())
-        self.entry = entry
-        self._opened = entry.open
-        self.set_class(entry.open, "-open")
+    entry: Entry
+    index: int
+    """Its place in the conversation."""
 
-    def compose(self) -> ComposeResult:
-        yield Head(self._head())
-        if self._opened:
-            yield from self._body()
+    def begin(self, entry: Entry, index: int) -> None:
+        """Tell it what to show, once."""
+        self.entry, self.index = entry, index
+        self.add_class("block", type(entry).__name__.lower())
 
-    async def sync(self) -> None:
+    def sync(self) -> None:
         """Show the entry as it is now."""
-        self.query_one(Head).update(self._head())
-        if self.entry.open is not self._opened:
-            self._opened = self.entry.open
-            self.set_class(self._opened, "-open")
-            await self._fold() if not self._opened else await self._unfold()
 
     def tick(self) -> None:
         """Time has passed."""
-        self.query_one(Head).update(self._head(), layout=False)
 
     @property
-    def openable(self) -> bool:
-        """Whether there is more to see."""
-        return type(self.entry) in _BODIES
+    def stale(self) -> bool:
+        """Whether another widget is to take its place."""
+        return _opens(self.entry) is not isinstance(self, OpenBlock)
 
     def on_click(self, event: events.Click) -> None:
-        if isinstance(event.widget, Head) and not self.screen.get_selected_text():
+        if not self.screen.get_selected_text():
             event.stop()
             self.post_message(self.Pressed(self.entry))
 
-    def _head(self) -> Content:
-        return _head(self.entry)
 
-    def _body(self) -> list[Widget]:
-        body = _BODIES.get(type(self.entry))
-        return body(self.entry) if body is not None else []
+class LineBlock(Block, Static):
+    """A block that is folded, or has no more than its lines."""
 
-    async def _unfold(self) -> None:
-        await self.mount_all(self._body())
+    def __init__(self, entry: Entry, index: int) -> None:
+        super().__init__(head(entry))
+        self.begin(entry, index)
 
-    async def _fold(self) -> None:
-        await self.query("Block > :not(Head)").remove()
+    def sync(self) -> None:
+        self.update(head(self.entry))
+
+    def tick(self) -> None:
+        self.update(head(self.entry), layout=False)
 
 
-class AnswerBlock(Block):
+class OpenBlock(Block, VerticalGroup):
+    """A block that shows all that it has, beneath its line."""
+
+    def __init__(self, entry: Entry, index: int) -> None:
+        super().__init__()
+        self.begin(entry, index)
+
+    def compose(self) -> ComposeResult:
+        yield Static(head(self.entry), classes="head")
+        yield from _BODIES[type(self.entry)](self.entry)
+
+    def tick(self) -> None:
+        self.query_one(".head", Static).update(head(self.entry), layout=False)
+
+    def on_click(self, event: events.Click) -> None:
+        # What it shows may be clicked and selected without folding it.
+        if event.widget is not None and event.widget.has_class("head"):
+            super().on_click(event)
+
+
+class AnswerBlock(Block, MarkdownText):
     """What a model says; grows while it is written."""
 
     entry: entries.Answer
 
-    def compose(self) -> ComposeResult:
-        yield LiveMarkdown(self.entry.text)
+    def __init__(self, entry: entries.Answer, index: int) -> None:
+        super().__init__(entry.text)
+        self.begin(entry, index)
 
-    async def sync(self) -> None:
-        markdown = self.query_one(LiveMarkdown)
-        text, there = self.entry.text, markdown.source
-        if text.startswith(there):
-            if len(text) > len(there):
-                await markdown.write(text[len(there) :])
-        elif text.strip() != there.strip():
-            await self.query(LiveMarkdown).remove()
-            await self.mount(LiveMarkdown(text))
+    def sync(self) -> None:
+        text, there = self.entry.text, self.source
+        if not text.startswith(there):
+            self.replace(text)
+        elif len(text) > len(there):
+            self.write(text[len(there) :])
 
-    def tick(self) -> None:
-        """Nothing here tells the time."""
+    def on_click(self, event: events.Click) -> None:
+        self.post_message(self.Pressed(self.entry))
 
 
-def block_for(entry: Entry) -> Block:
-    """The widget that shows an entry."""
-    return AnswerBlock(entry) if isinstance(entry, entries.Answer) else Block(entry)
+def block_for(entry: Entry, index: int) -> Block:
+    """The widget that shows an entry.
+
+    Args:
+        index: Its place in the conversation.
+    """
+    if isinstance(entry, entries.Answer):
+        return AnswerBlock(entry, index)
+    return OpenBlock(entry, index) if _opens(entry) else LineBlock(entry, index)
 
 
-def _head(entry: Entry) -> Content:
+def openable(entry: Entry) -> bool:
+    """Whether there is more to see of it than its line."""
+    return type(entry) in _BODIES or isinstance(entry, entries.Shell)
+
+
+def _opens(entry: Entry) -> bool:
+    return entry.open and type(entry) in _BODIES
+
+
+def head(entry: Entry) -> Content:
+    """The line of a block; all that it is where it has no more."""
     match entry:
         case entries.Prompted(text):
             return Content(text)
@@ -210,16 +233,10 @@ def _verdict(entry: Entry) -> list[Widget]:
     return diffs(entry.patch)
 
 
-def _nothing(entry: Entry) -> list[Widget]:
-    """A block whose head grows when it is opened."""
-    return []
-
-
 _BODIES: dict[type[Entry], Callable[[Entry], list[Widget]]] = {
     entries.Thought: _thought,
     entries.Question: _thought,
     entries.Call: _call,
     entries.Lookups: _lookups,
     entries.Verdict: _verdict,
-    entries.Shell: _nothing,
 }

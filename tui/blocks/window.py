@@ -7,71 +7,67 @@ know what the blocks show.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from textual.geometry import NULL_OFFSET, Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
-from tui.blocks.entries import Entry, Lookups
+from tui.blocks.entries import Answer, Entry, Prompted
 from tui.blocks.widgets import Block
 
 if TYPE_CHECKING:
     from tui.widgets.transcript import Transcript
 
-MOST = 90
+MOST = 70
 """Blocks in the tree before some are taken out."""
-KEPT = 50
+KEPT = 40
 """Blocks that are left then."""
 STEP = 8
 """Blocks that are put in at once: more would be felt as a pause."""
 
 
 class Heights:
-    """How high each block is, as far as that is known."""
+    """How high each block is: as it was laid out, or estimated."""
 
-    def __init__(self) -> None:
-        self._known: dict[Entry, int] = {}
-        self.width = 80
-
-    def of(self, entry: Entry) -> int:
-        """Rows, margins included."""
-        known = self._known.get(entry)
-        return self._estimate(entry) if known is None else known
-
-    def learn(self, entry: Entry, height: int) -> None:
-        """A block was laid out."""
-        self._known[entry] = height
+    def __init__(self, entries: list[Entry]) -> None:
+        self._entries = entries
+        self._rows: list[int] = []
+        self._width = 0
 
     def resized(self, width: int) -> None:
         """What was measured holds no more."""
-        if width != self.width:
-            self.width = width
-            self._known.clear()
+        if width != self._width:
+            self._width = width
+            self._rows.clear()
 
-    def above(self, entries: list[Entry], end: int) -> int:
-        """Rows of the first blocks, up to an index."""
-        return sum(map(self.of, islice(entries, end)))
+    def learn(self, index: int, rows: int) -> None:
+        """A block was laid out, its margin included."""
+        self._all[index] = rows
 
-    def at(self, entries: list[Entry], row: float) -> int:
+    def between(self, first: int, last: int) -> int:
+        """Rows of some blocks: from an index up to that after the last."""
+        return sum(self._all[first:last])
+
+    def at(self, row: float) -> int:
         """The index of the block in a row."""
         bottom = 0
-        for index, entry in enumerate(entries):
-            bottom += self.of(entry)
+        for index, rows in enumerate(self._all):
+            bottom += rows
             if bottom > row:
                 return index
-        return max(0, len(entries) - 1)
+        return max(0, len(self._entries) - 1)
+
+    @property
+    def _all(self) -> list[int]:
+        known = len(self._rows)
+        self._rows += [self._estimate(entry) for entry in self._entries[known:]]
+        return self._rows
 
     def _estimate(self, entry: Entry) -> int:
-        if isinstance(entry, Lookups):
+        if not isinstance(entry, Answer | Prompted):
             return 1
-        text = entry.copied if not entry.__class__.__name__ in _ONE_LINE else ""
-        lines = text.count("\n") + len(text) // max(20, self.width)
-        return 2 + min(lines, 2_000)
-
-
-_ONE_LINE = ("Call", "Thought", "Question", "Shell", "Verdict", "Change")
+        return 2 + entry.text.count("\n") + len(entry.text) // max(20, self._width)
 
 
 class WindowLayout(Layout):
@@ -88,27 +84,28 @@ class WindowLayout(Layout):
         self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
     ) -> ArrangeResult:
         view = self._transcript
-        heights, entries = view.heights, view.story.entries
+        heights = view.heights
         heights.resized(size.width)
         held = self._held()
         viewport = view.app.viewport_size
         placements: list[WidgetPlacement] = []
         self._last = []
-        y = heights.above(entries, view.first)
+        y = heights.between(0, view.first)
         margin_before = 0
         for widget in children:
             styles = widget.styles
             margin = styles.margin
             gutter_width, gutter_height = styles.gutter.totals
             if widget is view.tail:
-                y += sum(map(heights.of, entries[view.last :]))
+                y += heights.between(view.last, len(view.story.entries))
             top = max(margin.top, margin_before)
             inner = size.width - gutter_width - margin.width
             height = widget.get_content_height(size, viewport, inner) + gutter_height
             if widget is view.tail:
-                height = 1
+                # The end of the view at least: an anchored view would be drawn in from above it.
+                height = max(1, size.height - y)
             if isinstance(widget, Block):
-                heights.learn(widget.entry, top + height)
+                heights.learn(widget.index, top + height)
             region = Region(margin.left, y + top, size.width - margin.width, height)
             placements.append(WidgetPlacement(region, NULL_OFFSET, margin, widget))
             self._last.append((widget, y, y + top + height))

@@ -28,7 +28,7 @@ from agent.events import Event
 from tui.blocks import heads
 from tui.blocks.entries import Answer, Call, Entry, Kind, Lookups, Remark, Shell, Thought
 from tui.blocks.story import Story
-from tui.blocks.widgets import Block, block_for
+from tui.blocks.widgets import Block, block_for, openable
 from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
 
 _FRAME = 1 / 30
@@ -81,8 +81,6 @@ class Transcript(VerticalScroll):
         Binding("c", "copy", "Copy"),
         Binding("home", "top", "Beginning", show=False),
         Binding("end", "bottom", "End", show=False),
-        Binding("left", "sideways(-8)", "Left", show=False),
-        Binding("right", "sideways(8)", "Right", show=False),
     ]
 
     below: var[bool] = var(False, toggle_class="-below")
@@ -97,7 +95,7 @@ class Transcript(VerticalScroll):
     def __init__(self) -> None:
         super().__init__()
         self.story = Story()
-        self.heights = Heights()
+        self.heights = Heights(self.story.entries)
         self.first = self.last = 0
         """The blocks in the tree: indices of the first and of that after the last."""
         self.tail = Tail()
@@ -139,6 +137,7 @@ class Transcript(VerticalScroll):
         self.story = Story()
         for event in recorded:
             self.story.take(event)
+        self.heights = Heights(self.story.entries)
         self._current = None
         self._touched.clear()
         end = len(self.story.entries)
@@ -198,7 +197,7 @@ class Transcript(VerticalScroll):
         for entry in touched:
             block = self._blocks.get(entry)
             if block is not None and block.is_mounted:
-                await block.sync()
+                await self._sync(block)
         entries = self.story.entries
         if self.last < len(entries):
             if self.following or self.last >= len(entries) - STEP and self._near_end:
@@ -215,17 +214,31 @@ class Transcript(VerticalScroll):
         if len(entries) - self.last > KEPT:
             self._place(max(0, len(entries) - _OPENED), len(entries))
             return
-        new = [self._block(entry) for entry in entries[self.last :]]
+        new = self._made(self.last, len(entries))
         self.last = len(entries)
         await self.mount_all(new, before=self.tail)
         if len(self._blocks) > MOST and self.following:
             self._drop(entries[self.first : self.last - KEPT])
             self.first = self.last - KEPT
 
-    def _block(self, entry: Entry) -> Block:
-        block = self._blocks[entry] = block_for(entry)
-        block.set_class(entry is self._current, "-current")
-        return block
+    async def _sync(self, block: Block) -> None:
+        """Have an entry's widget show what the entry has become."""
+        if not block.stale:
+            block.sync()
+            return
+        with self.app.batch_update():
+            (new,) = self._made(block.index, block.index + 1)
+            await self.mount(new, before=block)
+            await block.remove()
+
+    def _made(self, first: int, last: int) -> list[Block]:
+        """New widgets for some entries."""
+        made = []
+        for index, entry in enumerate(self.story.entries[first:last], first):
+            block = self._blocks[entry] = block_for(entry, index)
+            block.set_class(entry is self._current, "-current")
+            made.append(block)
+        return made
 
     def _drop(self, entries: Iterable[Entry]) -> None:
         gone = [block for entry in entries if (block := self._blocks.pop(entry, None))]
@@ -236,7 +249,7 @@ class Transcript(VerticalScroll):
         self.remove_children(list(self._blocks.values()))
         self._blocks.clear()
         self.first, self.last = first, last
-        new = [self._block(entry) for entry in self.story.entries[first:last]]
+        new = self._made(first, last)
         self.mount_all(new, before=self.tail)
 
     def shift(self, rows: int) -> None:
@@ -264,12 +277,12 @@ class Transcript(VerticalScroll):
         if not entries or not page:
             return
         if self.first < self.last and (bottom < first_row or top > last_row):
-            at = self.heights.at(entries, top)
+            at = self.heights.at(top)
             self._place(max(0, at - STEP), min(len(entries), at + _OPENED))
             return
         if self.first > 0 and top - first_row < page:
             first = max(0, self.first - STEP)
-            new = [self._block(entry) for entry in entries[first : self.first]]
+            new = self._made(first, self.first)
             self.first = first
             self.mount_all(new, before=0)
             if len(self._blocks) > MOST and self._spare(last_row - bottom):
@@ -277,7 +290,7 @@ class Transcript(VerticalScroll):
                 self.last -= STEP
         elif self.last < len(entries) and last_row - bottom < page:
             last = min(len(entries), self.last + STEP)
-            new = [self._block(entry) for entry in entries[self.last : last]]
+            new = self._made(self.last, last)
             self.last = last
             self.mount_all(new, before=self.tail)
             if len(self._blocks) > MOST and self._spare(top - first_row):
@@ -370,7 +383,7 @@ class Transcript(VerticalScroll):
         if first < self.scroll_y:
             self.scroll_to(y=first if by > 0 else max(first, end - page), animate=False)
         elif end > self.scroll_y + page:
-            self.scroll_to(y=min(first, end - page) if by < 0 else min(first, end - page + 0), animate=False)
+            self.scroll_to(y=min(first, end - page), animate=False)
 
     async def action_toggle(self) -> None:
         """Open the block, or fold it."""
@@ -379,12 +392,12 @@ class Transcript(VerticalScroll):
 
     async def _toggle(self, entry: Entry) -> None:
         block = self._blocks.get(entry)
-        if block is None or not block.openable:
+        if block is None or not openable(entry):
             return
         entry.open = not entry.open
         if self.following:
             self.release_anchor()  # it opens downwards, under the eyes
-        await block.sync()
+        await self._sync(block)
         self.call_after_refresh(self._check_anchor)
 
     @on(Block.Pressed)
@@ -410,13 +423,6 @@ class Transcript(VerticalScroll):
             self._place(max(0, end - _OPENED), end)
         self.anchor()
         self.below = False
-
-    def action_sideways(self, by: int) -> None:
-        """Move what is wider than the view."""
-        if self._current is None or (block := self._blocks.get(self._current)) is None:
-            return
-        for wide in block.query("LiveFence"):
-            wide.scroll_relative(x=by, animate=False)
 
     def _scroll_to(self, *args, **options) -> bool:
         # The rows of what is not in the tree are estimates: a movement over time would miss.
