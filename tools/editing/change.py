@@ -74,6 +74,7 @@ def change(
         raise ToolError(f"Nothing to do: that is what is in {name} already.")
     refuse_broken(name, source.text, text)
     after = source.with_text(encodable(text))
+    proposed = _file_change(name, data, after)
 
     def write(cancel: Cancel) -> ToolResult:
         workspace.write(path, after, basis=data)
@@ -83,9 +84,10 @@ def change(
             output=f"Changed {name}, lines {first}-{last}:\n{_excerpt(text, first, last)}{note}",
             display=f"{verb} {shown(name)} +{added} \N{MINUS SIGN}{removed}",
             changed=(name,),
+            details=proposed,
         )
 
-    return Proposal(_file_change(name, data, after), write)
+    return Proposal(proposed, write)
 
 
 def create(workspace: Workspace, path: str, text: str) -> Proposal:
@@ -100,6 +102,7 @@ def create(workspace: Workspace, path: str, text: str) -> Proposal:
     name = workspace.name(path)
     refuse_broken(name, None, text)
     after = text.encode()
+    proposed = _file_change(name, None, after)
 
     def write(cancel: Cancel) -> ToolResult:
         workspace.write(path, after)
@@ -108,9 +111,10 @@ def create(workspace: Workspace, path: str, text: str) -> Proposal:
             output=f"Created {name}, {lines} lines.",
             display=f"create {shown(name)} +{lines}",
             changed=(name,),
+            details=proposed,
         )
 
-    return Proposal(_file_change(name, None, after), write)
+    return Proposal(proposed, write)
 
 
 def _file_change(name: str, before: bytes | None, after: bytes) -> FileChange:

@@ -1,38 +1,443 @@
 """What was said and done in the session, as a person reads it.
 
-Owns the look of messages, calls, results and diffs. Must not know where events come from.
+Owns what of the conversation is in sight, its keys, and how often it is drawn anew. Must not know
+where events come from, nor what the blocks look like.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.css.query import NoMatches
+from textual.layout import Layout
+from textual.message import Message
+from textual.reactive import var
+from textual.timer import Timer
 from textual.widgets import Static
 
 from agent import events
 from agent.events import Event
-from agent.messages import AssistantMessage, UserMessage
+from tui.blocks import heads
+from tui.blocks.entries import Answer, Call, Entry, Kind, Lookups, Remark, Shell, Thought
+from tui.blocks.story import Story
+from tui.blocks.widgets import Block, block_for, openable
+from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
+
+_FRAME = 1 / 30
+"""Seconds between two drawings of what is being written, at least."""
+_SHARE = 3
+"""How many times as long as the last drawing took is waited before the next."""
+_TICK = 0.1
+"""Seconds between two pictures of a spinner."""
+_OPENED = 30
+"""Blocks that are shown first of a conversation that was loaded."""
+
+
+class Tail(Static):
+    """The last line: what the model is at."""
+
+
+class Below(Static):
+    """Says that there is more further down."""
+
+
+class ShellLine:
+    """The user's command at work, to be told what becomes of it."""
+
+    def __init__(self, transcript: Transcript, entry: Shell) -> None:
+        self._transcript = transcript
+        self._entry = entry
+
+    def write(self, text: str) -> None:
+        """Add output: pieces of any size, raw."""
+        self._entry.write(text)
+        self._transcript.touch([self._entry])
+
+    def end(self, code: int | None, seconds: float) -> None:
+        """It has ended.
+
+        Args:
+            code: Its exit code; None: it was stopped.
+        """
+        self._entry.close(code, seconds)
+        self._transcript.touch([self._entry])
 
 
 class Transcript(VerticalScroll):
     """The conversation, the newest at its end."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Block before", show=False),
+        Binding("down", "move(1)", "Block after", show=False),
+        Binding("enter,space", "toggle", "Open"),
+        Binding("c", "copy", "Copy"),
+        Binding("home", "top", "Beginning", show=False),
+        Binding("end", "bottom", "End", show=False),
+    ]
+
+    below: var[bool] = var(False, toggle_class="-below")
+    """Whether something came that is not in sight."""
+
+    @dataclass
+    class Copied(Message):
+        """A block's text is in the clipboard."""
+
+        characters: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.story = Story()
+        self.heights = Heights(self.story.entries)
+        self.first = self.last = 0
+        """The blocks in the tree: indices of the first and of that after the last."""
+        self.tail = Tail()
+        self._hint = Below(Content("↓ more below · End"))
+        self._window = WindowLayout(self)
+        self._blocks: dict[Entry, Block] = {}
+        self._current: Entry | None = None
+        self._touched: dict[Entry, None] = {}
+        self._due: Timer | None = None
+        self._drawing = False
+        self._cost = 0.0
+        """Seconds that the last drawing took."""
+        self._ticker: Timer | None = None
+        self._moved = False
+
+    @property
+    def layout(self) -> Layout:
+        return self._window
+
+    def compose(self) -> ComposeResult:
+        yield self.tail
+        yield self._hint
+
     def on_mount(self) -> None:
+        self._ticker = self.set_interval(_TICK, self._tick, pause=True)
         self.anchor()
+
+    # What is told
 
     def show(self, event: Event) -> None:
         """Add what an event tells."""
-        match event:
-            case events.Said(UserMessage() as message):
-                self.tell(message.text)
-            case events.Said(AssistantMessage() as message):
-                self.tell(message.text)
-            case events.ToolFinished():
-                self.tell(event.result.display)
-            case events.TurnFinished():
-                self.tell(f"{event.status.value}: {event.summary}")
-            case _:
-                pass
+        changed = self.story.take(event)
+        self.touch(changed)
+        if isinstance(event, events.Said | events.TurnFinished):
+            self._draw_now()
+
+    def load(self, recorded: Iterable[Event]) -> None:
+        """Show a conversation from its events, in place of what is here."""
+        self.story = Story()
+        for event in recorded:
+            self.story.take(event)
+        self.heights = Heights(self.story.entries)
+        self._current = None
+        self._touched.clear()
+        end = len(self.story.entries)
+        self._place(max(0, end - _OPENED), end)
+        self.anchor()
 
     def tell(self, text: str) -> None:
         """Add a line of ours."""
-        self.mount(Static(text, markup=False))
+        from tools.text_filter import printable
+
+        self.touch([self.story.add(Remark(printable(text), Kind.COMPLAINT))])
+
+    def shell(self, command: str) -> ShellLine:
+        """Add a command of the user's that begins now."""
+        entry = Shell(command)
+        self.touch([self.story.add(entry)])
+        return ShellLine(self, entry)
+
+    # What is drawn
+
+    @property
+    def following(self) -> bool:
+        """Whether the end is held in sight."""
+        return self.is_anchored and not self._anchor_released
+
+    def touch(self, changed: Iterable[Entry]) -> None:
+        """Blocks are to be drawn anew, soon."""
+        self._touched.update(dict.fromkeys(changed))
+        if self._ticker is not None and self._at_work:
+            self._ticker.resume()
+        if self._due is None and not self._drawing:
+            self._due = self.set_timer(max(_FRAME, _SHARE * self._cost), self._draw)
+
+    def _draw_now(self) -> None:
+        if self._due is not None:
+            self._due.stop()
+            self._due = None
+        if not self._drawing:
+            self.call_next(self._draw)
+
+    async def _draw(self) -> None:
+        if self._drawing:
+            return
+        self._due, self._drawing = None, True
+        begun = time.perf_counter()
+        touched, self._touched = self._touched, {}
+        try:
+            await self._draw_blocks(touched)
+        finally:
+            self._drawing = False
+            self._cost = time.perf_counter() - begun
+            self._tell_tail()
+            if self._touched:
+                self.touch(())
+
+    async def _draw_blocks(self, touched: Iterable[Entry]) -> None:
+        for entry in touched:
+            block = self._blocks.get(entry)
+            if block is not None and block.is_mounted:
+                await self._sync(block)
+        entries = self.story.entries
+        if self.last < len(entries):
+            if self.following or self.last >= len(entries) - STEP and self._near_end:
+                await self._append()
+            if not self.following:
+                self.below = True
+
+    @property
+    def _near_end(self) -> bool:
+        return self.scroll_y + 2 * self.size.height > self._window.rows()[1]
+
+    async def _append(self) -> None:
+        entries = self.story.entries
+        if len(entries) - self.last > KEPT:
+            self._place(max(0, len(entries) - _OPENED), len(entries))
+            return
+        new = self._made(self.last, len(entries))
+        self.last = len(entries)
+        await self.mount_all(new, before=self.tail)
+        if len(self._blocks) > MOST and self.following:
+            self._drop(entries[self.first : self.last - KEPT])
+            self.first = self.last - KEPT
+
+    async def _sync(self, block: Block) -> None:
+        """Have an entry's widget show what the entry has become."""
+        if not block.stale:
+            block.sync()
+            return
+        with self.app.batch_update():
+            (new,) = self._made(block.index, block.index + 1)
+            await self.mount(new, before=block)
+            await block.remove()
+
+    def _made(self, first: int, last: int) -> list[Block]:
+        """New widgets for some entries."""
+        made = []
+        for index, entry in enumerate(self.story.entries[first:last], first):
+            block = self._blocks[entry] = block_for(entry, index)
+            block.set_class(entry is self._current, "-current")
+            made.append(block)
+        return made
+
+    def _drop(self, entries: Iterable[Entry]) -> None:
+        gone = [block for entry in entries if (block := self._blocks.pop(entry, None))]
+        self.remove_children(gone)
+
+    def _place(self, first: int, last: int) -> None:
+        """Have exactly these blocks in the tree."""
+        self.remove_children(list(self._blocks.values()))
+        self._blocks.clear()
+        self.first, self.last = first, last
+        new = self._made(first, last)
+        self.mount_all(new, before=self.tail)
+
+    def shift(self, rows: int) -> None:
+        """What is in sight was laid out further down: go with it, in the same frame."""
+        if rows:
+            y = max(0, self.scroll_y + rows)
+            self.set_reactive(VerticalScroll.scroll_y, y)
+            self.set_reactive(VerticalScroll.scroll_target_y, y)
+            self.vertical_scrollbar._reactive_position = y
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if self.following:
+            self.below = False
+        if not self._moved:
+            self._moved = True
+            self.call_after_refresh(self._keep_up)
+
+    def _keep_up(self) -> None:
+        """Have the blocks in the tree that are in sight, and some before and after them."""
+        self._moved = False
+        entries, page = self.story.entries, self.size.height
+        top, bottom = self.scroll_y, self.scroll_y + page
+        first_row, last_row = self._window.rows()
+        if not entries or not page:
+            return
+        if self.first < self.last and (bottom < first_row or top > last_row):
+            at = self.heights.at(top)
+            self._place(max(0, at - STEP), min(len(entries), at + _OPENED))
+            return
+        if self.first > 0 and top - first_row < page:
+            first = max(0, self.first - STEP)
+            new = self._made(first, self.first)
+            self.first = first
+            self.mount_all(new, before=0)
+            if len(self._blocks) > MOST and self._spare(last_row - bottom):
+                self._drop(entries[self.last - STEP : self.last])
+                self.last -= STEP
+        elif self.last < len(entries) and last_row - bottom < page:
+            last = min(len(entries), self.last + STEP)
+            new = self._made(self.last, last)
+            self.last = last
+            self.mount_all(new, before=self.tail)
+            if len(self._blocks) > MOST and self._spare(top - first_row):
+                self._drop(entries[self.first : self.first + STEP])
+                self.first += STEP
+
+    def _spare(self, rows: float) -> bool:
+        """Whether so many rows out of sight are more than are wanted there."""
+        return rows > 3 * self.size.height
+
+    # What moves by itself
+
+    @property
+    def _at_work(self) -> bool:
+        return bool(self.story.doing) or any(map(_moving, self.story.entries[-12:]))
+
+    def _tick(self) -> None:
+        if not self._at_work and self._ticker is not None:
+            self._ticker.pause()
+        for entry in self.story.entries[-12:]:
+            if _moving(entry) and (block := self._blocks.get(entry)) and block.is_mounted:
+                block.tick()
+        self._tell_tail()
+
+    def _tell_tail(self) -> None:
+        doing = self.story.doing
+        text = f"{heads.spinner()} {doing}" if doing else ""
+        self.tail.update(Content.styled(text, heads.DIM), layout=False)
+
+    # What the keys do
+
+    @property
+    def current(self) -> Entry | None:
+        """The block that keys act on."""
+        return self._current
+
+    def _point(self, entry: Entry | None) -> None:
+        for known, on in ((self._current, False), (entry, True)):
+            if known is not None and (block := self._blocks.get(known)):
+                block.set_class(on, "-current")
+        self._current = entry
+
+    def action_move(self, by: int) -> None:
+        """Go to another block; a block that is higher than the view is gone through first."""
+        entries = self.story.entries
+        shown = entries[self.first : self.last]
+        if not shown:
+            return
+        if self._current not in shown:
+            self._point(self._in_sight(last=by < 0))
+            return
+        spot = self._window.row_of(self._blocks[self._current])
+        if spot is not None and self._scroll_through(spot, by):
+            return
+        index = entries.index(self._current) + by
+        if self.first <= index < self.last:
+            self._point(entries[index])
+            self._reveal(entries[index], by)
+        elif index >= len(entries):
+            self.action_bottom()
+
+    def _in_sight(self, *, last: bool) -> Entry:
+        shown = self.story.entries[self.first : self.last]
+        inside = [
+            entry
+            for entry in shown
+            if (spot := self._window.row_of(self._blocks[entry]))
+            and spot[1] > self.scroll_y
+            and spot[0] < self.scroll_y + self.size.height
+        ]
+        return (inside or shown)[-1 if last else 0]
+
+    def _scroll_through(self, spot: tuple[int, int], by: int) -> bool:
+        first, end = spot
+        top, bottom = self.scroll_y, self.scroll_y + self.size.height
+        if by < 0 and first < top and end > top:
+            self.scroll_relative(y=-3, animate=False)
+            return True
+        if by > 0 and end > bottom and first < bottom:
+            self.scroll_relative(y=3, animate=False)
+            return True
+        return False
+
+    def _reveal(self, entry: Entry, by: int) -> None:
+        spot = self._window.row_of(self._blocks[entry])
+        if spot is None:
+            return
+        first, end = spot
+        page = self.size.height
+        if first < self.scroll_y:
+            self.scroll_to(y=first if by > 0 else max(first, end - page), animate=False)
+        elif end > self.scroll_y + page:
+            self.scroll_to(y=min(first, end - page), animate=False)
+
+    async def action_toggle(self) -> None:
+        """Open the block, or fold it."""
+        if self._current is not None:
+            await self._toggle(self._current)
+
+    async def _toggle(self, entry: Entry) -> None:
+        block = self._blocks.get(entry)
+        if block is None or not openable(entry):
+            return
+        entry.open = not entry.open
+        if self.following:
+            self.release_anchor()  # it opens downwards, under the eyes
+        await self._sync(block)
+        self.call_after_refresh(self._check_anchor)
+
+    @on(Block.Pressed)
+    async def _pressed(self, message: Block.Pressed) -> None:
+        message.stop()
+        self._point(message.entry)
+        await self._toggle(message.entry)
+
+    def action_copy(self) -> None:
+        """Put the block's text into the clipboard."""
+        if self._current is not None and (text := self._current.copied):
+            self.app.copy_to_clipboard(text)
+            self.post_message(self.Copied(len(text)))
+
+    def action_top(self) -> None:
+        """Go to the beginning."""
+        self.scroll_to(y=0, animate=False)
+
+    def action_bottom(self) -> None:
+        """Go to the end, and stay there."""
+        if self.last < len(self.story.entries):
+            end = len(self.story.entries)
+            self._place(max(0, end - _OPENED), end)
+        self.anchor()
+        self.below = False
+
+    def _scroll_to(self, *args, **options) -> bool:
+        # The rows of what is not in the tree are estimates: a movement over time would miss.
+        return super()._scroll_to(*args, **{**options, "animate": False})
+
+
+def _moving(entry: Entry) -> bool:
+    match entry:
+        case Call():
+            return not entry.state.ended
+        case Lookups(calls):
+            return any(not call.state.ended for call in calls)
+        case Thought():
+            return not entry.done
+        case Shell():
+            return not entry.ended
+        case _:
+            return False

@@ -1,0 +1,1 @@
+"""What a conversation is shown as: blocks, their values and their widgets."""

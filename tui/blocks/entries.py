@@ -1,0 +1,272 @@
+"""The blocks of a conversation as values: what each shows, small enough to keep by the thousand.
+
+Owns what is remembered of a block while it is not on the screen. Must not know how it looks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import ClassVar
+
+from agent.costs import Cost
+from agent.events import Origin, Status, Totals
+from agent.messages import ToolCall
+from tools.base import ToolResult
+from tools.text_filter import printable
+
+MOST_SHOWN = 200_000
+"""Characters of one answer that are shown; more would slow every frame."""
+_OUTPUT_LINES = 2_000
+"""Lines kept of the end of a shell line's output."""
+_OUTPUT_HEAD = 20
+"""Lines kept of its beginning."""
+_LINE = 2_000
+"""Characters kept of one line of output."""
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What all blocks have."""
+
+    open: bool = field(default=False, kw_only=True)
+    """Whether the user sees all of it."""
+
+    @property
+    def copied(self) -> str:
+        """The block's text, as the clipboard gets it."""
+        return ""
+
+
+@dataclass(slots=True, eq=False)
+class Prompted(Entry):
+    """What the user wants."""
+
+    text: str
+
+    @property
+    def copied(self) -> str:
+        return self.text
+
+
+@dataclass(slots=True, eq=False)
+class Question(Entry):
+    """What the harness asked the model."""
+
+    text: str
+
+    @property
+    def copied(self) -> str:
+        return self.text
+
+
+@dataclass(slots=True, eq=False)
+class _Written(Entry):
+    """What a model writes, piece by piece."""
+
+    text: str = ""
+    """Safe to show; clipped at `MOST_SHOWN`."""
+    done: bool = False
+
+    @property
+    def copied(self) -> str:
+        return self.text
+
+    def write(self, piece: str) -> None:
+        """Add what was written."""
+        left = MOST_SHOWN - len(self.text)
+        if left > 0:
+            piece = printable(piece)
+            self.text += piece if len(piece) <= left else piece[:left] + _MORE
+
+
+_MORE = "\n\n… the rest is too long to be shown; the session's record has it."
+
+
+@dataclass(slots=True, eq=False)
+class Thought(_Written):
+    """A model's reasoning."""
+
+    started: float = field(default_factory=time.monotonic)
+    seconds: float | None = None
+    """None while it lasts, and where it was not measured."""
+
+    def close(self) -> None:
+        """The reasoning has ended."""
+        if not self.done:
+            self.done, self.seconds = True, time.monotonic() - self.started
+
+
+@dataclass(slots=True, eq=False)
+class Answer(_Written):
+    """What a model says, as Markdown."""
+
+
+class State(Enum):
+    """Where a call stands."""
+
+    RUNNING = auto()
+    ASKING = auto()
+    """It waits for the user."""
+    OK = auto()
+    FAILED = auto()
+    DENIED = auto()
+    LOST = auto()
+    """The turn ended in it."""
+
+    @property
+    def ended(self) -> bool:
+        return self not in (State.RUNNING, State.ASKING)
+
+
+@dataclass(slots=True, eq=False)
+class Call(Entry):
+    """One use of a tool."""
+
+    call: ToolCall
+    origin: Origin
+    state: State = State.RUNNING
+    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    """That it took; 0 while it runs."""
+    result: ToolResult | None = None
+    patch: str = ""
+    """What it changes, where that is known, as `git apply` takes it."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds, up to now where it still runs."""
+        return self.seconds if self.state.ended else time.monotonic() - self.started
+
+    @property
+    def copied(self) -> str:
+        if self.patch:
+            return printable(self.patch)
+        if self.result is None:
+            return printable(self.call.name)
+        return f"{printable(self.result.display)}\n{printable(self.result.output)}"
+
+
+@dataclass(slots=True, eq=False)
+class Lookups(Entry):
+    """Consecutive calls that only look."""
+
+    calls: list[Call]
+
+    @property
+    def copied(self) -> str:
+        return "\n\n".join(call.copied for call in self.calls)
+
+
+class Kind(Enum):
+    """What a remark is about."""
+
+    NOTICE = auto()
+    REWOUND = auto()
+    COMPACTED = auto()
+    MALFORMED = auto()
+    COMPLAINT = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Remark(Entry):
+    """A line about the conversation itself."""
+
+    text: str
+    kind: Kind = Kind.NOTICE
+
+    @property
+    def copied(self) -> str:
+        return self.text
+
+
+@dataclass(slots=True, eq=False)
+class Change(Entry):
+    """Another model goes on."""
+
+    model: str
+    cost: str
+
+    @property
+    def copied(self) -> str:
+        return f"{self.model}: {self.cost}"
+
+
+@dataclass(slots=True, eq=False)
+class Verdict(Entry):
+    """How a turn ended."""
+
+    status: Status
+    summary: str
+    totals: Totals = field(default_factory=lambda: Totals(cost=Cost()))
+    patch: str = ""
+    """What the turn changed."""
+
+    @property
+    def copied(self) -> str:
+        return f"{self.status.value}: {self.summary}\n\n{printable(self.patch)}".strip()
+
+
+@dataclass(slots=True, eq=False)
+class Shell(Entry):
+    """A command of the user's own."""
+
+    command: str
+    head: list[str] = field(default_factory=list)
+    """The first lines of the output."""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_OUTPUT_LINES))
+    """Its last lines."""
+    left_out: int = 0
+    """How many lines between the two are gone."""
+    partial: str = ""
+    """The last line, which has no end yet."""
+    code: int | None = None
+    """Exit code; None while it runs, and where it was stopped."""
+    seconds: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    ended: bool = False
+
+    SHOWN: ClassVar[int] = 12
+    """Lines that are shown while the block is folded."""
+
+    def write(self, piece: str) -> None:
+        """Add output: raw text, in pieces of any size."""
+        *lines, self.partial = (self.partial + piece).split("\n")
+        self.partial = self.partial[-_LINE:]
+        if len(lines) > _OUTPUT_LINES + _OUTPUT_HEAD:
+            # Of a flood only what is kept is looked at.
+            spare = lines[_OUTPUT_HEAD:-_OUTPUT_LINES]
+            lines = [*lines[:_OUTPUT_HEAD], *lines[-_OUTPUT_LINES:]]
+            self.left_out += len(spare)
+        for line in lines:
+            if len(self.head) < _OUTPUT_HEAD:
+                self.head.append(line[:_LINE])
+            else:
+                self.left_out += len(self.tail) == _OUTPUT_LINES
+                self.tail.append(line[:_LINE])
+
+    def close(self, code: int | None, seconds: float) -> None:
+        """It has ended."""
+        self.code, self.seconds, self.ended = code, seconds, True
+
+    def lines(self, most: int) -> list[str]:
+        """At most so many of the lines: the first, a mark for those left out, the last."""
+        last = [self.partial] if self.partial else []
+        kept = [*self.head, *self.tail, *last]
+        gone = self.left_out
+        if len(kept) > most:
+            first = most // 3
+            gone += len(kept) - most
+            kept = [*kept[:first], *kept[len(kept) - (most - first) :]]
+        else:
+            first = len(self.head)
+        kept = [printable(line) for line in kept]
+        if gone:
+            kept.insert(first, f"… {gone:,} lines left out …")
+        return kept
+
+    @property
+    def copied(self) -> str:
+        return "\n".join([f"$ {self.command}", *self.lines(_OUTPUT_LINES * 2)])

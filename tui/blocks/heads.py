@@ -1,0 +1,202 @@
+"""The lines that a folded block shows: what it is, where it stands, the little that matters most.
+
+Owns their wording and colours. Must not know widgets.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import Counter
+
+from textual.content import Content
+
+from agent.events import Origin, Status
+from agent.printer import extent, figures
+from tools.testing.reports import TestRun
+from tools.text import shown
+from tools.text_filter import clip_line, printable
+from tui.blocks.entries import Call, Kind, Lookups, Remark, Shell, State, Thought, Verdict
+from tui.blocks.story import LOOKUPS
+
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ARGUMENT = 100
+"""Characters of a call's main argument."""
+_PREVIEW = 4
+"""Lines of a command's output that are shown while it is folded."""
+_WIDE = 200
+"""Characters of a line of a preview."""
+_MARKS = {
+    State.ASKING: ("?", "$text-warning"),
+    State.OK: ("✓", "$text-success"),
+    State.FAILED: ("✗", "$text-error"),
+    State.DENIED: ("⊘", "$text-warning"),
+    State.LOST: ("■", "$text-warning"),
+}
+_TOLD = {
+    State.ASKING: "waits for your answer",
+    State.DENIED: "denied",
+    State.LOST: "interrupted",
+}
+_KINDS = {
+    Kind.NOTICE: ("·", "$foreground 60%"),
+    Kind.REWOUND: ("↶", "$text-warning"),
+    Kind.COMPACTED: ("⇲", "$text-accent"),
+    Kind.MALFORMED: ("!", "$text-warning"),
+    Kind.COMPLAINT: ("✗", "$text-error"),
+}
+_MAIN = ("path", "argv", "pattern", "query", "only", "symbol", "name")
+"""Arguments that say most of a call."""
+DIM = "$foreground 60%"
+"""The text colour of what matters less; `$text-muted` is not known to a `Content`."""
+
+
+def spinner() -> str:
+    """The picture of this moment."""
+    return SPINNER[int(time.monotonic() * 10) % len(SPINNER)]
+
+
+def seconds(value: float) -> str:
+    """`3 s`, `1 min 5 s`; a tenth where it is less than ten."""
+    if value < 60:
+        return f"{value:.1f} s" if value < 9.95 else f"{value:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s"
+
+
+def thought(entry: Thought) -> Content:
+    """`thought for 3 s`."""
+    if not entry.done:
+        passed = seconds(time.monotonic() - entry.started)
+        return Content.styled(f"{spinner()} thinking for {passed}", DIM)
+    took = "" if entry.seconds is None else f" for {seconds(entry.seconds)}"
+    fold = "▾" if entry.open else "▸"
+    return Content.styled(f"{fold} thought{took}", f"{DIM} italic")
+
+
+def call(entry: Call) -> Content:
+    """A call's line, and what came of it where that matters."""
+    mark, colour = _MARKS.get(entry.state, (spinner(), "$text-accent"))
+    parts = [Content.styled(f"{mark} ", colour), Content(_title(entry))]
+    if entry.state is State.RUNNING and entry.elapsed >= 1:
+        parts.append(Content.styled(f"  {seconds(entry.elapsed)}", DIM))
+    elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
+        parts.append(Content.styled(f"  {seconds(entry.seconds)}", DIM))
+    if told := _TOLD.get(entry.state):
+        parts.append(Content.styled(f"  {told}", colour))
+    if entry.origin is Origin.HARNESS:
+        parts.append(Content.styled("  harness", f"{DIM} italic"))
+    line = Content.assemble(*parts)
+    if entry.open:
+        return line
+    return Content("\n").join([line, *(Content.styled(f"  {text}", DIM) for text in _preview(entry))])
+
+
+def _title(entry: Call) -> str:
+    if entry.result is not None:
+        return clip_line(shown(entry.result.display), _WIDE)
+    given = entry.call.arguments
+    main = next((given[name] for name in _MAIN if given.get(name)), "")
+    if isinstance(main, list | tuple):
+        main = shlex.join(map(str, main))
+    verb = shown(entry.call.name).replace("_", " ")
+    return f"{verb} {clip_line(shown(str(main)), _ARGUMENT)}".rstrip()
+
+
+def _preview(entry: Call) -> list[str]:
+    result = entry.result
+    if result is None:
+        return []
+    if isinstance(result.details, TestRun):
+        return [clip_line(shown(line), _WIDE) for line in first_failure(result.details)]
+    if entry.call.name == "run":
+        lines = [line for line in printable(result.output[:50_000]).split("\n")[1:] if line.strip()]
+        return head_and_tail([clip_line(line, _WIDE) for line in lines], _PREVIEW)
+    if entry.state is State.FAILED:
+        lines = printable(result.output[:5_000]).split("\n")
+        return [clip_line(line, _WIDE) for line in lines[1:2]]
+    return []
+
+
+def first_failure(run: TestRun) -> list[str]:
+    """The first failing test and its error; nothing if all passed."""
+    for case in run.failures[:1]:
+        lines = [line for line in case.message.split("\n") if line.strip()]
+        error = next((line for line in lines if line.startswith("E ")), (lines or [""])[-1])
+        return [f"{case.outcome.value} {case.id}", *([error] if error else [])]
+    return [run.unusable] if run.unusable else []
+
+
+def head_and_tail(lines: list[str], most: int) -> list[str]:
+    """The first and the last lines, with how many are between."""
+    if len(lines) <= most:
+        return lines
+    head = most // 2
+    return [*lines[:head], f"… {len(lines) - most:,} lines …", *lines[len(lines) - (most - head) :]]
+
+
+def lookups(entry: Lookups) -> Content:
+    """`read 4 files, searched twice`."""
+    if len(entry.calls) == 1:
+        return call(entry.calls[0])
+    counts = Counter(item.call.name for item in entry.calls)
+    told = ", ".join(_counted(name, count) for name, count in counts.items())
+    running = [item for item in entry.calls if not item.state.ended]
+    failed = sum(item.state is State.FAILED for item in entry.calls)
+    mark, colour = (spinner(), "$text-accent") if running else _MARKS[State.OK]
+    parts = [Content.styled(f"{mark} ", colour), Content(told)]
+    if running:
+        parts.append(Content.styled(f"  {_title(running[-1])}", DIM))
+    if failed:
+        parts.append(Content.styled(f"  {failed} failed", "$text-error"))
+    if entry.calls[0].origin is Origin.HARNESS:
+        parts.append(Content.styled("  harness", f"{DIM} italic"))
+    return Content.assemble(*parts)
+
+
+def _counted(name: str, count: int) -> str:
+    if name == "read_file":
+        return "read 1 file" if count == 1 else f"read {count} files"
+    times = {1: "once", 2: "twice"}.get(count, f"{count} times")
+    return f"{LOOKUPS[name]} {times}"
+
+
+def remark(entry: Remark) -> Content:
+    """One line, or a few."""
+    mark, colour = _KINDS[entry.kind]
+    return Content.styled(f"{mark} {entry.text}", colour)
+
+
+def verdict(entry: Verdict) -> Content:
+    """How the turn ended, what it changed, its figures."""
+    good = entry.status.exit_code == 0
+    stopped = entry.status is Status.INTERRUPTED or entry.status is Status.UNVERIFIED
+    mark = "✓" if good else "■" if stopped else "✗"
+    colour = "$text-success" if good else "$text-warning" if stopped else "$text-error"
+    told = Content.assemble(
+        Content.styled(f"{mark} {entry.status.value}", f"bold {colour}"),
+        Content(f"  {entry.summary}" if entry.summary else ""),
+    )
+    facts = [extent(entry.patch)] if entry.patch else []
+    facts.append(figures(entry.totals))
+    return Content.assemble(told, Content.styled(f"\n  {' · '.join(facts)}", DIM))
+
+
+def shell(entry: Shell) -> Content:
+    """The user's command, its output's head and tail, how it ended."""
+    mark, colour = (spinner(), "$text-accent") if not entry.ended else ("$", "$text-primary")
+    told = seconds(entry.seconds if entry.ended else time.monotonic() - entry.started)
+    ending = told
+    if entry.ended and entry.code is None:
+        ending = f"stopped, {told}"
+    elif entry.ended and entry.code:
+        ending = f"exit {entry.code}, {told}"
+    bad = "$text-error" if entry.ended and entry.code != 0 else DIM
+    head = Content.assemble(
+        Content.styled(f"{mark} ", colour),
+        Content.styled(shown(entry.command), "bold"),
+        Content.styled(f"  {ending}", bad),
+    )
+    most = 400 if entry.open else entry.SHOWN
+    lines = [clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.lines(most)]
+    return Content("\n").join([head, *(Content.styled(f"  {line}", DIM) for line in lines)])

@@ -1,0 +1,377 @@
+"""Markdown made into lines: once for each of its blocks, however much is written after it.
+
+Textual's own `Markdown` is a widget for each paragraph: the price of thousands of them, and of an
+open fence that is highlighted at each piece, is what this module is for. Owns what Markdown looks
+like and what is kept of it. Must not know widgets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Protocol
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from textual.content import Content
+
+_CLOSING = re.compile(r"(?m)^\s*(?:`{3,}|~{3,})")
+"""A line that may end a block of code."""
+_HIGHLIGHTED = 3_000
+"""Lines of code that are highlighted at most: it costs some 50 µs a line."""
+_WIDE = 4_000
+"""Characters of a line of code that are shown."""
+_NARROW = 4
+"""Columns that a cell of a table has at least."""
+_HEADINGS = {"h1": "bold underline $text-primary", "h2": "bold $text-primary"}
+_CODE = "on $surface"
+_FAINT = "$foreground 40%"
+_EMPTY = Content("")
+
+
+class Piece(Protocol):
+    """A part of a block: a paragraph, some code, a table."""
+
+    def lines(self, width: int) -> list[Content]:
+        """It, in so many columns."""
+        ...
+
+
+@dataclass(slots=True)
+class Flow:
+    """Text that is wrapped."""
+
+    content: Content
+    first: Content = _EMPTY
+    """Before its first line: a bullet."""
+    rest: Content = _EMPTY
+    """Before the other lines, as wide as `first`."""
+
+    def lines(self, width: int) -> list[Content]:
+        wrapped = self.content.wrap(max(8, width - self.first.cell_length)) or [_EMPTY]
+        return [(self.rest if at else self.first) + line for at, line in enumerate(wrapped)]
+
+
+@dataclass(slots=True)
+class Code:
+    """Code, plain until its fence closes."""
+
+    text: str
+    language: str
+    closed: bool
+    before: Content = _EMPTY
+    _styled: list[Content] | None = None
+
+    def lines(self, width: int) -> list[Content]:
+        if self._styled is None:
+            self._styled = self._highlighted()
+        lines = self._styled
+        # A line that has only just begun would make the view jump when the fence closes.
+        if len(lines) > 1 and not lines[-1].plain:
+            lines = lines[:-1]
+        return [line for code in lines for line in self.boxed(code, width)]
+
+    def boxed(self, code: Content, width: int) -> list[Content]:
+        """One line of it on its ground."""
+        room = max(8, width - self.before.cell_length - 2)
+        folded = code.fold(room) if code.cell_length > room else [code]
+        return [
+            self.before + line.pad(1, room - line.cell_length + 1).stylize_before(_CODE)
+            for line in folded
+        ]
+
+    def _highlighted(self) -> list[Content]:
+        code = "\n".join(line[:_WIDE] for line in self.text.expandtabs(4).split("\n"))
+        if not self.closed or not self.language or code.count("\n") > _HIGHLIGHTED:
+            return [Content(line) for line in code.split("\n")]
+        # 15 ms; only needed once there is code
+        from textual.highlight import highlight
+
+        found = highlight(code, language=self.language)
+        return found.split("\n", allow_blank=True)
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows of cells, the first of them the heads."""
+
+    rows: list[list[Content]]
+    before: Content = _EMPTY
+
+    def lines(self, width: int) -> list[Content]:
+        count = max(map(len, self.rows), default=0)
+        if not count:
+            return []
+        rows = [[*row, *[_EMPTY] * (count - len(row))] for row in self.rows]
+        wanted = [max(row[at].cell_length for row in rows) for at in range(count)]
+        widths = _shares(wanted, width - self.before.cell_length - 3 * (count - 1))
+        bar = Content.styled(" │ ", _FAINT)
+        found = []
+        for number, row in enumerate(rows):
+            cells = [cell.wrap(room) or [_EMPTY] for cell, room in zip(row, widths, strict=True)]
+            for line in range(max(map(len, cells))):
+                parts = [cell[line] if line < len(cell) else _EMPTY for cell in cells]
+                padded = [
+                    part.pad_right(max(0, room - part.cell_length))
+                    for part, room in zip(parts, widths, strict=True)
+                ]
+                found.append(self.before + bar.join(padded))
+            if number == 0:
+                rule = "─┼─".join("─" * room for room in widths)
+                found.append(self.before + Content.styled(rule, _FAINT))
+        return found
+
+
+@dataclass(slots=True)
+class Rule:
+    """A line across."""
+
+    def lines(self, width: int) -> list[Content]:
+        return [Content.styled("─" * width, _FAINT)]
+
+
+@dataclass(slots=True)
+class Gap:
+    """An empty line."""
+
+    before: Content = _EMPTY
+
+    def lines(self, width: int) -> list[Content]:
+        return [self.before]
+
+
+def _shares(wanted: list[int], room: int) -> list[int]:
+    """What each column gets of the room, the narrow ones all that they want."""
+    widths = [max(1, width) for width in wanted]
+    while sum(widths) > room and max(widths) > _NARROW:
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        over = sum(widths) - room
+        second = sorted(widths)[-2] if len(widths) > 1 else _NARROW
+        floor = max(_NARROW, min(second - 1, widths[widest] - 1))
+        widths[widest] = max(floor, widths[widest] - over)
+    return widths
+
+
+@cache
+def _parser() -> MarkdownIt:
+    # HTML is shown as it is written: dropped, it would hide what a model said.
+    return MarkdownIt("gfm-like", {"html": False})
+
+
+@dataclass(slots=True)
+class Document:
+    """A text that may grow at its end, as lines."""
+
+    source: str = ""
+    _width: int = 0
+    _done: list[list[Piece]] = field(default_factory=list)
+    """Blocks that nothing can change any more."""
+    _open: list[Piece] = field(default_factory=list)
+    """The last block."""
+    _rest: str = ""
+    """The source of the last block."""
+    _done_lines: list[Content] = field(default_factory=list)
+    _open_lines: list[Content] = field(default_factory=list)
+
+    def write(self, text: str) -> None:
+        """Add text, safe to show."""
+        self.source += text
+        if self._goes_on(text):
+            return
+        self._rest += text
+        tokens = _parser().parse(self._rest)
+        blocks = list(_blocks(tokens))
+        for block in blocks[:-1]:
+            self._done.append(list(_pieces(block)))
+            self._settle(self._done[-1])
+        if blocks:
+            start = blocks[-1][0].map
+            if start is not None and start[0]:
+                self._rest = "".join(self._rest.splitlines(keepends=True)[start[0] :])
+            self._open = list(_pieces(blocks[-1]))
+            self._open_lines = self._lines_of(self._open)
+
+    def lines(self, width: int) -> tuple[list[Content], list[Content]]:
+        """The lines of what is done, and those of the last block."""
+        if width != self._width:
+            self._width = width
+            self._done_lines.clear()
+            for pieces in self._done:
+                self._settle(pieces)
+            self._open_lines = self._lines_of(self._open)
+        return self._done_lines, self._open_lines
+
+    def height(self, width: int) -> int:
+        """How many lines there are."""
+        done, last = self.lines(width)
+        return len(done) + len(last)
+
+    def _settle(self, pieces: list[Piece]) -> None:
+        self._done_lines += [*self._lines_of(pieces), _EMPTY]
+
+    def _lines_of(self, pieces: Sequence[Piece]) -> list[Content]:
+        width = self._width
+        return [line for piece in pieces for line in piece.lines(width)] if width else []
+
+    def _goes_on(self, text: str) -> bool:
+        """Whether it only adds lines to open code; then they are all that is done."""
+        match self._open:
+            case [Code(closed=False, language=_, text=code) as piece] if code:
+                pass
+            case _:
+                return False
+        line = self._rest[self._rest.rfind("\n") + 1 :] + text
+        if _CLOSING.search(line) or piece._styled is None:
+            return False
+        self._rest += text
+        piece.text += text
+        last = piece._styled.pop()
+        gone = len(piece.boxed(last, self._width)) if last.plain or not piece._styled else 0
+        new = [Content(each[:_WIDE].expandtabs(4)) for each in (last.plain + text).split("\n")]
+        piece._styled += new
+        if self._width:
+            if gone:
+                del self._open_lines[-gone:]
+            shown = new[:-1] if not new[-1].plain and len(piece._styled) > 1 else new
+            for code in shown:
+                self._open_lines += piece.boxed(code, self._width)
+        return True
+
+
+def _blocks(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """The tokens of each block that stands in no other."""
+    block: list[Token] = []
+    for token in tokens:
+        if token.level == 0 and token.nesting >= 0 and block:
+            yield block
+            block = []
+        block.append(token)
+    if block:
+        yield block
+
+
+def _pieces(tokens: Sequence[Token]) -> Iterator[Piece]:
+    """What a block is made of."""
+    indents: list[Content] = []
+    """Of the lists and quotations that we are in."""
+    numbers: list[int | None] = []
+    bullet: Content | None = None
+    style, gap = "", False
+    rows: list[list[Content]] | None = None
+    for token in tokens:
+        base = Content("").join(indents)
+        leaf = token.type in ("fence", "code_block", "hr", "table_open") or (
+            token.type == "inline" and rows is None
+        )
+        if leaf and gap:
+            yield Gap(base)
+            gap = False
+        match token.type:
+            case "bullet_list_open":
+                numbers.append(None)
+            case "ordered_list_open":
+                numbers.append(int(token.attrs.get("start", 1)))
+            case "bullet_list_close" | "ordered_list_close":
+                numbers.pop()
+            case "list_item_open":
+                number = numbers[-1]
+                mark = "• " if number is None else f"{number}. "
+                if number is not None:
+                    numbers[-1] = number + 1
+                bullet = base + Content.styled(mark, "$text-primary")
+                indents.append(Content(" " * len(mark)))
+            case "blockquote_open":
+                indents.append(Content.styled("▌ ", "$primary"))
+            case "list_item_close":
+                if bullet is not None:
+                    yield Flow(_EMPTY, bullet)
+                    bullet = None
+                indents.pop()
+            case "blockquote_close":
+                indents.pop()
+            case "heading_open":
+                style = _HEADINGS.get(token.tag, "bold")
+            case "heading_close":
+                style, gap = "", True
+            case "paragraph_close":
+                gap = not token.hidden
+            case "table_open":
+                rows = []
+            case "tr_open" if rows is not None:
+                rows.append([])
+            case "th_open":
+                style = "bold"
+            case "th_close":
+                style = ""
+            case "table_close" if rows is not None:
+                yield Table(rows, base)
+                rows, gap = None, True
+            case "inline":
+                content = _inline(token)
+                content = content.stylize_before(style) if style else content
+                if rows is not None:
+                    rows[-1].append(content)
+                else:
+                    yield Flow(content, base if bullet is None else bullet, base)
+                    bullet = None
+            case "hr":
+                yield Rule()
+                gap = True
+            case "fence" | "code_block":
+                if bullet is not None:
+                    yield Flow(_EMPTY, bullet)
+                    bullet = None
+                yield _code(token, base)
+                gap = True
+            case _:
+                pass
+
+
+def _code(token: Token, before: Content) -> Code:
+    first, last = token.map or (0, 0)
+    closed = token.type != "fence" or last - first == token.content.count("\n") + 2
+    # The end of the line tells where open code goes on.
+    text = token.content.removesuffix("\n") if closed else token.content
+    return Code(text, (token.info.split() or [""])[0], closed, before)
+
+
+def _inline(token: Token) -> Content:
+    """Text with its emphasis; the address of a link is told, where it is not the text."""
+    parts: list[Content] = []
+    styles: list[str] = []
+    links: list[tuple[str, int]] = []
+    for child in token.children or ():
+        match child.type:
+            case "text":
+                parts.append(Content.styled(child.content, " ".join(styles)))
+            case "softbreak":
+                parts.append(Content(" "))
+            case "hardbreak":
+                parts.append(Content("\n"))
+            case "code_inline":
+                parts.append(Content.styled(child.content, "$text-warning on $warning 12%"))
+            case "em_open":
+                styles.append("italic")
+            case "strong_open":
+                styles.append("bold")
+            case "s_open":
+                styles.append("strike")
+            case "em_close" | "strong_close" | "s_close":
+                styles.pop()
+            case "link_open":
+                links.append((str(child.attrs.get("href", "")), len(parts)))
+                styles.append("underline")
+            case "link_close":
+                styles.pop()
+                address, start = links.pop()
+                text = "".join(part.plain for part in parts[start:])
+                if address.removeprefix("mailto:") not in (text, f"http://{text}"):
+                    parts.append(Content.styled(f" ({address})", "$foreground 60%"))
+            case "image":
+                told = f"[image {child.content}: {child.attrs.get('src', '')}]"
+                parts.append(Content.styled(told, "$foreground 60%"))
+            case _:
+                parts.append(Content(child.content))
+    return Content("").join(parts)

@@ -1,0 +1,143 @@
+"""Which blocks are in the tree, and where: the few in sight and near it, of any number.
+
+Owns the heights of blocks that are not in the tree, measured or estimated, and the layout that
+leaves their room: what a person looks at stays where it is, whatever changes above it. Must not
+know what the blocks show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.geometry import NULL_OFFSET, Region, Size
+from textual.layout import ArrangeResult, Layout, WidgetPlacement
+from textual.widget import Widget
+
+from tui.blocks.entries import Answer, Entry, Prompted
+from tui.blocks.widgets import Block
+
+if TYPE_CHECKING:
+    from tui.widgets.transcript import Transcript
+
+MOST = 70
+"""Blocks in the tree before some are taken out."""
+KEPT = 40
+"""Blocks that are left then."""
+STEP = 8
+"""Blocks that are put in at once: more would be felt as a pause."""
+
+
+class Heights:
+    """How high each block is: as it was laid out, or estimated."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self._entries = entries
+        self._rows: list[int] = []
+        self._width = 0
+
+    def resized(self, width: int) -> None:
+        """What was measured holds no more."""
+        if width != self._width:
+            self._width = width
+            self._rows.clear()
+
+    def learn(self, index: int, rows: int) -> None:
+        """A block was laid out, its margin included."""
+        self._all[index] = rows
+
+    def between(self, first: int, last: int) -> int:
+        """Rows of some blocks: from an index up to that after the last."""
+        return sum(self._all[first:last])
+
+    def at(self, row: float) -> int:
+        """The index of the block in a row."""
+        bottom = 0
+        for index, rows in enumerate(self._all):
+            bottom += rows
+            if bottom > row:
+                return index
+        return max(0, len(self._entries) - 1)
+
+    @property
+    def _all(self) -> list[int]:
+        known = len(self._rows)
+        self._rows += [self._estimate(entry) for entry in self._entries[known:]]
+        return self._rows
+
+    def _estimate(self, entry: Entry) -> int:
+        if not isinstance(entry, Answer | Prompted):
+            return 1
+        return 2 + entry.text.count("\n") + len(entry.text) // max(20, self._width)
+
+
+class WindowLayout(Layout):
+    """One block under the other, with the room of those that are not in the tree."""
+
+    name = "window"
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._transcript = transcript
+        self._last: list[tuple[Widget, int, int]] = []
+        """What was placed last, with its first row and the row after it."""
+
+    def arrange(
+        self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
+    ) -> ArrangeResult:
+        view = self._transcript
+        heights = view.heights
+        heights.resized(size.width)
+        held = self._held()
+        viewport = view.app.viewport_size
+        placements: list[WidgetPlacement] = []
+        self._last = []
+        y = heights.between(0, view.first)
+        margin_before = 0
+        for widget in children:
+            styles = widget.styles
+            margin = styles.margin
+            gutter_width, gutter_height = styles.gutter.totals
+            if widget is view.tail:
+                y += heights.between(view.last, len(view.story.entries))
+            top = max(margin.top, margin_before)
+            inner = size.width - gutter_width - margin.width
+            height = widget.get_content_height(size, viewport, inner) + gutter_height
+            if widget is view.tail:
+                # The end of the view at least: an anchored view would be drawn in from above it.
+                height = max(1, size.height - y)
+            if isinstance(widget, Block):
+                heights.learn(widget.index, top + height)
+            region = Region(margin.left, y + top, size.width - margin.width, height)
+            placements.append(WidgetPlacement(region, NULL_OFFSET, margin, widget))
+            self._last.append((widget, y, y + top + height))
+            y += top + height
+            margin_before = margin.bottom
+        if held is not None and not view.following:
+            widget, before = held
+            after = next((first for known, first, _ in self._last if known is widget), before)
+            view.shift(after - before)
+        return placements
+
+    def get_content_width(self, widget: Widget, container: Size, viewport: Size) -> int:
+        return container.width
+
+    def get_content_height(
+        self, widget: Widget, container: Size, viewport: Size, width: int
+    ) -> int:
+        return container.height
+
+    def _held(self) -> tuple[Widget, int] | None:
+        """What stands at the top of the view, and its first row."""
+        top = self._transcript.scroll_y
+        for widget, first, end in self._last:
+            if end > top:
+                return widget, first
+        return None
+
+    def rows(self) -> tuple[int, int]:
+        """The first row of what is in the tree, and the row after its last block."""
+        blocks = [item for item in self._last if isinstance(item[0], Block)]
+        return (blocks[0][1], blocks[-1][2]) if blocks else (0, 0)
+
+    def row_of(self, widget: Widget) -> tuple[int, int] | None:
+        """The first row of a block, and the row after it."""
+        return next(((y, end) for known, y, end in self._last if known is widget), None)
