@@ -6,6 +6,7 @@ Must not know what a session does.
 from __future__ import annotations
 
 from textual.app import App
+from textual.driver import Driver
 
 from agent.conversation import Wanted
 from agent.errors import ExitCode
@@ -19,11 +20,20 @@ class ParityApp(App[None]):
     """`agent` in a terminal."""
 
     TITLE = "Parity"
-    CSS_PATH = "parity.tcss"
+    CSS_PATH = ["parity.tcss", "styles/prompt.tcss"]  # noqa: RUF012  as the library declares it
 
     def __init__(self, wanted: Wanted) -> None:
         super().__init__()
         self._session = SessionScreen(wanted)
+
+    def get_driver_class(self) -> type[Driver]:
+        chosen = super().get_driver_class()
+        # 20 ms; the library loads the same module
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from tui.terminal import Driver as Ours
+
+        return Ours if chosen is LinuxDriver else chosen
 
     def on_mount(self) -> None:
         self.push_screen(self._session)
