@@ -87,7 +87,7 @@ def examine(folder: Path, as_json: bool) -> ExitCode:
     Raises:
         InputError: There is no such folder.
     """
-    findings = tuple(_examined(folder))
+    findings = tuple(examined(folder))
     if as_json:
         print(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:
@@ -97,7 +97,12 @@ def examine(folder: Path, as_json: bool) -> ExitCode:
     return ExitCode.FAILED if bad else ExitCode.VERIFIED
 
 
-def _examined(folder: Path) -> Iterator[Finding]:
+def examined(folder: Path) -> Iterator[Finding]:
+    """What each check finds, as it is found.
+
+    Raises:
+        InputError: There is no such folder.
+    """
     root = find_root(folder)
     state, user_file = state_folder(), config.user_file()
     keys = user_keys()

@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +150,7 @@ def execute(
     sandbox: Sandbox = UNCONFINED,
     network: bool = False,
     writable: Sequence[Path] = (),
+    heard: Callable[[bytes], object] | None = None,
 ) -> Finished:
     """Run a program and everything it starts to the end.
 
@@ -164,6 +165,7 @@ def execute(
         sandbox: What keeps it in.
         network: Whether the sandbox lets it use the network.
         writable: Folders that the sandbox lets it write to besides the workspace.
+        heard: Is given the output as it comes, all of it, unfiltered.
 
     Raises:
         ToolError: The program cannot be started; the message names it.
@@ -177,7 +179,7 @@ def execute(
         _look_for(argv[0], cwd, env["PATH"])
     with sandbox.launch(argv, cwd, env, network=network, writable=writable) as launch:
         process = _start(launch, argv[0])
-        output = _Output(process, limit)
+        output = _Output(process, limit, heard)
         timed_out = cancelled = False
         try:
             while process.poll() is None and not timed_out and not cancelled:
@@ -285,9 +287,15 @@ def _stop(
 class _Output:
     """The head and the tail of what comes out of a pipe."""
 
-    def __init__(self, process: subprocess.Popen[bytes], limit: int) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        limit: int,
+        heard: Callable[[bytes], object] | None = None,
+    ) -> None:
         assert process.stdout is not None
         self._process = process
+        self._heard = heard
         self._pipe = process.stdout
         self._half = max(limit // 2, 1)
         self._head = bytearray()
@@ -314,6 +322,8 @@ class _Output:
         if not chunk:
             self._open = False
             return
+        if self._heard is not None:
+            self._heard(chunk)
         room = self._half - len(self._head)
         self._head += chunk[:room]
         self._tail += chunk[room:] if room > 0 else chunk

@@ -150,6 +150,7 @@ class Engine:
     def _run(self, task: str) -> None:
         if self._conversation is None:
             self._post(Complaint("There is no session open."))
+            self._post(Rested())
             return
         self._cancel.clear()
         try:

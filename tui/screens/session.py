@@ -11,18 +11,18 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from agent.approval import ApprovalAnswer, Choice
 from agent.conversation import Wanted
-from tui.engine import Asked, Complaint, Engine, NotOpened, Opened, Reported, Rested
+from tui.engine import Asked, Complaint, NotOpened, Opened, Reported, Rested
+from tui.screens.commands import CommandScreen
 from tui.widgets.figures import Figures
 from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import StatusLine
 from tui.widgets.transcript import Transcript
 
 
-class SessionScreen(Screen[None]):
+class SessionScreen(CommandScreen):
     """One session at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -31,15 +31,13 @@ class SessionScreen(Screen[None]):
     ]
 
     def __init__(self, wanted: Wanted) -> None:
-        super().__init__()
-        self.wanted = wanted
-        self.engine = Engine(self.post_message)
+        super().__init__(wanted)
         self.at_work = False
 
     def compose(self) -> ComposeResult:
         yield Transcript()
         yield Figures()
-        yield Prompt()
+        yield Prompt(self.wanted.folder)
         yield StatusLine()
 
     def on_mount(self) -> None:
@@ -48,9 +46,8 @@ class SessionScreen(Screen[None]):
         self.call_after_refresh(self.engine.open, self.wanted)
 
     @on(Prompt.Submitted)
-    def _submitted(self, message: Prompt.Submitted) -> None:
+    def _submitted(self) -> None:
         self.at_work = True
-        self.engine.run(message.text)
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
@@ -80,6 +77,9 @@ class SessionScreen(Screen[None]):
         message.reply(ApprovalAnswer(Choice.DENY))
 
     def action_interrupt(self) -> None:
+        if self.shell_lines.stop():
+            return
+        self.query_one(Prompt).take_back()
         self.engine.interrupt()
 
     def action_figures(self) -> None:

@@ -1,0 +1,95 @@
+"""The commands that a prompt takes after a `/`: their names, what they take and what they do.
+
+Owns the list, its search and the reading of a line. Must not carry any of them out: a screen, or
+the application, has `action_command_<name>(arguments)` for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from tui.fuzzy import Haystack, Match
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    help: str
+    """One line."""
+    arguments: str = ""
+    """A hint of what follows the name, as `[NAME]`; empty: nothing does."""
+    at_rest: bool = False
+    """Whether it must wait until no turn is at work."""
+
+    @property
+    def action(self) -> str:
+        """The method that carries it out; it takes what follows the name as one text."""
+        return f"action_command_{self.name}"
+
+    @property
+    def needs(self) -> bool:
+        """Whether it is of no use without its arguments."""
+        return bool(self.arguments) and not self.arguments.startswith("[")
+
+
+COMMANDS = (
+    Command("help", "Commands and keys"),
+    Command("model", "Choose the model that goes on, or name it", "[NAME]"),
+    Command("mode", "What may be done without asking", "[plan|ask|edit|auto]"),
+    Command("plan", "Describe what would be done, change nothing", "[TASK]"),
+    Command("undo", "Take back the last turn's changes of files", at_rest=True),
+    Command("rewind", "Return to an earlier turn, with its files", at_rest=True),
+    Command("diff", "What this session has changed"),
+    Command("test", "Run the project's tests", "[TEST]", at_rest=True),
+    Command("compact", "Shorten the conversation now", at_rest=True),
+    Command("cost", "Tokens, dollars and watt-hours so far"),
+    Command("figures", "Show or hide the panel of figures"),
+    Command("clear", "Begin a new session", at_rest=True),
+    Command("sessions", "The sessions there are"),
+    Command("resume", "Go on with an earlier session", "[ID]", at_rest=True),
+    Command("fork", "Go on in a copy of this session", at_rest=True),
+    Command("rename", "Give this session a name", "NAME"),
+    Command("export", "Write this session to a file", "[FORMAT] [FILE]"),
+    Command("play", "Watch a recorded session", "[ID]", at_rest=True),
+    Command("replay", "How replays of benchmarks went", "[RUN]"),
+    Command("copy", "Copy the last answer"),
+    Command("theme", "Choose the colours", "[NAME]"),
+    Command("trust", "What of this folder is trusted"),
+    Command("doctor", "Is this machine ready"),
+    Command("keys", "Every key that does something here"),
+    Command("quit", "Leave; the session can be resumed"),
+)
+_BY_NAME = {command.name: command for command in COMMANDS}
+_NAMES = Haystack([command.name for command in COMMANDS], ordered=True)
+_HELP = Haystack([command.help for command in COMMANDS], ordered=True)
+
+
+class UnknownCommand(Exception):
+    """There is no such command; the message names the nearest."""
+
+
+def parse(line: str) -> tuple[Command, str]:
+    """The command that a line gives, and what follows its name.
+
+    Raises:
+        UnknownCommand: It gives none.
+    """
+    name, _, arguments = line.strip().removeprefix("/").partition(" ")
+    command = _BY_NAME.get(name.lower())
+    if command is None:
+        near = get_close_matches(name.lower(), _BY_NAME, 3, 0.5)
+        near = near or [found.name for found, _ in search(name, 3)]
+        hint = f" Nearest: {', '.join(f'/{each}' for each in near)}." if near else ""
+        raise UnknownCommand(f"There is no command /{name}.{hint}")
+    return command, arguments.strip()
+
+
+def search(query: str, limit: int = len(COMMANDS)) -> list[tuple[Command, Match]]:
+    """The commands that a few letters may mean, best first; their marks are in the names."""
+    found = {hit.index: hit for hit in _NAMES.search(query, limit)}
+    if len(query) > 2:  # a word of what it does will do too
+        for hit in _HELP.search(query, limit):
+            if hit.tier < 3:
+                found.setdefault(hit.index, Match(hit.index, ()))
+    return [(COMMANDS[at], hit) for at, hit in found.items()][:limit]

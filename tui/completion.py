@@ -1,0 +1,228 @@
+"""What `@` may name: the files of a repository and the symbols in them.
+
+Owns their search, and what a message that names them tells a model. Must not know how a choice is
+shown. The tree is read in a thread, with a workspace of its own: looking never waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.base import ToolError
+from tui.fuzzy import Haystack
+
+if TYPE_CHECKING:
+    from tools.outline import Index
+    from tools.syntax import Symbol
+    from tools.workspace import Workspace
+
+_NEAR = 40
+"""Files whose symbols are searched for what stands behind a colon."""
+_FRESH = 5.0
+"""Seconds for which the tree is taken to be as it was."""
+_LARGEST = 1 << 20
+"""Bytes of a file that is looked through for a symbol while a message is sent."""
+_MENTION = re.compile(r"""(?<![^\s("'`\[])@(?:"([^"\n]+)"|([^\s"@]+))""")
+_TRAILING = ".,;:!?)]}'`"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file, or a symbol in one."""
+
+    path: str
+    """Relative to the root, with `/`."""
+    symbol: str = ""
+    """Qualified within its file; empty: the file itself is meant."""
+    marks: tuple[int, ...] = ()
+    """Places in `label` of the letters that were looked for."""
+
+    @property
+    def label(self) -> str:
+        """What is searched and shown first."""
+        return self.symbol or self.path
+
+    @property
+    def mention(self) -> str:
+        """As it is written into a message."""
+        name = f"{self.path}:{self.symbol}" if self.symbol else self.path
+        return f'@"{name}"' if re.search(r"\s", name) else f"@{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    paths: tuple[str, ...] = ()
+    search: Haystack = field(default_factory=lambda: Haystack(()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbols:
+    found: tuple[tuple[str, str], ...] = ()
+    """Paths and names, those of a file next to one another."""
+    spans: dict[str, range] = field(default_factory=dict)
+    """Of each path, in `found`."""
+    search: Haystack = field(default_factory=lambda: Haystack(()))
+
+
+class Places:
+    """All that can be named, as the tree was when it was last looked at."""
+
+    def __init__(self, root: Path, cache: Path | None, changed: Callable[[], object]) -> None:
+        """
+        Args:
+            cache: The folder that keeps the index.
+            changed: Called from another thread when more can be found than before.
+        """
+        self._root = root
+        self._cache = cache
+        self._changed = changed
+        self._files = _Files()
+        self._symbols = _Symbols()
+        self._looking = threading.Lock()
+        self._looked = float("-inf")
+
+    def refresh(self) -> None:
+        """Look at the tree again, unless that was done a moment ago."""
+        if time.monotonic() - self._looked < _FRESH or not self._looking.acquire(blocking=False):
+            return
+        threading.Thread(target=self._look, name="completion", daemon=True).start()
+
+    @property
+    def looking(self) -> bool:
+        """Whether more may be found in a moment."""
+        return self._looking.locked()
+
+    def search(self, query: str, limit: int) -> list[Place]:
+        """The best, best first.
+
+        Args:
+            query: Letters of a path or a symbol; `path:symbol` narrows both.
+        """
+        path, colon, name = query.partition(":")
+        if colon:
+            return list(self._within(path, name, limit))
+        files, symbols = self._files, self._symbols
+        hits = files.search.search(query, limit)
+        # The index of the answer's tier, then files, then what is shorter.
+        ranked = [(hit.tier, 0, n, Place(files.paths[hit.index], "", hit.marks))
+                  for n, hit in enumerate(hits)]  # fmt: skip
+        if query and "/" not in query:
+            for n, hit in enumerate(symbols.search.search(query, limit)):
+                path, name = symbols.found[hit.index]
+                ranked.append((hit.tier, 1, n, Place(path, name, hit.marks)))
+        return [place for *_, place in sorted(ranked, key=lambda item: item[:3])][:limit]
+
+    def _within(self, path: str, name: str, limit: int) -> Iterator[Place]:
+        """Symbols of the files that a path means."""
+        files, symbols = self._files, self._symbols
+        if not path:
+            hits = symbols.search.search(name, limit)
+            yield from (Place(*symbols.found[hit.index], hit.marks) for hit in hits)
+            return
+        near = [files.paths[hit.index] for hit in files.search.search(path, _NEAR)]
+        if path in symbols.spans:
+            near = [path]
+        chosen = [symbols.found[at] for file in near for at in symbols.spans.get(file, ())]
+        names = Haystack([name for _, name in chosen], ordered=True)
+        yield from (Place(*chosen[hit.index], hit.marks) for hit in names.search(name, limit))
+
+    def _look(self) -> None:
+        try:
+            # 60 ms; only needed to complete
+            from tools.outline import Index
+            from tools.workspace import Workspace
+
+            workspace = Workspace(self._root)
+            paths = tuple(filter(_plain, workspace.files()))
+            if paths != self._files.paths:
+                self._files = _Files(paths, Haystack(paths))
+                self._changed()
+            self._symbols = _symbols(Index.build(workspace, self._cache))
+            self._changed()
+        except (ToolError, OSError):
+            pass  # what was found before is still offered
+        finally:
+            self._looked = time.monotonic()
+            self._looking.release()
+
+
+def _symbols(index: Index) -> _Symbols:
+    from tools.syntax import Kind  # loaded with the index
+
+    found: list[tuple[str, str]] = []
+    spans: dict[str, range] = {}
+    for path in index.paths:
+        first = len(found)
+        found += [
+            (path, symbol.name)
+            for symbol in index.symbols(path)
+            if symbol.kind is not Kind.IMPORTS and _plain(symbol.name)
+        ]
+        spans[path] = range(first, len(found))
+    return _Symbols(tuple(found), spans, Haystack([name for _, name in found]))
+
+
+def _plain(name: str) -> bool:
+    """Whether a name can be shown and written as it is."""
+    return name.isprintable() and '"' not in name and "@" not in name
+
+
+def made_plain(text: str, root: Path) -> str:
+    """A message as a model is told it: names without the `@`, and where the named things are.
+
+    What does not exist beneath the root, or may hold secrets, stays as it was written.
+    """
+    if "@" not in text:
+        return text
+    from tools.workspace import Workspace  # loaded with the session
+
+    workspace = Workspace(root)
+    told: dict[str, None] = {}
+
+    def plain(match: re.Match[str]) -> str:
+        written = match[1] or match[2]
+        # A sentence may end right after a name.
+        for name in (written, written.rstrip(_TRAILING)):
+            if line := _described(name, workspace):
+                told[line] = None
+                return name + written[len(name) :]
+        return match[0]
+
+    text = _MENTION.sub(plain, text)
+    return "\n".join((text, "", "Named above:", *(f"- {line}" for line in told))) if told else text
+
+
+def _described(name: str, workspace: Workspace) -> str:
+    """One line on a file, a folder or a symbol; empty if there is none."""
+    path, _, symbol = name.partition(":")
+    try:
+        real = workspace.name(path)
+        if workspace.withholds(real):
+            return ""
+        place = workspace.root / real
+        if place.is_dir():
+            return "" if symbol else f"{path} is a folder."
+        if not place.is_file() or place.stat().st_size > _LARGEST:
+            return f"{path} is a file." if place.is_file() and not symbol else ""
+        data = workspace.peek(path)
+    except (ToolError, OSError):
+        return ""
+    if not symbol:
+        lines = data.count(b"\n") + (not data.endswith(b"\n") and data != b"")
+        return f"{path} has {lines} {'line' if lines == 1 else 'lines'}."
+    from tools.syntax import symbols  # 15 ms; only needed for a symbol's lines
+
+    found = next((item for item in symbols(path, data) if item.name == symbol), None)
+    return f"{path}:{symbol} is in {path}, {_lines(found)}." if found else ""
+
+
+def _lines(symbol: Symbol) -> str:
+    if symbol.first_line == symbol.last_line:
+        return f"line {symbol.first_line}"
+    return f"lines {symbol.first_line} to {symbol.last_line}"

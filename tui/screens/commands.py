@@ -1,0 +1,351 @@
+"""What the prompt asks of a session: messages, commands, shell lines.
+
+Owns how each is carried out, and what a model is told of it with the next message. Must not know
+how anything looks, nor how a prompt is read.
+
+A command is `action_command_<name>(arguments)`, or `action_<name>()` where it takes none, of the
+screen or of the application.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.message import Message
+from textual.screen import Screen
+
+from agent.approval import Mode
+from agent.conversation import Conversation, Wanted
+from agent.costs import Cost
+from agent.events import Said, StepFinished
+from agent.messages import AssistantMessage
+from agent.models.base import Usage
+from agent.printer import costs, switch_cost
+from tools.base import Cancel
+from tools.process import Finished
+from tools.text import shown
+from tui import commands
+from tui.engine import Complaint, Engine, Opened, Reported, Rested
+from tui.shell_lines import ShellEnded, ShellLines, ShellStarted, ShellWrote
+from tui.widgets.prompt import Prompt
+from tui.widgets.transcript import ShellLine, Transcript
+
+if TYPE_CHECKING:
+    from tools.undo import Restored
+
+
+@dataclass
+class Undone(Message):
+    """The files that a turn changed are as they were before it."""
+
+    restored: Sequence[Restored]
+
+
+@dataclass
+class Shown(Message):
+    """An answer to a command, of several lines."""
+
+    title: str
+    text: str
+
+
+class CommandScreen(Screen[None]):
+    """A session that is told what to do by a prompt."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.engine = Engine(self.post_message)
+        self.conversation: Conversation | None = None
+        """Set while a session is open; to be looked at only."""
+        self.shell_lines = ShellLines(self.post_message)
+        self._shown: ShellLine | None = None
+        """The shell line at work."""
+        self._notes: list[str] = []
+        """What the model is told with the next message."""
+        self._marks: list[int] = []
+        """Where each turn began among what was written."""
+        self._answer = ""
+        self._usage = Usage()
+        self._cost = Cost()
+
+    def tell(self, text: str) -> None:
+        """Tell the user a line."""
+        self.query_one(Transcript).tell(text)
+
+    # Messages, and the session that takes them.
+
+    @on(Opened)
+    def _session_opened(self, message: Opened) -> None:
+        self.conversation = message.conversation
+        self._marks.clear()
+        said = (m.text for m in message.conversation.agent.history[::-1]
+                if isinstance(m, AssistantMessage) and m.text)  # fmt: skip
+        self._answer = next(said, "")
+        self._usage, self._cost = Usage(), Cost()
+        self.query_one(Prompt).opened(message.conversation)
+
+    @on(Prompt.Submitted)
+    def _message_given(self, message: Prompt.Submitted) -> None:
+        text = message.text
+        if self.conversation is not None:
+            from tui.completion import made_plain  # with what it reads, only at the first message
+
+            text = made_plain(text, self.conversation.workspace.root)
+        task = "\n\n".join((text, *self._notes))
+        self._notes.clear()
+        self.engine.do(lambda conversation: self._mark(conversation.workspace.checkpoint()))
+        self.engine.run(task)
+
+    def _mark(self, checkpoint: int) -> None:
+        self._marks.append(checkpoint)
+
+    @on(Prompt.Hurried)
+    def _hurried(self) -> None:
+        self.engine.interrupt()
+
+    @on(Reported)
+    def _counted(self, message: Reported) -> None:
+        match message.event:
+            case StepFinished(usage=usage, cost=cost):
+                self._usage, self._cost = self._usage + usage, self._cost + cost
+            case Said(AssistantMessage(text=text)) if text:
+                self._answer = text
+
+    @on(Rested)
+    def _prompt_rested(self) -> None:
+        self.query_one(Prompt).rested()
+
+    # Shell lines.
+
+    @on(Prompt.ShellGiven)
+    def _shell_given(self, message: Prompt.ShellGiven) -> None:
+        if (conversation := self._opened()) is None:
+            return
+        root, sandbox = conversation.workspace.root, conversation.sandbox
+        self._begun(self.shell_lines.run(message.line, root, sandbox, told=message.told))
+
+    @on(ShellStarted)
+    def _shell_started(self, message: ShellStarted) -> None:
+        self._shown = self.query_one(Transcript).shell(message.line)
+
+    @on(ShellWrote)
+    def _shell_wrote(self, message: ShellWrote) -> None:
+        if self._shown is not None:
+            self._shown.write(message.text)
+
+    @on(ShellEnded)
+    def _shell_ended(self, message: ShellEnded) -> None:
+        if self._shown is not None:
+            self._shown.end(message.code, message.seconds)
+        self._shown = None
+        if message.told and self.conversation is not None:
+            self._notes.append(self.conversation.redactor.text(message.note))
+
+    def _begun(self, begun: bool) -> None:
+        if not begun:
+            self.tell("A shell line is at work: Esc stops it.")
+
+    # Commands.
+
+    @on(Prompt.CommandGiven)
+    async def _command_given(self, message: Prompt.CommandGiven) -> None:
+        command, _ = commands.parse(f"/{message.name}")
+        for node in (self, self.app):
+            action = getattr(node, command.action, None)
+            if action is not None:
+                done = action(message.arguments)
+            elif (action := getattr(node, f"action_{command.name}", None)) is not None:
+                done = action()
+            else:
+                continue
+            if inspect.isawaitable(done):
+                await done
+            return
+        self.tell(f"/{command.name} cannot be used here.")
+
+    @on(Undone)
+    def _undone(self, message: Undone) -> None:
+        lines = [f"{item.outcome}  {shown(item.path)}" for item in message.restored]
+        if not lines:
+            self.tell("The last turn changed no file.")
+            return
+        self._answered("/undo", "\n".join(lines))
+        paths = "\n".join(f"- {line}" for line in lines)
+        self._notes.append(f"I took back what your last turn changed:\n{paths}")
+
+    @on(Shown)
+    def _answer_shown(self, message: Shown) -> None:
+        self._answered(message.title, message.text)
+
+    def _answered(self, title: str, text: str) -> None:
+        line = self.query_one(Transcript).shell(title)
+        line.write(text)
+        line.end(0, 0.0)
+
+    def action_command_help(self, arguments: str) -> None:
+        width = max(len(f"/{each.name} {each.arguments}") for each in commands.COMMANDS)
+        lines = [
+            f"{f'/{each.name} {each.arguments}':<{width}}  {each.help}"
+            for each in commands.COMMANDS
+        ]
+        self._answered("/help", "\n".join(lines))
+
+    def action_command_mode(self, arguments: str) -> None:
+        modes = ", ".join(Mode)
+        if not arguments and self.conversation is not None:
+            self.tell(f"The mode is {self.conversation.gate.mode}; there are {modes}.")
+        elif arguments in set(Mode):
+            self.set_mode(Mode(arguments))
+        else:
+            self.tell(f"There is no mode {shown(arguments)!r}; there are {modes}.")
+
+    def action_command_plan(self, arguments: str) -> None:
+        self.set_mode(Mode.PLAN)
+        if arguments:
+            self.query_one(Prompt).send(arguments)
+
+    def set_mode(self, mode: Mode) -> None:
+        """Change what happens without a question."""
+
+        def change(conversation: Conversation) -> None:
+            conversation.gate.mode = mode
+            model = conversation.agent.model
+            conversation.agent.switch(conversation.assembler.equip(model))
+
+        self.engine.do(change)
+        self.query_one(Prompt).mode = mode.value
+
+    def action_command_model(self, arguments: str) -> None:
+        if not arguments:
+            action = getattr(self, "action_models", None)
+            if action is None:
+                self.tell("Name the model: /model NAME.")
+            else:
+                action()
+            return
+        self.switch(arguments)
+
+    def switch(self, name: str) -> None:
+        """Let another model go on."""
+
+        def change(conversation: Conversation) -> None:
+            cost = conversation.switch(name)
+            self.post_message(Complaint(f"{cost.model} goes on: {switch_cost(cost)}."))
+
+        self.engine.do(change)
+
+    def action_command_undo(self, arguments: str) -> None:
+        def restore(conversation: Conversation) -> None:
+            mark = self._marks.pop() if self._marks else conversation.workspace.checkpoint()
+            self.post_message(Undone(conversation.workspace.restore(mark)))
+
+        self.engine.do(restore)
+
+    def action_command_diff(self, arguments: str) -> None:
+        def diff(conversation: Conversation) -> None:
+            patch = conversation.workspace.patch()
+            self.post_message(Shown("/diff", patch or "Nothing is changed."))
+
+        self.engine.do(diff)
+
+    def action_command_test(self, arguments: str) -> None:
+        if (conversation := self._opened()) is None:
+            return
+        tool = conversation.agent.toolbox.tools.get("run_tests")
+        if tool is None:
+            self.tell("There are no tests that can be run; --test-command names them.")
+            return
+
+        def work(cancel: Cancel, heard: Callable[[bytes], object]) -> Finished:
+            started = time.monotonic()
+            result = tool.run(tool.Args(only=arguments or None), cancel)
+            heard(result.output.encode())
+            seconds = time.monotonic() - started
+            return Finished((), 0 if result.ok else 1, result.output, seconds)
+
+        line = f"/test {arguments}".strip()
+        self._begun(self.shell_lines.start(line, work, told=True))
+
+    def action_command_cost(self, arguments: str) -> None:
+        usage = self._usage
+        tokens = (
+            f"{usage.prompt:,} prompt tokens ({usage.reused:,} reused), {usage.output:,} written"
+        )
+        self._answered("/cost", "\n".join((tokens, *costs(self._cost))))
+
+    async def action_command_clear(self, arguments: str) -> None:
+        self.conversation = None
+        self._notes.clear()
+        transcript = self.query_one(Transcript)
+        fresh = Transcript()
+        await self.mount(fresh, before=transcript)
+        await transcript.remove()
+        self.wanted = dataclasses.replace(self.wanted, resume=None)
+        self.engine.open(self.wanted)
+
+    def action_command_copy(self, arguments: str) -> None:
+        if not self._answer:
+            self.tell("There is no answer to copy yet.")
+            return
+        self.app.copy_to_clipboard(self._answer)
+        self.tell(f"The last answer is in the clipboard: {len(self._answer):,} characters.")
+
+    def action_command_trust(self, arguments: str) -> None:
+        def listed(conversation: Conversation) -> None:
+            lines = list(_standings(conversation.project.root))
+            self.post_message(Shown("/trust", "\n".join(lines)))
+
+        self.engine.do(listed)
+
+    def action_command_doctor(self, arguments: str) -> None:
+        def work(cancel: Cancel, heard: Callable[[bytes], object]) -> Finished:
+            from agent.doctor import State, examined  # 30 ms; only needed for this
+
+            started, lines = time.monotonic(), []
+            marks = {State.GOOD: "✓", State.WEAK: "!", State.BAD: "✗"}
+            for finding in examined(self.wanted.folder):
+                remedy = f"\n    → {finding.remedy}" if finding.remedy else ""
+                line = f"{marks[finding.state]} {finding.name:<16} {finding.detail}{remedy}\n"
+                lines.append(line)
+                heard(line.encode())
+                if cancel.is_set():
+                    break
+            return Finished((), 0, "".join(lines), time.monotonic() - started)
+
+        self._begun(self.shell_lines.start("/doctor", work, told=False))
+
+    def action_command_keys(self, arguments: str) -> None:
+        self.app.action_show_help_panel()
+
+    def action_command_quit(self, arguments: str) -> None:
+        self.app.exit()
+
+    def _opened(self) -> Conversation | None:
+        if self.conversation is None:
+            self.tell("The session is not open yet.")
+        return self.conversation
+
+
+def _standings(root: Path) -> Iterable[str]:
+    """What of a folder would tell the agent something, and whether it may."""
+    # With what they load, only for this
+    from agent.session import state_folder
+    from agent.trust import TrustStore, project_files
+    from tools.workspace import Workspace
+
+    files = project_files(Workspace(root))
+    if not files:
+        yield "There is nothing to trust: no settings, no AGENTS.md or CLAUDE.md."
+        return
+    trust = TrustStore(state_folder()).of(root)
+    for file in files:
+        yield f"{shown(file.name)} ({trust.standing(file)})"
+    yield f"`agent trust {shown(str(root))}` shows and trusts them."

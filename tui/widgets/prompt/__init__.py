@@ -1,0 +1,479 @@
+"""Where the user writes: messages, commands, shell lines.
+
+Owns the text until it is sent, what waits to be sent, and what is offered meanwhile. Must not know
+what becomes of it: it is told by messages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import var
+from textual.widgets import Static, TextArea
+
+from agent.conversation import Conversation
+from agent.errors import AgentError
+from agent.session import state_folder
+from agent.work_tree import find_root
+from tools.text import shown
+from tools.text_filter import clip_line
+from tui import commands
+from tui.commands import UnknownCommand
+from tui.completion import Place, Places
+from tui.engine import Complaint
+from tui.fuzzy import Haystack
+from tui.prompt_history import Draft, PromptHistory
+from tui.widgets.prompt.editor import Editor
+from tui.widgets.prompt.menu import Choice, Menu
+from tui.widgets.prompt.pastes import clean, expanded, folded, joined
+
+_OFFERED = 50
+"""Choices of a list at most."""
+_LINE = 200
+"""Characters of a prompt where it is shown as one line."""
+_NEW_LINE = ("shift+enter", "ctrl+j", "alt+enter")
+_AT_ONCE = ("ctrl+enter", "ctrl+s")
+_NAMING = re.compile(r"""(?:^|(?<=[\s("'`\[]))@([^\s"@]*)$""")
+
+
+class Prompt(Vertical):
+    """A text of several lines; Enter sends it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r", "search", "Earlier prompts"),
+        Binding("ctrl+g", "edit", "Editor"),
+    ]
+
+    at_work: var[bool] = var(False, toggle_class="-at-work")
+    """Whether a turn is at work: what is sent waits for its end."""
+    mode: var[str] = var("ask")
+    """What happens without a question; the border has its colour."""
+
+    @dataclass
+    class Submitted(Message):
+        """The user sent a message."""
+
+        text: str
+
+    @dataclass
+    class Hurried(Message):
+        """What waits first is to be sent at once: the turn at work is to end."""
+
+    @dataclass
+    class CommandGiven(Message):
+        """A command of `tui.commands`."""
+
+        name: str
+        arguments: str
+
+    @dataclass
+    class ShellGiven(Message):
+        """A line for a shell."""
+
+        line: str
+        told: bool
+        """Whether the model is to know of it."""
+
+    @dataclass
+    class _MoreFound(Message):
+        """What is offered may have grown."""
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Args:
+            folder: The repository, or a folder in it.
+        """
+        super().__init__()
+        self.queue: list[Draft] = []
+        """What waits for the end of the turn, the first to be sent first."""
+        self._editor = Editor(self._takes)
+        self._menu = Menu()
+        self._history: PromptHistory | None = None
+        self._places: Places | None = None
+        self._recalled: int | None = None
+        """How far back in the history the text comes from; None: it is the user's own."""
+        self._own = Draft("")
+        """What the user was writing before something earlier took its place."""
+        self._searching = False
+        self._dismissed = ""
+        """The text for which the list was closed."""
+        with suppress(AgentError):  # told when the session is opened
+            root = find_root(folder)
+            self._history = PromptHistory.of(root, state_folder())
+            more = self._MoreFound
+            self._places = Places(root, state_folder() / "index", lambda: self.post_message(more()))
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="queue", markup=False)
+        yield self._menu
+        with Horizontal(id="box"):
+            yield Static("❯", id="sign", markup=False)
+            yield self._editor
+
+    def on_mount(self) -> None:
+        self._dress()
+
+    @property
+    def text(self) -> str:
+        """As it is shown, what was pasted folded."""
+        return self._editor.text
+
+    def focus(self, scroll_visible: bool = True) -> Prompt:
+        self._editor.focus(scroll_visible)
+        return self
+
+    def opened(self, conversation: Conversation) -> None:
+        """A session is ready: what must not be kept is known."""
+        self.mode = conversation.gate.mode.value
+        if self._history is not None:
+            self._history.redacted_by(conversation.redactor.text)
+
+    def rested(self) -> None:
+        """The turn has ended: what waits first is sent."""
+        self.at_work = False
+        if self.queue:
+            draft = self.queue.pop(0)
+            self._show_queue()
+            self._submit(draft)
+
+    def take_back(self) -> None:
+        """All that waits is no longer sent; it is to be edited."""
+        if self.queue:
+            self._editor.load(joined([*self.queue, self._editor.draft]))
+            self.queue.clear()
+            self._show_queue()
+
+    def write(self, text: str) -> None:
+        """Put a text before the user, to be edited and sent."""
+        self._editor.load(Draft(text))
+
+    def send(self, text: str) -> None:
+        """Send a message, or let it wait, as if the user had written it."""
+        self._send_draft(Draft(text))
+
+    def watch_mode(self, before: str, mode: str) -> None:
+        self.remove_class(f"-{before}")
+        self.add_class(f"-{mode}")
+
+    def watch_at_work(self) -> None:
+        if self.is_mounted:
+            self._dress()
+
+    @on(TextArea.Changed)
+    def _changed(self) -> None:
+        self._dress()
+
+    @on(TextArea.SelectionChanged)
+    def _moved(self) -> None:
+        self._offer()
+
+    @on(_MoreFound)
+    def _more_found(self) -> None:
+        self._offer()
+
+    @on(Menu.OptionSelected)
+    def _clicked(self, event: Menu.OptionSelected) -> None:
+        event.stop()
+        self._choose(send=False)
+        self._editor.focus()
+
+    def action_search(self) -> None:
+        """Look for an earlier prompt by what is then written."""
+        if self._searching:
+            self._menu.action_cursor_down()
+            return
+        self._own, self._searching = self._editor.draft, True
+        self._editor.load(Draft(""))
+        self._dress()
+        self._offer()
+
+    def action_edit(self) -> None:
+        """Edit the text in the user's own editor."""
+        # 10 ms; only needed for an editor
+        from tui.widgets.prompt.outside import edited, editor_of
+
+        draft = self._editor.draft
+        try:
+            command = editor_of(os.environ)
+            with self.app.suspend():
+                text = edited(expanded(draft), command)
+        except SuspendNotSupported:
+            self.post_message(Complaint("No editor can be shown here."))
+        except AgentError as error:
+            self.post_message(Complaint(str(error)))
+        else:
+            self._editor.load(folded(clean(text), draft.pastes))
+
+    def _takes(self, event: events.Key) -> bool:
+        """What a key means here; False: it edits."""
+        match event.key:
+            case "enter":
+                self._enter()
+            case key if key in _NEW_LINE:
+                self._editor.insert("\n")
+            case key if key in _AT_ONCE:
+                self._send_at_once()
+            case "tab" if self._menu.display:
+                self._choose(send=False)
+            case "up" if self._menu.display:
+                self._menu.action_cursor_up()
+            case "down" if self._menu.display:
+                self._menu.action_cursor_down()
+            case "pageup" if self._menu.display:
+                self._menu.action_page_up()
+            case "pagedown" if self._menu.display:
+                self._menu.action_page_down()
+            case "escape" if self._searching:
+                self._end_search(self._own)
+            case "escape" if self._menu.display:
+                self._dismissed = self._editor.text
+                self._menu.dismiss()
+            case "up" if self._editor.on_first_line:
+                return self._earlier()
+            case "down" if self._editor.on_last_line:
+                return self._later()
+            case "backspace" if self._editor.text == "!":
+                self._editor.load(Draft(""))
+            case _:
+                return False
+        return True
+
+    def _enter(self) -> None:
+        if self._menu.choice is not None:
+            self._choose(send=True)
+        elif self._searching:
+            self._end_search(self._own)
+        elif self._editor.before.endswith("\\"):
+            self._editor.replace_before(1, "\n")
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        draft = self._editor.draft
+        text = draft.text.strip()
+        if not text:
+            return
+        if _is_command(text):
+            if not self._give_command(text):
+                return
+        elif text.startswith("!"):
+            line = expanded(draft).strip().removeprefix("!")
+            told, line = not line.startswith("!"), line.removeprefix("!").strip()
+            if not line:
+                return
+            self.post_message(self.ShellGiven(line, told))
+        else:
+            self._send_draft(draft)
+        self._keep(draft)
+        self._editor.load(Draft(""))
+
+    def _send_at_once(self) -> None:
+        if not self.at_work:
+            self._enter()
+            return
+        draft = self._editor.draft
+        if draft and not _is_command(draft.text) and not draft.text.startswith("!"):
+            self.queue.insert(0, draft)
+            self._keep(draft)
+            self._editor.load(Draft(""))
+            self._show_queue()
+        if self.queue:
+            self.post_message(self.Hurried())
+
+    def _send_draft(self, draft: Draft) -> None:
+        if self.at_work:
+            self.queue.append(draft)
+            self._show_queue()
+        else:
+            self._submit(draft)
+
+    def _submit(self, draft: Draft) -> None:
+        self.at_work = True
+        self.post_message(self.Submitted(expanded(draft).strip()))
+
+    def _give_command(self, line: str) -> bool:
+        try:
+            command, arguments = commands.parse(line)
+        except UnknownCommand as error:
+            self.post_message(Complaint(str(error)))
+            return False
+        if command.needs and not arguments:
+            self.post_message(Complaint(f"/{command.name} takes {command.arguments}."))
+            return False
+        if command.at_rest and self.at_work:
+            self.post_message(
+                Complaint(f"/{command.name} waits for the end of the turn: Esc interrupts it.")
+            )
+            return False
+        self.post_message(self.CommandGiven(command.name, arguments))
+        return True
+
+    def _keep(self, draft: Draft) -> None:
+        self._recalled, self._own = None, Draft("")
+        if self._history is not None:
+            self._history.add(draft)
+
+    def _earlier(self) -> bool:
+        if self.queue and not self._editor.text:
+            self._editor.load(self.queue.pop())
+            self._show_queue()
+            return True
+        drafts = self._history.drafts if self._history is not None else []
+        back = 0 if self._recalled is None else self._recalled
+        if back >= len(drafts):
+            return True
+        if self._recalled is None:
+            self._own = self._editor.draft
+        self._recalled = back + 1
+        self._recall(drafts[-self._recalled])
+        # So that the next key goes on to the one before.
+        self._editor.move_cursor((0, 0))
+        return True
+
+    def _later(self) -> bool:
+        if self._recalled is None or self._history is None:
+            return False
+        self._recalled -= 1
+        if self._recalled:
+            self._recall(self._history.drafts[-self._recalled])
+        else:
+            self._recalled = None
+            self._recall(self._own)
+        return True
+
+    def _recall(self, draft: Draft) -> None:
+        self._editor.load(draft)
+        self._dismissed = self._editor.text
+
+    def _offer(self) -> None:
+        """Show what may be meant by what stands before the cursor."""
+        editor = self._editor
+        if self._searching:
+            choices = list(self._found_prompts(editor.text))
+            self._menu.offer(choices, "earlier prompts", "Nothing like that was sent here.")
+            return
+        if editor.text == self._dismissed and editor.text:
+            self._menu.dismiss()
+            return
+        self._dismissed = ""
+        before = editor.before
+        if before.startswith("/") and " " not in before and editor.cursor_location[0] == 0:
+            self._menu.offer(list(_named(before[1:])), "commands")
+        elif (naming := _NAMING.search(before)) and self._places is not None:
+            self._places.refresh()
+            places = self._places.search(naming[1], _OFFERED)
+            looking = "Looking at the repository …" if self._places.looking else ""
+            self._menu.offer([_placed(place) for place in places], "files and symbols", looking)
+        else:
+            self._menu.dismiss()
+
+    def _choose(self, *, send: bool) -> None:
+        """Take what is highlighted; a command is given at once where `send` says so."""
+        choice = self._menu.choice
+        if choice is None:
+            return
+        before = self._editor.before
+        match choice.value:
+            case commands.Command() as command:
+                alone = self._editor.text.strip() == before.strip()
+                if send and alone and not command.needs:
+                    self._editor.load(Draft(f"/{command.name}"))
+                    self._menu.dismiss()
+                    self._send()
+                else:
+                    self._editor.replace_before(len(before), f"/{command.name} ")
+            case Place() as place:
+                naming = _NAMING.search(before)
+                if naming is not None:
+                    self._editor.replace_before(len(naming[0]), f"{place.mention} ")
+            case Draft() as draft:
+                self._end_search(draft)
+
+    def _end_search(self, draft: Draft) -> None:
+        self._searching = False
+        self._menu.dismiss()
+        self._recall(draft)
+        self._dress()
+
+    def _found_prompts(self, query: str) -> Iterator[Choice]:
+        drafts = self._history.drafts[::-1] if self._history is not None else []
+        lines = [clip_line(shown(draft.text), _LINE) for draft in drafts]
+        seen: set[str] = set()
+        for hit in Haystack(lines, ordered=True).search(query, len(lines)):
+            if lines[hit.index] not in seen and len(seen) < _OFFERED:
+                seen.add(lines[hit.index])
+                yield Choice(drafts[hit.index], lines[hit.index], "", hit.marks)
+
+    def _show_queue(self) -> None:
+        lines = [clip_line(shown(draft.text.strip()), _LINE) for draft in self.queue]
+        queue = self.query_one("#queue", Static)
+        queue.update(Content("\n".join(f"queued: {line}" for line in lines)))
+        queue.display = bool(lines)
+        self._dress()
+
+    def _dress(self) -> None:
+        """The signs of what the text will be."""
+        text, box = self._editor.text, self.query_one("#box")
+        shell = text.startswith("!") and not self._searching
+        self.set_class(shell, "-shell")
+        sign = "?" if self._searching else "!" if shell else "❯"
+        self.query_one("#sign", Static).update(sign)
+        box.border_subtitle = Content(self._hint(text))
+        self._editor.placeholder = (
+            "Words of an earlier prompt"
+            if self._searching
+            else "Type ahead: it is sent when the turn ends"
+            if self.at_work
+            else "What shall be done?"
+        )
+
+    def _hint(self, text: str) -> str:
+        if self._searching:
+            return "Enter takes it · Esc goes back"
+        if text.startswith("!!"):
+            return "a shell line in the sandbox; the model is not told"
+        if text.startswith("!"):
+            return "a shell line in the sandbox; !! keeps it from the model"
+        if _is_command(text):
+            with suppress(UnknownCommand):
+                command, _ = commands.parse(text)
+                return f"/{command.name} {command.arguments}".strip() + f": {command.help}"
+        if self.queue:
+            return "↑ takes the last one back · ctrl+s sends now"
+        if self.at_work:
+            return "Enter queues · ctrl+s sends now · Esc interrupts" if text else ""
+        return "" if text else "@ files · / commands · ! shell"
+
+
+def _is_command(text: str) -> bool:
+    """Whether a text is meant as a command: no path, and one line."""
+    word = text.strip().split(maxsplit=1)[:1]
+    return (
+        text.startswith("/")
+        and "\n" not in text.strip()
+        and bool(word)
+        and "/" not in word[0][1:]
+        and word[0] != "/"
+    )
+
+
+def _named(query: str) -> Iterator[Choice]:
+    for command, hit in commands.search(query):
+        label = f"/{command.name} {command.arguments}".strip()
+        yield Choice(command, label, command.help, tuple(place + 1 for place in hit.marks))
+
+
+def _placed(place: Place) -> Choice:
+    return Choice(place, place.label, place.path if place.symbol else "", place.marks)
