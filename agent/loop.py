@@ -98,6 +98,11 @@ class Agent:
     def equipment(self) -> Equipment:
         return Equipment(self.model, self.toolbox, self.steering, self.instructions)
 
+    @property
+    def going(self) -> Model:
+        """The model that takes the next step."""
+        return self._next.model if self._next is not None else self.model
+
     def switch(self, to: Equipment) -> Switched:
         """Let another model go on from the next step on; what that will cost.
 
@@ -210,7 +215,8 @@ class Agent:
             yield from self._say(untold)
         to, self._next = self._next, None
         if to is not None:
-            yield switching.cost(self.context, self.history, to)
+            if to.model is not self.model:  # else it is only steered otherwise
+                yield switching.cost(self.context, self.history, to)
             if switching.crowded(self.model, to.model):
                 self.context.forget(self.model)
                 self.model.close()  # it loads again when it is asked
