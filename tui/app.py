@@ -5,6 +5,9 @@ Must not know what a session does.
 
 from __future__ import annotations
 
+from pathlib import PurePath
+from typing import ClassVar
+
 from textual.app import App
 
 from agent.conversation import Wanted
@@ -19,7 +22,7 @@ class ParityApp(App[None]):
     """`agent` in a terminal."""
 
     TITLE = "Parity"
-    CSS_PATH = "parity.tcss"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["parity.tcss", "styles/control.tcss"]
 
     def __init__(self, wanted: Wanted) -> None:
         super().__init__()

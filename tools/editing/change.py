@@ -106,6 +106,7 @@ def _writing(
     """Write these bytes over those, and tell what has changed."""
     name = workspace.name(path)
     before, text = SourceText.of(data).text, SourceText.of(after).text
+    proposed = _file_change(name, data, after)
 
     def write(cancel: Cancel) -> ToolResult:
         workspace.write(path, after, basis=data)
@@ -115,9 +116,10 @@ def _writing(
             output=f"Changed {name}, lines {first}-{last}:\n{_excerpt(text, first, last)}{note}",
             display=f"{verb} {shown(name)} +{added} \N{MINUS SIGN}{removed}",
             changed=(name,),
+            details=proposed,
         )
 
-    return Proposal(_file_change(name, data, after), write)
+    return Proposal(proposed, write)
 
 
 def create(workspace: Workspace, path: str, text: str) -> Proposal:

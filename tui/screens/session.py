@@ -6,39 +6,24 @@ Must not know how anything looks, nor what a turn does.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
-from agent.approval import ApprovalAnswer, Choice
-from agent.conversation import Wanted
-from tui.engine import Asked, Complaint, Engine, NotOpened, Opened, Reported, Rested
+from tui.engine import Complaint, NotOpened, Opened, Reported
+from tui.screens.control import ControlScreen
 from tui.widgets.figures import Figures
 from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import StatusLine
 from tui.widgets.transcript import Transcript
 
 
-class SessionScreen(Screen[None]):
+class SessionScreen(ControlScreen):
     """One session at a time."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "interrupt", "Interrupt"),
-        Binding("f3", "figures", "Figures"),
-    ]
-
-    def __init__(self, wanted: Wanted) -> None:
-        super().__init__()
-        self.wanted = wanted
-        self.engine = Engine(self.post_message)
-        self.at_work = False
 
     def compose(self) -> ComposeResult:
         yield Transcript()
         yield Figures()
+        yield from self.compose_questions()
         yield Prompt()
         yield StatusLine()
 
@@ -49,7 +34,6 @@ class SessionScreen(Screen[None]):
 
     @on(Prompt.Submitted)
     def _submitted(self, message: Prompt.Submitted) -> None:
-        self.at_work = True
         self.engine.run(message.text)
 
     @on(Opened)
@@ -67,21 +51,6 @@ class SessionScreen(Screen[None]):
             widget.show(message.event)
         self.query_one(Figures).show(message.event)
 
-    @on(Rested)
-    def _rested(self, message: Rested) -> None:
-        self.at_work = False
-
     @on(Complaint)
     def _complaint(self, message: Complaint) -> None:
         self.query_one(Transcript).tell(message.text)
-
-    @on(Asked)
-    def _asked(self, message: Asked) -> None:
-        message.reply(ApprovalAnswer(Choice.DENY))
-
-    def action_interrupt(self) -> None:
-        self.engine.interrupt()
-
-    def action_figures(self) -> None:
-        figures = self.query_one(Figures)
-        figures.display = not figures.display
