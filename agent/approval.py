@@ -70,6 +70,8 @@ class ApprovalAnswer:
     """With `DENY`: what the model is told besides."""
     unattended: bool = False
     """Whether nobody could be asked."""
+    hunks: tuple[int, ...] | None = None
+    """With `ONCE`, of a file's change: the hunks that are allowed, counted from 0; None: all."""
 
 
 class Approver(Protocol):
@@ -159,6 +161,8 @@ class Gate:
             Cancelled: `cancel` was set meanwhile.
         """
         answer = self.approver.ask(request, cancel)
+        if answer.hunks is not None and (answer.choice is not Choice.ONCE or not answer.hunks):
+            return ApprovalAnswer(Choice.DENY, answer.word)
         return answer if answer.choice in request.choices else ApprovalAnswer(Choice.DENY)
 
     def keep(self, request: ApprovalRequest, answer: ApprovalAnswer) -> None:

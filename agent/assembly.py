@@ -37,6 +37,7 @@ from tools.shell import Run
 from tools.testing.commands import TestCommand, missing_program, parse_command
 from tools.testing.find_tests import find_command
 from tools.tests import RunTests
+from tools.todo import Todo
 from tools.workspace import Workspace
 
 OUTLINE_TOKENS = 800
@@ -83,11 +84,13 @@ class Assembler:
         gate: Gate,
         redactor: Redactor,
         sandbox: Sandbox,
+        talk: bool = False,
     ) -> None:
         """
         Args:
             project: Whose instructions a model is told, those that are trusted.
             redactor: Knows what must not be told.
+            talk: Whether a turn may end with an answer alone, nothing changed.
 
         Raises:
             InputError: The test command of the settings cannot be run.
@@ -99,6 +102,7 @@ class Assembler:
         self._gate = gate
         self._redactor = redactor
         self._sandbox = sandbox
+        self._talk = talk
         self._tests = _test_command(workspace, self._settings)
         self._index = _LazyIndex(workspace)
         self._case = Case()
@@ -150,15 +154,24 @@ class Assembler:
         kind = self.steering_of(model, steering)
         # A guided model is only ever asked for whole symbols.
         guided = kind is Steering.GUIDED
-        toolbox = Toolbox.of(
-            self._tools(model, EditFormat.SYMBOL if guided else model.spec.edit_format)
-        )
+        # Nor does a weak model that is let free keep a list.
+        listing = model.spec.steering is Steering.FREE and not guided
+        edit_format = EditFormat.SYMBOL if guided else model.spec.edit_format
+        toolbox = Toolbox.of(self._tools(model, edit_format, listing))
         chosen: SteeringProtocol
         match kind:
             case Steering.FREE:
                 forms = index if model.spec.forms else None
                 tested = has_tests and not self._planning
-                chosen = Free(workspace, toolbox.specs, forms, tested, self._case, self._planning)
+                chosen = Free(
+                    workspace,
+                    toolbox.specs,
+                    forms,
+                    tested,
+                    self._case,
+                    self._planning,
+                    self._talk,
+                )
             case Steering.GUIDED:
                 # 30 ms; not needed where the model takes the steps
                 from agent.steering.guided import Guided
@@ -176,7 +189,7 @@ class Assembler:
             files = tuple(file for file in files if "/" not in file.name)
         return Instructions(files, room(model.spec, steering))
 
-    def _tools(self, model: Model, edit_format: EditFormat) -> Iterator[Tool[Any]]:
+    def _tools(self, model: Model, edit_format: EditFormat, listing: bool) -> Iterator[Tool[Any]]:
         workspace, sandbox = self._workspace, self._sandbox
         yield ReadFile(workspace)
         yield Search(workspace)
@@ -196,6 +209,8 @@ class Assembler:
         if self._tests is not None:
             yield RunTests(workspace.root, self._tests, self._settings.test_seconds, sandbox)
         yield Run(workspace.root, sandbox)
+        if listing:
+            yield Todo()
 
 
 def _test_command(workspace: Workspace, settings: Settings) -> TestCommand | None:

@@ -15,7 +15,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.messages import AssistantMessage, Message, SystemMessage, ToolMessage, UserMessage
+from agent.messages import (
+    AssistantMessage,
+    Message,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
+from tools import todo
 from tools.text_filter import clip, clip_line
 
 Size = Callable[[Message], int]
@@ -25,6 +33,7 @@ HEADING = "# This conversation so far, shortened"
 ADVICE = "What was read is no longer here: read again what you need."
 FILES = "## Files changed so far"
 TESTS = "## The last test result"
+TODO = "## Your to-do list"
 TASK_SHARE = 0.6
 """The part of all room that the task may take before it is clipped."""
 LIST_SHARE = 0.35
@@ -77,6 +86,8 @@ def compact(
     if tested:
         shown = any(tested in _text(message) for message in recent)
         summary.tests = "" if shown else clip(tested, RESULT)
+    if any(call.name == todo.NAME for message in recent for call in _calls(message)):
+        summary.todo = ""
     room = max(0, room - sum(map(size, recent)))
     listed = summary.shown(room, size)
     return [head, told, *([listed] if listed else []), *recent]
@@ -162,6 +173,8 @@ class _Summary:
     lines: list[_Line] = field(default_factory=list)
     files: dict[str, None] = field(default_factory=dict)
     tests: str = ""
+    todo: str = ""
+    """The list that the model keeps, as it wrote it last."""
     left_out: int = 0
     """Lines that did not fit."""
 
@@ -187,7 +200,7 @@ class _Summary:
 
     def shown(self, room: int, size: Size) -> Message | None:
         """The list, as much of it as fits; None where there is nothing to tell."""
-        if not (self.lines or self.files or self.tests):
+        if not (self.lines or self.files or self.tests or self.todo):
             return None
         message = self._message()
         while self.lines and size(message) > room:
@@ -203,6 +216,8 @@ class _Summary:
         if self.left_out:
             parts.append(f"({self.left_out} lines are left out)")
         parts += [f"- {line.text}" for line in self.lines]
+        if self.todo:
+            parts += [TODO, self.todo]
         if self.files:
             parts += [FILES, *self.files]
         if self.tests:
@@ -214,6 +229,9 @@ class _Summary:
         for result in message.results:
             call = calls.get(result.call_id)
             arguments = dict(call.arguments) if call else {}
+            if result.name == todo.NAME:
+                self.todo = str(todo.told_in(arguments) or self.todo)
+                continue
             spelt = "".join(f" {name}={_flat(value, 60)}" for name, value in arguments.items())
             ended = "ok" if result.ok else f"failed: {_flat(result.output, 100)}"
             weight = 1 if result.name in _READING else 4 if result.name in _EDITING else 2
@@ -227,6 +245,8 @@ class _Summary:
         """What an earlier list told."""
         rest, _, tests = text.partition(f"\n{TESTS}\n")
         rest, _, files = rest.partition(f"\n{FILES}\n")
+        rest, _, listed = rest.partition(f"\n{TODO}\n")
+        self.todo = listed or self.todo
         self.tests = tests or self.tests
         self.files.update(dict.fromkeys(filter(None, files.split("\n"))))
         if match := re.search(r"^\((\d+) lines are left out\)$", rest, re.MULTILINE):
@@ -238,6 +258,10 @@ class _Summary:
 
 def _flat(value: object, limit: int = LINE) -> str:
     return clip_line(" ".join(str(value).split()), limit)
+
+
+def _calls(message: Message) -> tuple[ToolCall, ...]:
+    return message.calls if isinstance(message, AssistantMessage) else ()
 
 
 def _text(message: Message) -> str:

@@ -54,6 +54,11 @@ class Settings(BaseModel):
     """What the machine draws while a local model works, where it cannot be measured."""
     usd_per_kwh: float | None = Field(None, ge=0, allow_inf_nan=False)
     """The price of electricity; none: a local model's energy is told in watt-hours alone."""
+    card_usd: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """The price of the machine's card, or of all of it; none: a local model's use is told without
+    its share of that."""
+    card_hours: float = Field(8000.0, gt=0, allow_inf_nan=False)
+    """Hours of work that the price is spread over: 8,000 are four years of 40 hours a week."""
     sandbox_read: tuple[Path, ...] = ()
     """Folders outside the workspace that commands may read; the environment has them with `:`
     between."""

@@ -18,11 +18,12 @@ from typing import Any
 from agent.approval import Approver, Mode
 from agent.assembly import Assembler, open_gate, open_sandbox
 from agent.config import Settings
+from agent.equipment import Equipment
 from agent.errors import InputError
 from agent.events import Event, Notice, Rewound, Said, Switched, TurnFinished, TurnStarted
 from agent.going_back import RewindReport, gone, patch_of, told
 from agent.messages import AssistantMessage, UserMessage
-from agent.models.base import Steering
+from agent.models.base import Model, Steering
 from agent.models.opening import open_model
 from agent.models.tally import Tally
 from agent.project import Project, configure
@@ -58,6 +59,8 @@ class Wanted:
     """Whether the work is done on a copy of the tree, which is gone afterwards."""
     trust: bool = False
     """Whether the folder's settings and instructions are trusted, this time."""
+    talk: bool = False
+    """Whether a turn may end with an answer alone; else it is there to change something."""
     secrets: tuple[Path, ...] = ()
     """Files that may be read although they may hold secrets."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -125,9 +128,11 @@ class Conversation:
             self.gate,
             self.redactor,
             self.sandbox,
+            wanted.talk,
         )
         self._steering = wanted.steering
         self.agent = self.assembler.agent(model, wanted.steering, self._recorded)
+        self._mode, self._planning, self._at_work = mode, mode is Mode.PLAN, False
         if successor is not None:
             self.agent.successors.append(self.assembler.equip(successor))
         self._folder = wanted.folder
@@ -139,14 +144,19 @@ class Conversation:
         The first is `TurnStarted`, the last `TurnFinished`.
         """
         self.session.begin(self.redactor.text(task))
-        for event in self._turn(task, cancel):
-            notice = self.session.record(event)
-            self._note(event)
-            if isinstance(event, Said) and isinstance(event.message, AssistantMessage):
-                self._tally.count(event.message)
-            yield event
-            if notice is not None:
-                yield notice
+        self._at_work = True
+        try:
+            for event in self._turn(task, cancel):
+                notice = self.session.record(event)
+                self._note(event)
+                if isinstance(event, Said) and isinstance(event.message, AssistantMessage):
+                    self._tally.count(event.message)
+                yield event
+                if notice is not None:
+                    yield notice
+        finally:
+            self._at_work = False
+            self.gate.mode = self._mode
 
     def switch(self, name: str) -> Switched:
         """Let another model go on from the next step on; what that will cost.
@@ -154,12 +164,35 @@ class Conversation:
         Raises:
             AgentError: It cannot be opened; the one before goes on.
         """
-        return self.agent.switch(self.assembler.equip(self.models.get(name), self._steering))
+        return self.agent.switch(self._equipment(self.models.get(name)))
 
-    def change_mode(self, mode: Mode) -> None:
-        """Let another mode hold from the next turn on, for questions from the next call on."""
-        self.gate.mode = mode
-        self.agent.refit(lambda model: self.assembler.equip(model, self._steering))
+    def cost(self, name: str) -> Switched:
+        """What a switch to another model would cost; nothing is switched yet.
+
+        Raises:
+            AgentError: It cannot be opened.
+        """
+        to = self._equipment(self.models.get(name, start=False))
+        return cost(self.agent.context, self.agent.history, to)
+
+    @property
+    def mode(self) -> Mode:
+        """What is wanted to happen without a question; in a turn, perhaps only after it."""
+        return self._mode
+
+    def set_mode(self, mode: Mode) -> bool:
+        """Change what happens without a question; whether that holds at once.
+
+        A turn that began as a plan ends as one, and a turn at work does not become one: until it
+        ends, everything asks that can.
+        """
+        self._mode = mode
+        later = self._at_work and self._planning != (mode is Mode.PLAN)
+        if not later:
+            self.gate.mode = mode
+        elif not self._planning:
+            self.gate.mode = Mode.ASK
+        return not later
 
     def rename(self, title: str) -> None:
         """Give the session a title.
@@ -226,8 +259,14 @@ class Conversation:
         self._tidy = tidy
         self._stack.close()
 
+    def _equipment(self, model: Model) -> Equipment:
+        return self.assembler.equip(model, self._steering)
+
     def _turn(self, task: str, cancel: Cancel) -> Iterator[Event]:
-        model = self.agent.model
+        if self._planning != (self._mode is Mode.PLAN):
+            self._planning = not self._planning
+            self.agent.switch(self._equipment(self.agent.going))
+        model = self.agent.going
         yield self.redactor.scrub(
             TurnStarted(
                 task,

@@ -37,12 +37,14 @@ class Status(StrEnum):
     """What the turn cannot do without needs approval, and there was nobody to ask."""
     PLANNED = "planned"
     """In plan mode: nothing was to be changed, and the model described what it would do."""
+    ANSWERED = "answered"
+    """Nothing was changed, nor had to be: the model said what it had to say."""
     INTERRUPTED = "interrupted"
 
     @property
     def exit_code(self) -> ExitCode:
         match self:
-            case Status.VERIFIED | Status.PLANNED:
+            case Status.VERIFIED | Status.PLANNED | Status.ANSWERED:
                 return ExitCode.VERIFIED
             case Status.UNVERIFIED:
                 return ExitCode.UNVERIFIED
@@ -179,6 +181,8 @@ class ApprovalAnswered:
     """What the user told the model besides."""
     unattended: bool = False
     """Whether nobody could be asked."""
+    hunks: tuple[int, ...] | None = None
+    """Of a change: which of its parts were allowed, counted from 0; None: all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def converse(
         AgentError: What was given cannot be used.
     """
     before = _before(repo, last=last, resume=resume)
-    wanted = Wanted(repo, flags, mode=Mode.ASK, resume=before)
+    wanted = Wanted(repo, flags, mode=Mode.ASK, resume=before, talk=True)
     if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("There is no terminal for the screen: give --plain, or use `agent fix`.")
     if plain or os.environ.get("TERM") == "dumb":

@@ -9,7 +9,7 @@ watches.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
@@ -98,6 +98,11 @@ class Agent:
     def equipment(self) -> Equipment:
         return Equipment(self.model, self.toolbox, self.steering, self.instructions)
 
+    @property
+    def going(self) -> Model:
+        """The model that takes the next step."""
+        return self._next.model if self._next is not None else self.model
+
     def switch(self, to: Equipment) -> Switched:
         """Let another model go on from the next step on; what that will cost.
 
@@ -105,14 +110,6 @@ class Agent:
         """
         self._next = to
         return switching.cost(self.context, self.history, to)
-
-    def refit(self, equip: Callable[[Model], Equipment]) -> None:
-        """Give every model its tools and its steering anew, as another mode wants it; between two
-        turns."""
-        fitted = equip(self.model)
-        self.toolbox, self.steering = fitted.toolbox, fitted.steering
-        self._next = equip(self._next.model) if self._next is not None else None
-        self.successors = [equip(successor.model) for successor in self.successors]
 
     def go_back(self, messages: Sequence[Message]) -> None:
         """Return to what the history was at the end of an earlier turn; between two turns.
@@ -227,7 +224,8 @@ class Agent:
             yield from self._say(untold)
         to, self._next = self._next, None
         if to is not None:
-            yield switching.cost(self.context, self.history, to)
+            if to.model is not self.model:  # else it is only steered otherwise
+                yield switching.cost(self.context, self.history, to)
             if switching.crowded(self.model, to.model):
                 self.context.forget(self.model)
                 self.model.close()  # it loads again when it is asked

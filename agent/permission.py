@@ -68,7 +68,9 @@ class Permission:
             asked = time.monotonic()
             answer = self.gate.ask(shown, deadline.cancel)
             deadline.at += time.monotonic() - asked
-            yield events.ApprovalAnswered(call, answer.choice, answer.word, answer.unattended)
+            yield events.ApprovalAnswered(
+                call, answer.choice, answer.word, answer.unattended, answer.hunks
+            )
             if answer.choice is Choice.DENY:
                 return denied(call.name, request, answer)
             now = self._prepared(call)
@@ -77,7 +79,7 @@ class Permission:
                     self.gate.keep(request, answer)
                 except OSError as error:
                     yield events.Notice(f"The rule holds for this session only: {error}.")
-                return prepared
+                return prepared if answer.hunks is None else prepared.narrowed(answer.hunks)
             yield events.Notice(f"What {call.name} would do has changed since it was shown.")
             prepared = now
         return failure(call.name, "Not done: it kept changing while it was asked about.")

@@ -193,8 +193,8 @@ def _mode(plain: _Plain, name: str) -> None:
             mode = Mode(name)
         except ValueError:
             raise InputError(f"There is no mode {name}: {', '.join(Mode)}.") from None
-        plain.conversation.change_mode(mode)
-    plain.say(plain.conversation.gate.mode.value)
+        plain.conversation.set_mode(mode)
+    plain.say(plain.conversation.mode.value)
 
 
 def _undo(plain: _Plain, rest: str) -> None:

@@ -184,9 +184,7 @@ def start(agent: Sequence[str], folder: Path) -> None:
     script.write_text('steering = "free"\n[[step]]\ntext = "Hello."\n')
     found = []
     for _ in range(6):
-        screen = Screen(
-            [*agent, "--model", f"scripted:{script}"], repository, folder / "state"
-        )
+        screen = Screen([*agent, "--model", f"scripted:{script}"], repository, folder / "state")
         screen.type("Ω".encode())
         found.append(screen.until("Ω".encode()) - screen.began)
         if len(found) < 6:

@@ -8,8 +8,8 @@ what any single tool does, nor who permits a call.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -120,6 +120,9 @@ class Proposal:
     action: Action | None
     carry_out: Callable[[Cancel], ToolResult]
     """Does what `action` says, or raises as `Tool.run` does."""
+    narrow: Callable[[Collection[int]], Proposal] | None = None
+    """Of the change of a file: the same with these of its hunks alone, counted from 0; raises
+    `ToolError` where they cannot stand alone. None for what is done whole or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,15 @@ class Prepared:
             other.args,
             other.action,
         )
+
+    def narrowed(self, hunks: Collection[int]) -> Prepared | ToolResult:
+        """The same call with these hunks of its change alone; or the failure as its result."""
+        if self.proposal.narrow is None:
+            return failure(self.name, "Not done: it cannot be done in parts.")
+        try:
+            return replace(self, proposal=self.proposal.narrow(hunks))
+        except ToolError as error:
+            return failure(self.name, str(error))
 
     def carry_out(self, cancel: Cancel) -> ToolResult:
         """Do what was prepared, and nothing else; a failure is the result.

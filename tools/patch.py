@@ -11,10 +11,11 @@ import re
 import stat
 import zlib
 from base64 import b85encode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import unified_diff
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_HUNK = re.compile(r"^@@ -(?P<start>\d+)(?:,(?P<count>\d+))? \+\d+(?:,\d+)? @@", re.MULTILINE)
 _QUOTED = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -64,6 +65,40 @@ def file_patch(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks
     )
     return "".join((*header, *ended))
+
+
+def hunks(patch: str) -> tuple[str, ...]:
+    """The separate changes of one file's patch, each from its `@@`."""
+    starts = [match.start() for match in _HUNK.finditer(patch)]
+    return tuple(patch[at:end] for at, end in zip(starts, [*starts[1:], None], strict=False))
+
+
+def apply_hunks(before: bytes, patch: str, chosen: Collection[int]) -> bytes:
+    """The bytes with some of a patch's changes made.
+
+    Args:
+        before: What the patch was made from.
+        patch: Of one file that holds text, as `file_patch` makes it.
+        chosen: Which hunks, counted from 0.
+    """
+    old, new, at = _lines(before), list[str](), 0
+    for number, hunk in enumerate(hunks(patch)):
+        if number not in chosen:
+            continue
+        head = _HUNK.match(hunk)
+        assert head is not None
+        count = int(head["count"] or 1)
+        start = int(head["start"]) - (1 if count else 0)  # of an empty range, the line before it
+        new += old[at:start]
+        kept = False
+        for line in _LINE.findall(hunk)[1:]:
+            if not line.startswith("\\"):
+                kept = line[:1] in " +"
+                new += [line[1:]] if kept else []
+            elif kept:  # the last line of the file, which has no end
+                new[-1] = new[-1].removesuffix("\n")
+        at = start + count
+    return "".join((*new, *old[at:])).encode("utf-8", "surrogateescape")
 
 
 def git_mode(mode: int) -> str:

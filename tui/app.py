@@ -27,6 +27,7 @@ class ParityApp(App[None]):
         "parity.tcss",
         "styles/transcript.tcss",
         "styles/prompt.tcss",
+        "styles/control.tcss",
     ]
 
     def __init__(self, wanted: Wanted) -> None:

@@ -8,25 +8,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
-from agent.errors import ModelFileError, ModelMissing, ModelTooBig
-from agent.hardware import GIB, Hardware, detect, memory_bandwidth
+from agent.errors import ModelMissing, ModelTooBig
+from agent.hardware import GIB, detect
 from agent.models.base import Tariff
-from agent.models.cards import Cards
 from agent.models.catalogue import Catalogue, Resolved
 from agent.models.claude.known import ALIAS, Known
 from agent.models.entry import Entry
 from agent.models.gguf import read_gguf
-from agent.models.ollama import ollama_models
 from agent.models.places import Place, places
 from agent.models.plan import fit_shape, plan
 from agent.models.prices import Rates, sold
 from agent.models.server.address import is_url
 from agent.models.shape import KvType, Shape, shape_of
+from agent.models.survey import LocalChoice, bandwidth_of, local_choices
 from agent.models.tally import Counts, Tally
 from agent.secrets import user_keys
 from agent.session import state_folder
@@ -38,39 +35,20 @@ def models() -> None:
     """Models: what is here, what fits, fetch one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One model in the list."""
-
-    name: str
-    size: int
-    here: str
-    """`yes`, `ollama`, `file`, or empty."""
-    runs: str
-    """`gpu`, `cpu`, `gpu+cpu`, or `no`."""
-    context: int
-    ceiling: float | None
-    """Tokens a second."""
-
-
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of the table.")
 def list_models(as_json: bool) -> None:
     """All known models: on this disk or not, and how they would run here."""
     catalogue = Catalogue.load()
     hardware = detect()
-    bandwidth = _bandwidth(hardware)
-    rows = []
-    for entry in catalogue.entries:
-        here = "yes" if catalogue.on_disk(entry) else ""
-        rows.append(_row(entry.name, entry.shape, here, hardware, bandwidth))
-    for model in ollama_models(catalogue.ollama):
-        if all(entry.sha256 != model.sha256 for entry in catalogue.entries):
-            rows += _file_row(f"ollama:{model.name}", model.path, "ollama", hardware, bandwidth)
-    known = {entry.file for entry in catalogue.entries}
-    for path in sorted(catalogue.folder.glob("*.gguf")):
-        if path.name not in known:
-            rows += _file_row(path.stem, path, "file", hardware, bandwidth)
+    rows = list(
+        local_choices(
+            catalogue,
+            hardware,
+            bandwidth_of(hardware),
+            lambda line: _say(f"skipped: {line}", err=True),
+        )
+    )
     default = catalogue.default_for(hardware).name
     if as_json:
         _print_json([_row_json(row, default) for row in rows])
@@ -318,41 +296,11 @@ def _problem(entry: Entry) -> str:
     return ""
 
 
-def _row(name: str, shape: Shape, here: str, hardware: Hardware, bandwidth: float | None) -> _Row:
-    try:
-        fit = fit_shape(shape, hardware, name=name)
-    except ModelTooBig:
-        return _Row(name, shape.weights, here, "no", 0, None)
-    runs = {-1: "gpu", 0: "cpu"}.get(fit.gpu_layers, "gpu+cpu")
-    ceiling = bandwidth / shape.active if bandwidth and runs != "gpu+cpu" else None
-    return _Row(name, shape.weights, here, runs, fit.context, ceiling)
-
-
-def _file_row(
-    name: str, path: Path, here: str, hardware: Hardware, bandwidth: float | None
-) -> list[_Row]:
-    try:
-        return [_row(name, shape_of(read_gguf(path)), here, hardware, bandwidth)]
-    except ModelFileError as error:
-        _say(f"skipped: {error}", err=True)
-        return []
-
-
-def _bandwidth(hardware: Hardware) -> float | None:
-    """Of the slowest card where there are cards, of the RAM where there are none."""
-    if not hardware.usable_gpus:
-        return memory_bandwidth()
-    cards = Cards.load()
-    rates = [cards.bandwidth(gpu.name) for gpu in hardware.usable_gpus]
-    known = [rate for rate in rates if rate]
-    return min(known) if len(known) == len(rates) else None
-
-
-def _row_json(row: _Row, default: str) -> dict[str, object]:
+def _row_json(row: LocalChoice, default: str) -> dict[str, object]:
     return {
         "name": row.name,
         "size": row.size,
-        "here": row.here,
+        "here": row.here.value,
         "runs": row.runs,
         "context": row.context,
         "decode_ceiling": row.ceiling,

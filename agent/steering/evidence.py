@@ -41,10 +41,13 @@ class Case:
     judge: Judge = field(default_factory=Judge)
     evidence: Evidence | None = None
     """None until the first tool is used."""
+    began: int = 0
+    """The workspace's checkpoint when the task was told."""
 
-    def open(self) -> None:
+    def open(self, began: int) -> None:
         """A new task: what the tests prove is measured from here on."""
         self.judge = Judge()
+        self.began = began
         self.evidence = None
 
     def rewritten(self) -> list[str]:

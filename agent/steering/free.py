@@ -47,6 +47,8 @@ class Free:
     case: Case = field(default_factory=Case)
     planning: bool = False
     """Whether a plan is asked for, and no change; then there is nothing to test either."""
+    talk: bool = False
+    """Whether a turn may end with an answer alone, nothing changed; then nothing is tested."""
     safe: int | None = None
     """None: what a model changed of its own accord stays."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -60,7 +62,7 @@ class Free:
     def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""
         if not onward:
-            self.case.open()
+            self.case.open(self.workspace.checkpoint())
         first = onward or (fill("free_plan", task=task) if self.planning else task)
         message: UserMessage | ToolMessage = UserMessage(first)
         malformed = refused = 0
@@ -78,6 +80,8 @@ class Free:
                 continue
             if self.planning:
                 return _planned(answer.text.strip())
+            if self.talk and self.workspace.checkpoint() == self.case.began:
+                return Verdict(Status.ANSWERED, "Nothing was changed.")
             verdict, run = yield from self._verify()
             refused += 1
             if verdict.status is not Status.FAILED or refused == REFUSALS_IN_A_ROW:

@@ -95,7 +95,7 @@ class Guided:
     def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""
         if not onward:
-            self.case.open()
+            self.case.open(self.workspace.checkpoint())
         if self.case.evidence is None:
             self.case.evidence = Evidence(self.workspace)
         self.safe = self.workspace.checkpoint()

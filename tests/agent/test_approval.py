@@ -26,6 +26,7 @@ from agent.messages import ToolCall, UserMessage
 from agent.redaction import Redactor
 from agent.rules import RuleFile
 from agent.steering.moves import Ask, Moves, Verdict, ask, use
+from tests.agent.talking import read
 from tests.agent.test_loop import Obeying, Talker, finish, says, write
 from tools.action import Command, FileChange
 from tools.base import Arguments, Cancel, Cancelled, Effect, Prepared, Tool, Toolbox, ToolResult
@@ -372,3 +373,70 @@ def test_questions_and_answers_are_json(tmp_path: Path) -> None:
     assert kept[0]["choices"] == ["once", "session", "deny"]
     assert kept[1]["choice"] == "once"
     assert "+x" in kept[2]["action"]["patch"]
+
+
+LINES = [f"line {number}" for number in range(30)]
+AT_BOTH_ENDS = ["first", *LINES[1:-1], "last"]
+
+
+def change_both_ends(root: Path, *answers: ApprovalAnswer) -> tuple[list[ToolResult], str]:
+    """Ask about a change of two hunks; what came of it, and what the file then holds."""
+    (root / "b.txt").write_text("\n".join(LINES) + "\n")
+    gate = gate_for(root, Mode.ASK, True, *answers)
+    calls = read("b.txt"), write("b.txt", "\n".join(AT_BOTH_ENDS) + "\n")
+    events_, _, results = run_turn(root, gate, *calls)
+    told = [event for event in events_ if isinstance(event, events.ApprovalAnswered)]
+    assert [event.hunks for event in told] == [answers[0].hunks]
+    return results, (root / "b.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("hunk", "first", "last"), [(0, "first", "line 29"), (1, "line 0", "last")]
+)
+def test_a_part_that_is_allowed_is_all_that_is_done(
+    tmp_path: Path, hunk: int, first: str, last: str
+) -> None:
+    answer = ApprovalAnswer(Choice.ONCE, hunks=(hunk,))
+    (_, result), now = change_both_ends(tmp_path, answer)
+    assert now.splitlines() == [first, *LINES[1:-1], last]
+    assert result.ok
+    assert "The user refused 1 of 2 parts of this change" in result.output
+    assert result.output.count("@@") == 2
+    assert ("+last" in result.output) is (hunk == 0)
+
+
+def test_all_parts_are_the_whole(tmp_path: Path) -> None:
+    (_, result), now = change_both_ends(tmp_path, ApprovalAnswer(Choice.ONCE, hunks=(0, 1)))
+    assert now.splitlines() == AT_BOTH_ENDS
+    assert "refused" not in result.output
+
+
+@pytest.mark.parametrize(
+    "answer", [ApprovalAnswer(Choice.ONCE, hunks=()), ApprovalAnswer(Choice.SESSION, hunks=(0,))]
+)
+def test_no_part_is_a_denial_and_parts_hold_once_only(
+    tmp_path: Path, answer: ApprovalAnswer
+) -> None:
+    (tmp_path / "b.txt").write_text("\n".join(LINES) + "\n")
+    gate = gate_for(tmp_path, Mode.ASK, True, answer)
+    _, _, results = run_turn(tmp_path, gate, read("b.txt"), write("b.txt", "new\n"))
+    assert not results[1].ok
+    assert gate.rules == []
+    assert (tmp_path / "b.txt").read_text().splitlines() == LINES
+
+
+def test_a_part_that_leaves_the_rest_unreadable_is_not_written(tmp_path: Path) -> None:
+    new = ["def f():", "    x = (", *[f"    {n}," for n in range(20)], "    )"]
+    old = [*new[:1], "    x = [", *new[2:-1], "    ]"]
+    (tmp_path / "c.py").write_text("\n".join(old) + "\n")
+    gate = gate_for(tmp_path, Mode.ASK, True, ApprovalAnswer(Choice.ONCE, hunks=(0,)))
+    _, _, results = run_turn(tmp_path, gate, read("c.py"), write("c.py", "\n".join(new) + "\n"))
+    assert "without them it cannot be made" in results[1].output
+    assert (tmp_path / "c.py").read_text().splitlines() == old
+
+
+def test_a_new_file_is_taken_whole_or_not_at_all(tmp_path: Path) -> None:
+    gate = gate_for(tmp_path, Mode.ASK, True, ApprovalAnswer(Choice.ONCE, hunks=(0,)))
+    _, _, (result,) = run_turn(tmp_path, gate, EDIT)
+    assert "cannot be done in parts" in result.output
+    assert not (tmp_path / "new.txt").exists()

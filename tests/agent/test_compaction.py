@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.compaction import FILES, HEADING, TESTS, compact
+from agent.compaction import FILES, HEADING, TESTS, TODO, compact
 from agent.messages import (
     AssistantMessage,
     Message,
@@ -128,3 +128,31 @@ def test_an_answer_that_is_too_long_leaves_its_results() -> None:
     assert paired(shorter)
     assert "It does not parse: line 7." in str(shorter[-1])
     assert "big.py" in str(shorter)
+
+
+def todo_step(number: int, items: str) -> list[Message]:
+    call = ToolCall(f"t{number}", "todo", {"items": items})
+    return [
+        AssistantMessage("", calls=(call,)),
+        ToolMessage((ToolOutput(call.id, "todo", "1 of 2 done."),)),
+    ]
+
+
+def test_the_to_do_list_survives_whole_twice_over() -> None:
+    listed = "[x] find it\n[>] mend it\n[ ] run the tests"
+    history = [*long(3), *todo_step(1, "[ ] old"), *todo_step(2, listed), *long(30)[2:]]
+    once = compact(history, 1, 2000, size, SYSTEM)
+    assert f"{TODO}\n{listed}" in texts(once)
+    assert "[ ] old" not in texts(once)
+    again = compact([*once, *long(30)[2:]], 1, 2000, size, SYSTEM)
+    assert f"{TODO}\n{listed}" in texts(again)
+
+
+def test_a_list_that_is_still_there_is_not_told_twice() -> None:
+    history = [*todo_step(1, "[ ] old"), *long(30)[2:], *todo_step(2, "[x] new")]
+    shorter = compact([SystemMessage(SYSTEM), TASK, *history], 1, 2000, size, SYSTEM)
+    assert TODO not in texts(shorter)
+
+
+def texts(messages: list[Message]) -> str:
+    return "\n".join(message.text for message in messages if isinstance(message, UserMessage))

@@ -6,11 +6,13 @@ Owns what the tools that write have in common. Must not know how the new text wa
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
+from dataclasses import replace
 
 from tools import syntax
 from tools.action import FileChange
 from tools.base import Cancel, Proposal, ToolError, ToolResult
-from tools.patch import file_patch
+from tools.patch import apply_hunks, file_patch, hunks
 from tools.text import SourceText, line_at, line_delta, numbered, opcodes, shown
 from tools.workspace import Workspace
 
@@ -74,12 +76,42 @@ def change(
         raise ToolError(f"Nothing to do: that is what is in {name} already.")
     refuse_broken(name, source.text, text)
     after = source.with_text(encodable(text))
+    whole = _writing(workspace, path, data, after, verb, note)
+    assert isinstance(whole.action, FileChange)
+    patch = whole.action.patch
+
+    def narrow(chosen: Collection[int]) -> Proposal:
+        """Some of it: what is left out is told, and must not leave the rest unreadable."""
+        parts = hunks(patch)
+        refused = [part for number, part in enumerate(parts) if number not in chosen]
+        if not refused:
+            return whole
+        if len(refused) == len(parts):
+            raise ToolError("Not written: no part of it was allowed.")
+        some = apply_hunks(data, patch, chosen)
+        told = f"The user refused {len(refused)} of {len(parts)} parts of this change"
+        try:
+            refuse_broken(name, source.text, SourceText.of(some).text)
+        except ToolError as error:
+            raise ToolError(f"{told}, and without them it cannot be made. {error}") from error
+        refusal = f"\n[{told}; they were not made:]\n{''.join(refused)}"
+        return _writing(workspace, path, data, some, verb, note + refusal)
+
+    return replace(whole, narrow=narrow)
+
+
+def _writing(
+    workspace: Workspace, path: str, data: bytes, after: bytes, verb: str, note: str
+) -> Proposal:
+    """Write these bytes over those, and tell what has changed."""
+    name = workspace.name(path)
+    before, text = SourceText.of(data).text, SourceText.of(after).text
     proposed = _file_change(name, data, after)
 
     def write(cancel: Cancel) -> ToolResult:
         workspace.write(path, after, basis=data)
-        added, removed = line_delta(source.text, text)
-        first, last = _region(source.text, text)
+        added, removed = line_delta(before, text)
+        first, last = _region(before, text)
         return ToolResult(
             output=f"Changed {name}, lines {first}-{last}:\n{_excerpt(text, first, last)}{note}",
             display=f"{verb} {shown(name)} +{added} \N{MINUS SIGN}{removed}",

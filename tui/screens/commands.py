@@ -12,14 +12,12 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual import on
 from textual.message import Message
-from textual.screen import Screen
 
 from agent.approval import Mode
 from agent.conversation import Conversation, Wanted
@@ -27,25 +25,16 @@ from agent.costs import Cost
 from agent.events import Said, StepFinished
 from agent.messages import AssistantMessage
 from agent.models.base import Usage
-from agent.printer import costs, switch_cost
+from agent.printer import costs
 from tools.base import Cancel
 from tools.process import Finished
 from tools.text import shown
 from tui import commands
-from tui.engine import Complaint, Engine, Opened, Reported, Rested
+from tui.engine import Opened, Reported, Rested
+from tui.screens.control import ControlScreen
 from tui.shell_lines import ShellEnded, ShellLines, ShellStarted, ShellWrote
 from tui.widgets.prompt import Prompt
 from tui.widgets.transcript import ShellLine, Transcript
-
-if TYPE_CHECKING:
-    from tools.undo import Restored
-
-
-@dataclass
-class Undone(Message):
-    """The files that a turn changed are as they were before it."""
-
-    restored: Sequence[Restored]
 
 
 @dataclass
@@ -56,13 +45,11 @@ class Shown(Message):
     text: str
 
 
-class CommandScreen(Screen[None]):
+class CommandScreen(ControlScreen):
     """A session that is told what to do by a prompt."""
 
     def __init__(self, wanted: Wanted) -> None:
-        super().__init__()
-        self.wanted = wanted
-        self.engine = Engine(self.post_message)
+        super().__init__(wanted)
         self.conversation: Conversation | None = None
         """Set while a session is open; to be looked at only."""
         self.shell_lines = ShellLines(self.post_message)
@@ -70,26 +57,19 @@ class CommandScreen(Screen[None]):
         """The shell line at work."""
         self._notes: list[str] = []
         """What the model is told with the next message."""
-        self._marks: list[int] = []
-        """Where each turn began among what was written."""
         self._answer = ""
         self._usage = Usage()
-        self._cost = Cost()
-
-    def tell(self, text: str) -> None:
-        """Tell the user a line."""
-        self.query_one(Transcript).tell(text)
+        self._spent = Cost()
 
     # Messages, and the session that takes them.
 
     @on(Opened)
     def _session_opened(self, message: Opened) -> None:
         self.conversation = message.conversation
-        self._marks.clear()
         said = (m.text for m in message.conversation.agent.history[::-1]
                 if isinstance(m, AssistantMessage) and m.text)  # fmt: skip
         self._answer = next(said, "")
-        self._usage, self._cost = Usage(), Cost()
+        self._usage, self._spent = Usage(), Cost()
         self.query_one(Prompt).opened(message.conversation)
 
     @on(Prompt.Submitted)
@@ -101,11 +81,8 @@ class CommandScreen(Screen[None]):
             text = made_plain(text, self.conversation.workspace.root)
         task = "\n\n".join((text, *self._notes))
         self._notes.clear()
-        self.engine.do(lambda conversation: self._mark(conversation.workspace.checkpoint()))
+        self.at_work = True
         self.engine.run(task)
-
-    def _mark(self, checkpoint: int) -> None:
-        self._marks.append(checkpoint)
 
     @on(Prompt.Hurried)
     def _hurried(self) -> None:
@@ -115,9 +92,16 @@ class CommandScreen(Screen[None]):
     def _counted(self, message: Reported) -> None:
         match message.event:
             case StepFinished(usage=usage, cost=cost):
-                self._usage, self._cost = self._usage + usage, self._cost + cost
+                self._usage, self._spent = self._usage + usage, self._spent + cost
             case Said(AssistantMessage(text=text)) if text:
                 self._answer = text
+
+    def action_interrupt(self) -> None:
+        """Stop the shell line, else the turn, with what waits for its end; at rest, go back."""
+        if self.shell_lines.stop():
+            return
+        self.query_one(Prompt).take_back()
+        super().action_interrupt()
 
     @on(Rested)
     def _prompt_rested(self) -> None:
@@ -127,7 +111,7 @@ class CommandScreen(Screen[None]):
 
     @on(Prompt.ShellGiven)
     def _shell_given(self, message: Prompt.ShellGiven) -> None:
-        if (conversation := self._opened()) is None:
+        if (conversation := self._open_one()) is None:
             return
         root, sandbox = conversation.workspace.root, conversation.sandbox
         self._begun(self.shell_lines.run(message.line, root, sandbox, told=message.told))
@@ -171,16 +155,6 @@ class CommandScreen(Screen[None]):
             return
         self.tell(f"/{command.name} cannot be used here.")
 
-    @on(Undone)
-    def _undone(self, message: Undone) -> None:
-        lines = [f"{item.outcome}  {shown(item.path)}" for item in message.restored]
-        if not lines:
-            self.tell("The last turn changed no file.")
-            return
-        self._answered("/undo", "\n".join(lines))
-        paths = "\n".join(f"- {line}" for line in lines)
-        self._notes.append(f"I took back what your last turn changed:\n{paths}")
-
     @on(Shown)
     def _answer_shown(self, message: Shown) -> None:
         self._answered(message.title, message.text)
@@ -201,7 +175,7 @@ class CommandScreen(Screen[None]):
     def action_command_mode(self, arguments: str) -> None:
         modes = ", ".join(Mode)
         if not arguments and self.conversation is not None:
-            self.tell(f"The mode is {self.conversation.gate.mode}; there are {modes}.")
+            self.tell(f"The mode is {self.conversation.mode}; there are {modes}.")
         elif arguments in set(Mode):
             self.set_mode(Mode(arguments))
         else:
@@ -212,42 +186,14 @@ class CommandScreen(Screen[None]):
         if arguments:
             self.query_one(Prompt).send(arguments)
 
-    def set_mode(self, mode: Mode) -> None:
-        """Change what happens without a question."""
-
-        def change(conversation: Conversation) -> None:
-            conversation.gate.mode = mode
-            model = conversation.agent.model
-            conversation.agent.switch(conversation.assembler.equip(model))
-
-        self.engine.do(change)
-        self.query_one(Prompt).mode = mode.value
-
     def action_command_model(self, arguments: str) -> None:
-        if not arguments:
-            action = getattr(self, "action_models", None)
-            if action is None:
-                self.tell("Name the model: /model NAME.")
-            else:
-                action()
-            return
-        self.switch(arguments)
-
-    def switch(self, name: str) -> None:
-        """Let another model go on."""
-
-        def change(conversation: Conversation) -> None:
-            cost = conversation.switch(name)
-            self.post_message(Complaint(f"{cost.model} goes on: {switch_cost(cost)}."))
-
-        self.engine.do(change)
+        if arguments:
+            self.switch(arguments)
+        else:
+            self.action_models()
 
     def action_command_undo(self, arguments: str) -> None:
-        def restore(conversation: Conversation) -> None:
-            mark = self._marks.pop() if self._marks else conversation.workspace.checkpoint()
-            self.post_message(Undone(conversation.workspace.restore(mark)))
-
-        self.engine.do(restore)
+        self.engine.do(self.undo)
 
     def action_command_diff(self, arguments: str) -> None:
         def diff(conversation: Conversation) -> None:
@@ -257,7 +203,7 @@ class CommandScreen(Screen[None]):
         self.engine.do(diff)
 
     def action_command_test(self, arguments: str) -> None:
-        if (conversation := self._opened()) is None:
+        if (conversation := self._open_one()) is None:
             return
         tool = conversation.agent.toolbox.tools.get("run_tests")
         if tool is None:
@@ -279,7 +225,7 @@ class CommandScreen(Screen[None]):
         tokens = (
             f"{usage.prompt:,} prompt tokens ({usage.reused:,} reused), {usage.output:,} written"
         )
-        self._answered("/cost", "\n".join((tokens, *costs(self._cost))))
+        self._answered("/cost", "\n".join((tokens, *costs(self._spent))))
 
     async def action_command_clear(self, arguments: str) -> None:
         self.conversation = None
@@ -328,7 +274,7 @@ class CommandScreen(Screen[None]):
     def action_command_quit(self, arguments: str) -> None:
         self.app.exit()
 
-    def _opened(self) -> Conversation | None:
+    def _open_one(self) -> Conversation | None:
         if self.conversation is None:
             self.tell("The session is not open yet.")
         return self.conversation

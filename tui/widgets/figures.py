@@ -1,21 +1,145 @@
 """A panel of measured figures: speed, prompt read and reused, cost here and on the other model.
 
-Owns their look. Must not know how they are measured.
+Owns their look. Must not know how they are measured, nor how the other model's cost is reckoned.
 """
 
 from __future__ import annotations
 
-from textual.widgets import Static
+from dataclasses import dataclass
+from functools import partial
 
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Sparkline, Static
+
+from agent.config import Settings
 from agent.conversation import Conversation
-from agent.events import Event
+from agent.events import Event, StepFinished, TurnFinished
+from tools.text import shown
+from tui.comparison import Comparison, Line, Others, compare
+from tui.measures import Measures, Step
+from tui.widgets.status_line import thousands
+
+MOST = 60
+"""Steps that the curves show."""
 
 
-class Figures(Static):
+class _Curve(Vertical):
+    """A title, the newest figure, and how it went."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(id=name, classes="curve")
+
+    def compose(self) -> ComposeResult:
+        yield Static(markup=False)
+        yield Sparkline([], summary_function=max)
+
+    def show(self, title: Content, values: list[float]) -> None:
+        self.query_one(Static).update(title)
+        self.query_one(Sparkline).data = values[-MOST:]
+
+
+class Figures(Horizontal):
     """Sparklines and sums of this session."""
+
+    @dataclass
+    class Reckoned(Message):
+        """What the steps cost, and would have cost."""
+
+        comparison: Comparison
+
+    def __init__(self) -> None:
+        super().__init__(id="figures")
+        self._measures = Measures()
+        self._settings = Settings()
+        self._names: list[str] = []
+        """The models of this session by the names they were asked for."""
+        self._reckoned = -1
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="curves"):
+            yield _Curve("rate")
+            yield _Curve("read")
+            yield _Curve("reused")
+        yield Static(markup=False, id="money")
 
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: with whose models it may be compared."""
+        self._settings = conversation.configuration.settings
+        self._measures = Measures(model=conversation.agent.going.spec.name)
+        self._names = [self._settings.model]
+        self._reckoned = -1
+        self._draw()
+
+    def switched(self, name: str, model: str) -> None:
+        """Another model takes the next step."""
+        self._names.append(name)
+        self._measures.model = model
+        self._draw()
 
     def show(self, event: Event) -> None:
         """Take what an event tells."""
+        self._measures.show(event)
+        if isinstance(event, StepFinished | TurnFinished):
+            self._draw()
+
+    def toggle(self) -> None:
+        """Show it, or hide it."""
+        self.display = not self.display
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self.display or not self.is_mounted:
+            return
+        steps = self._measures.steps
+        rates = [step.rate for step in steps if step.rate is not None]
+        now = f"{rates[-1]:.1f}" if rates else "–"
+        self.query_one("#rate", _Curve).show(_title("output", f"{now} tok/s"), rates or [0.0])
+        for name in ("read", "reused"):
+            values = [
+                float(step.usage.evaluated if name == "read" else step.usage.reused)
+                for step in steps
+            ]
+            last = thousands(int(values[-1])) if values else "–"
+            total = thousands(int(sum(values)))
+            self.query_one(f"#{name}", _Curve).show(
+                _title(f"prompt {name}", f"{last} tokens, {total} in all"), values or [0.0]
+            )
+        if len(steps) != self._reckoned:
+            self._reckoned = len(steps)
+            # In a thread: the table of prices takes half a second, a look at the memory too.
+            reckon = partial(self._reckon, list(steps))
+            self.run_worker(reckon, thread=True, exclusive=True, group="figures")
+
+    def _reckon(self, steps: list[Step]) -> None:
+        comparison = compare(steps, Others.of(self._names), self._settings)
+        self.post_message(self.Reckoned(comparison))
+
+    @on(Reckoned)
+    def _tell(self, message: Reckoned) -> None:
+        message.stop()
+        made = message.comparison
+        lines = [Content.assemble(("This session", "bold"), ("  as measured", "$text-muted"))]
+        lines += map(_row, made.here)
+        if not made.here:
+            lines.append(Content.styled("  nothing yet", "$text-muted"))
+        lines.append(Content())
+        lines.append(Content.assemble(("The other way", "bold"), ("  an estimate", "$text-muted")))
+        lines += map(_row, made.there)
+        lines += [Content.styled(f"  {shown(text)}", "$text-muted") for text in made.assumptions]
+        self.query_one("#money", Static).update(Content("\n").join(lines))
+
+
+def _title(name: str, figure: str) -> Content:
+    return Content.assemble((name, "bold"), (f"  {figure}", "$text-muted"))
+
+
+def _row(line: Line) -> Content:
+    first, *rest = line.parts
+    return Content.assemble(
+        (f"  {shown(line.model)}  ", ""), (first, "bold $text-primary"),
+        ("".join(f" · {part}" for part in rest), "$text-muted"),
+    )  # fmt: skip

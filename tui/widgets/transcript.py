@@ -16,7 +16,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.css.query import NoMatches
 from textual.layout import Layout
 from textual.message import Message
 from textual.reactive import var
@@ -26,7 +25,7 @@ from textual.widgets import Static
 from agent import events
 from agent.events import Event
 from tui.blocks import heads
-from tui.blocks.entries import Answer, Call, Entry, Kind, Lookups, Remark, Shell, Thought
+from tui.blocks.entries import Call, Entry, Kind, Lookups, Remark, Shell, Thought
 from tui.blocks.story import Story
 from tui.blocks.widgets import Block, block_for, openable
 from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
@@ -200,7 +199,7 @@ class Transcript(VerticalScroll):
                 await self._sync(block)
         entries = self.story.entries
         if self.last < len(entries):
-            if self.following or self.last >= len(entries) - STEP and self._near_end:
+            if self.following or (self.last >= len(entries) - STEP and self._near_end):
                 await self._append()
             if not self.following:
                 self.below = True

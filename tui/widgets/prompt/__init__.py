@@ -58,8 +58,6 @@ class Prompt(Vertical):
 
     at_work: var[bool] = var(False, toggle_class="-at-work")
     """Whether a turn is at work: what is sent waits for its end."""
-    mode: var[str] = var("ask")
-    """What happens without a question; the border has its colour."""
 
     @dataclass
     class Submitted(Message):
@@ -136,7 +134,6 @@ class Prompt(Vertical):
 
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: what must not be kept is known."""
-        self.mode = conversation.gate.mode.value
         if self._history is not None:
             self._history.redacted_by(conversation.redactor.text)
 
@@ -162,10 +159,6 @@ class Prompt(Vertical):
     def send(self, text: str) -> None:
         """Send a message, or let it wait, as if the user had written it."""
         self._send_draft(Draft(text))
-
-    def watch_mode(self, before: str, mode: str) -> None:
-        self.remove_class(f"-{before}")
-        self.add_class(f"-{mode}")
 
     def watch_at_work(self) -> None:
         if self.is_mounted:

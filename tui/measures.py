@@ -1,0 +1,68 @@
+"""What the events of a session tell of its speed, its reading and its cost.
+
+Owns the sums, for whatever shows them. Must not know any widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from agent.costs import Cost
+from agent.events import Compacted, ContextMeter, Event, StepFinished, Switched, TurnStarted
+from agent.models.base import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One answer of a model."""
+
+    model: str
+    usage: Usage
+    seconds: float
+    cost: Cost
+
+    @property
+    def rate(self) -> float | None:
+        """Output tokens a second, as measured; None: too few to tell."""
+        usage = self.usage
+        return usage.output / usage.output_seconds if usage.output_seconds else None
+
+
+@dataclass(slots=True)
+class Measures:
+    """Of the session since it was opened here."""
+
+    model: str = ""
+    """That takes the steps now."""
+    steps: list[Step] = field(default_factory=list)
+    context: ContextMeter = field(default_factory=ContextMeter)
+    compactions: int = 0
+
+    def show(self, event: Event) -> None:
+        """Take what an event tells."""
+        match event:
+            case TurnStarted(model=model) | Switched(model=model):
+                if model != self.model:
+                    self.context = ContextMeter()
+                self.model = model
+            case StepFinished():
+                self.steps.append(Step(self.model, event.usage, event.seconds, event.cost))
+                self.context = event.context
+            case Compacted():
+                self.compactions += 1
+
+    def of(self, model: str) -> Iterator[Step]:
+        """The steps that a model took."""
+        return (step for step in self.steps if step.model == model)
+
+    @property
+    def cost(self) -> Cost:
+        """Of all steps."""
+        return sum((step.cost for step in self.steps), Cost())
+
+    @property
+    def rate(self) -> float | None:
+        """Tokens a second of the last answer that was long enough to tell."""
+        rates = (step.rate for step in reversed(self.steps) if step.model == self.model)
+        return next((rate for rate in rates if rate is not None), None)

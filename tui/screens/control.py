@@ -1,0 +1,306 @@
+"""What the user decides while a session is at work: mode, model, permission, the way back.
+
+Owns how a key or an answer becomes something that is done to the conversation. Must not know how
+a question looks, nor what the conversation does about it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import var
+from textual.screen import Screen
+
+from agent.approval import Mode
+from agent.conversation import Conversation, Wanted
+from agent.errors import InputError
+from agent.events import Status, Switched, TurnFinished, TurnStarted
+from agent.models.opening import Backend, backend
+from agent.printer import switch_cost
+from agent.recorded import TurnInfo
+from tools.text import shown
+from tui.engine import Asked, Engine, Opened, Reported, Rested
+from tui.screens.rewind import Choice as RewindChoice
+from tui.widgets.approval import Approval
+from tui.widgets.figures import Figures
+from tui.widgets.offers import DO_IT, PlanOffer, SwitchOffer
+from tui.widgets.status_line import StatusLine
+from tui.widgets.todo import TodoPanel
+from tui.widgets.transcript import Transcript
+
+TWICE = 1.0
+"""Seconds between two presses of Esc that open the list of turns."""
+_ORDER = (Mode.PLAN, Mode.ASK, Mode.EDIT, Mode.AUTO)
+_SAID = {
+    Mode.PLAN: "Plan mode: it reads and describes what it would do; nothing is changed or run.",
+    Mode.ASK: "Ask mode: edits and commands ask.",
+    Mode.EDIT: "Edit mode: edits are free, commands ask.",
+    Mode.AUTO: "Auto mode: edits are free, and commands in the sandbox.",
+}
+
+
+@dataclass
+class ModeSet(Message):
+    """What happens without a question has changed."""
+
+    mode: Mode
+    at_once: bool
+    """Else only after the turn."""
+
+
+@dataclass
+class Costed(Message):
+    """What a change of models would cost."""
+
+    name: str
+    cost: Switched
+
+
+@dataclass
+class Changed(Message):
+    """Another model goes on."""
+
+    name: str
+    cost: Switched
+
+
+@dataclass
+class Turns(Message):
+    """What can be gone back to."""
+
+    turns: tuple[TurnInfo, ...]
+
+
+@dataclass
+class WentBack(Message):
+    """The session is where it was before a turn."""
+
+    turn: TurnInfo
+    files: bool
+
+
+class ControlScreen(Screen[None]):
+    """A session that its user steers."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "interrupt", "Interrupt", show=False),
+        Binding("shift+tab", "mode", "Mode", priority=True),
+        Binding("ctrl+t", "switch", "Local / Claude", priority=True),
+        Binding("f4", "models", "Models", priority=True),
+        Binding("f3", "figures", "Figures", priority=True),
+    ]
+    mode: var[Mode | None] = var[Mode | None](None)
+    """What happens without a question; None before the session is open."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.engine = Engine(self.post_message)
+        self.at_work = False
+        self._used: list[str] = []
+        """The models of this session by the names they were asked for, the present one last."""
+        self._planned = False
+        self._escaped = 0.0
+
+    def compose_questions(self) -> ComposeResult:
+        """What stands between the conversation and the prompt."""
+        yield TodoPanel()
+        yield Approval()
+        yield PlanOffer()
+        yield SwitchOffer()
+
+    # The session as a whole.
+
+    @on(Opened)
+    def _take_over(self, message: Opened) -> None:
+        conversation = message.conversation
+        self._used = [conversation.configuration.settings.model]
+        self.mode = conversation.mode
+        self.query_one(TodoPanel).opened(conversation)
+
+    @on(Reported)
+    async def _follow(self, message: Reported) -> None:
+        self.query_one(TodoPanel).show(message.event)
+        match message.event:
+            case TurnStarted():
+                self.at_work, self._planned = True, False
+                self.query_one(PlanOffer).leave()
+            case TurnFinished(status=status):
+                self._planned = status is Status.PLANNED
+
+    @on(Rested)
+    async def _at_rest(self) -> None:
+        self.at_work = False
+        self.query_one(Approval).drop()
+        if self._planned:
+            self._planned = False
+            await self.query_one(PlanOffer).put()
+
+    def tell(self, text: str) -> None:
+        """Tell the user a line."""
+        self.query_one(Transcript).tell(text)
+
+    # Permission.
+
+    @on(Asked)
+    async def _asked(self, message: Asked) -> None:
+        await self.query_one(Approval).put(message)
+
+    @on(Approval.Refused)
+    def _refused(self) -> None:
+        self.interrupt()
+
+    # Modes.
+
+    def action_mode(self) -> None:
+        """Go to the next mode."""
+        if self.mode is not None:
+            self.set_mode(_ORDER[(_ORDER.index(self.mode) + 1) % len(_ORDER)])
+
+    def set_mode(self, mode: Mode) -> None:
+        """Change what happens without a question, as soon as that can be."""
+        self.mode = mode
+        self.engine.do(partial(self._set_mode, mode))
+
+    def watch_mode(self, mode: Mode | None) -> None:
+        for known in _ORDER:
+            self.set_class(known is mode, f"-mode-{known}")
+        if mode is not None:
+            self.query_one(StatusLine).mode = mode
+
+    def _set_mode(self, mode: Mode, conversation: Conversation) -> None:
+        self.post_message(ModeSet(mode, conversation.set_mode(mode)))
+
+    @on(ModeSet)
+    def _mode_set(self, message: ModeSet) -> None:
+        if message.mode is self.mode:  # else it went on to the next meanwhile
+            later = "" if message.at_once else "From the next turn on: "
+            self.query_one(StatusLine).tell(later + _SAID[message.mode])
+
+    @on(PlanOffer.Taken)
+    def _do_plan(self, message: PlanOffer.Taken) -> None:
+        self.set_mode(message.mode)
+        self.engine.run(DO_IT)
+
+    # Models.
+
+    def action_switch(self) -> None:
+        """Go to the other of local and Claude: the one that was used last."""
+        if not self._used:
+            return
+        here = backend(self._used[-1]) is Backend.CLAUDE
+        others = [name for name in self._used if (backend(name) is Backend.CLAUDE) != here]
+        if others:
+            self.switch(others[-1])
+        else:
+            self.action_models()
+
+    def action_models(self) -> None:
+        """Show the list of models."""
+        from tui.screens.models import ModelsScreen  # 40 ms; only when it is wanted
+
+        present = self._used[-1] if self._used else self.wanted.flags.get("model") or ""
+        self.app.push_screen(ModelsScreen(present), self._chosen)
+
+    def _chosen(self, name: str | None) -> None:
+        if name is not None:
+            self.switch(name)
+
+    def switch(self, name: str) -> None:
+        """Let another model go on, once the user has seen what that costs."""
+        self.query_one(StatusLine).tell("Counting what it would have to read …")
+        self.engine.do(partial(self._cost, name))
+
+    def _cost(self, name: str, conversation: Conversation) -> None:
+        self.post_message(Costed(name, conversation.cost(name)))
+
+    @on(Costed)
+    async def _costed(self, message: Costed) -> None:
+        self.query_one(StatusLine).tell("")
+        if message.cost.tokens:
+            await self.query_one(SwitchOffer).put(message.name, message.cost)
+        else:
+            self.engine.do(partial(self._switch, message.name))
+
+    @on(SwitchOffer.Taken)
+    def _switch_taken(self, message: SwitchOffer.Taken) -> None:
+        self.engine.do(partial(self._switch, message.name))
+
+    def _switch(self, name: str, conversation: Conversation) -> None:
+        self.post_message(Changed(name, conversation.switch(name)))
+
+    @on(Changed)
+    def _switched(self, message: Changed) -> None:
+        self._used.append(message.name)
+        self.query_one(StatusLine).switched(message.cost.model)
+        self.query_one(Figures).switched(message.name, message.cost.model)
+        cost = f": {switch_cost(message.cost)}" if message.cost.tokens else "."
+        self.query_one(StatusLine).tell(f"{shown(message.cost.model)} goes on{cost}")
+
+    # Interrupting, and going back.
+
+    def action_interrupt(self) -> None:
+        """Stop the turn; at rest, twice: show what can be gone back to."""
+        if self.at_work:
+            self.interrupt()
+            return
+        now = time.monotonic()
+        if now - self._escaped < TWICE:
+            self._escaped = 0.0
+            self.action_rewind()
+        else:
+            self._escaped = now
+            self.query_one(StatusLine).tell("Esc once more: back to an earlier turn")
+
+    def interrupt(self) -> None:
+        """Stop the turn; what was done and said stays."""
+        self.engine.interrupt()
+        self.query_one(StatusLine).interrupting()
+
+    def action_rewind(self) -> None:
+        """Show the turns that can be gone back to."""
+        self.engine.do(self._list_turns)
+
+    def _list_turns(self, conversation: Conversation) -> None:
+        self.post_message(Turns(tuple(conversation.turns())))
+
+    @on(Turns)
+    def _turns_listed(self, message: Turns) -> None:
+        if not message.turns:
+            self.query_one(StatusLine).tell("There is no earlier turn.")
+            return
+        from tui.screens.rewind import RewindScreen  # only when it is wanted
+
+        self.app.push_screen(RewindScreen(message.turns), self._go_back)
+
+    def _go_back(self, choice: RewindChoice | None) -> None:
+        if choice is not None:
+            self.engine.do(partial(self._rewind, choice))
+
+    def _rewind(self, choice: RewindChoice, conversation: Conversation) -> None:
+        report = conversation.rewind(choice.turn.number, files=choice.files)
+        self.post_message(Reported(report.event))
+        self.post_message(WentBack(choice.turn, choice.files))
+
+    def undo(self, conversation: Conversation) -> None:
+        """Go back to before the last turn; in the session's thread."""
+        turns = conversation.turns()
+        if not turns:
+            raise InputError("There is no turn to take back.")
+        self._rewind(RewindChoice(turns[-1], files=True), conversation)
+
+    @on(WentBack)
+    def _went_back(self, message: WentBack) -> None:
+        files = "conversation and files" if message.files else "the conversation alone"
+        self.query_one(StatusLine).tell(f"Back to before turn {message.turn.number}: {files}.")
+
+    def action_figures(self) -> None:
+        """Show the panel of figures, or hide it."""
+        self.query_one(Figures).toggle()

@@ -1,0 +1,159 @@
+"""A question above the prompt that is answered with a key.
+
+Owns the keys' guard: what was typed before the question could be read answers nothing, and goes
+where it was meant to. Must not know what is asked.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import var
+from textual.widget import Widget
+from textual.widgets import Static, TextArea
+
+QUIET = 0.4
+"""Seconds without a key after which a question that has appeared may be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of the answers."""
+
+    key: str
+    """As it is pressed."""
+    text: str
+    """What it means, in a few words."""
+    name: str = ""
+    """The key as it is shown, where that is another."""
+
+
+class _Choice(Static):
+    """An answer as it is offered; a click gives it."""
+
+    @dataclass
+    class Clicked(Message):
+        key: str
+
+    def __init__(self, answer: Answer) -> None:
+        name = answer.name or answer.key
+        super().__init__(
+            Content.assemble((f" {name} ", "bold $text-primary"), f" {answer.text}"),
+            classes="choice",
+        )
+        self._key = answer.key
+
+    def on_click(self) -> None:
+        self.post_message(self.Clicked(self._key))
+
+
+class Panel(Vertical, can_focus=True, can_focus_children=False):
+    """Appears with what it asks and the keys that answer it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_body(-1)", show=False),
+        Binding("down", "scroll_body(1)", show=False),
+        Binding("pageup", "scroll_body(-10)", show=False),
+        Binding("pagedown", "scroll_body(10)", show=False),
+    ]
+    armed: var[bool] = var(False, toggle_class="-armed")
+
+    @dataclass
+    class Answered(Message):
+        """A key was pressed that is among the answers, or Esc."""
+
+        panel: Panel
+        key: str
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._keys: tuple[str, ...] = ()
+        self._before: Widget | None = None
+        self._pressed = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield Static(classes="title", markup=False)
+        yield Vertical(classes="body")
+        yield Horizontal(classes="choices")
+
+    async def ask(self, title: str | Content, body: list[Widget], answers: list[Answer]) -> None:
+        """Show a question and take the focus."""
+        self.query_one(".title", Static).update(title)
+        holder = self.query_one(".body", Vertical)
+        await holder.remove_children()
+        await holder.mount_all(body)
+        holder.display = bool(body)
+        holder.scroll_home(animate=False)
+        await self.offer(answers)
+        self.arm()
+        self.display = True
+        if self.screen.focused is not self:
+            self._before = self.screen.focused
+        self.focus()
+
+    async def offer(self, answers: list[Answer]) -> None:
+        """Change which answers there are."""
+        self._keys = tuple(answer.key for answer in answers)
+        row = self.query_one(".choices", Horizontal)
+        await row.remove_children()
+        await row.mount_all(map(_Choice, answers))
+
+    def arm(self) -> None:
+        """From here on keys count once none was pressed for a while."""
+        self.armed = False
+        self._pressed = time.monotonic()
+        self.set_timer(QUIET, self._look)
+
+    def leave(self) -> None:
+        """It is answered: gone, and the focus back where it was."""
+        self.display = False
+        self._keys = ()
+        if self._before is not None and self._before.is_attached:
+            self._before.focus()
+        self._before = None
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape":  # which never allows anything
+            event.stop()
+            self.post_message(self.Answered(self, "escape"))
+            return
+        if not self._quiet():
+            event.stop()
+            event.prevent_default()
+            self._pressed = time.monotonic()
+            if isinstance(self._before, TextArea) and event.is_printable and event.character:
+                self._before.insert(event.character)
+            return
+        if event.key in self._keys:
+            event.stop()
+            self.post_message(self.Answered(self, event.key))
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        if isinstance(self._before, TextArea):
+            self._before.insert(event.text)
+
+    def on__choice_clicked(self, message: _Choice.Clicked) -> None:
+        message.stop()
+        if self._quiet() and message.key in self._keys:
+            self.post_message(self.Answered(self, message.key))
+
+    def action_scroll_body(self, lines: int) -> None:
+        self.query_one(".body", Vertical).scroll_relative(y=lines, animate=False)
+
+    def _look(self) -> None:
+        if not self._quiet() and self.display:
+            self.set_timer(QUIET / 4, self._look)
+
+    def _quiet(self) -> bool:
+        if not self.armed and time.monotonic() - self._pressed >= QUIET:
+            self.armed = True
+        return self.armed
