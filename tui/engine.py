@@ -58,6 +58,13 @@ class Complaint(Message):
 
 
 @dataclass
+class Failed(Message):
+    """What was asked for met an error of ours; the thread goes on."""
+
+    error: Exception
+
+
+@dataclass
 class Asked(Message):
     """A question of the turn, which waits for `reply`."""
 
@@ -99,6 +106,7 @@ class Engine:
         self._between: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._conversation: Conversation | None = None
         self._cancel = threading.Event()
+        self._closing = False
         self._thread = threading.Thread(target=self._work, name="session", daemon=True)
         self._thread.start()
 
@@ -124,13 +132,18 @@ class Engine:
 
     def close(self, patience: float) -> None:
         """End everything; waits for it, so many seconds at most."""
+        self._closing = True
         self._cancel.set()
         self._jobs.put(None)
         self._thread.join(patience)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+        while (job := self._jobs.get()) is not None and not self._closing:
+            try:
+                job()
+            except Exception as error:  # the thread's end would be the session's
+                self._post(Failed(error))
+                self._post(Rested())
         self._close()
 
     def _close(self) -> None:

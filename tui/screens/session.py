@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widgets import Footer
 
 from agent.approval import ApprovalAnswer, Choice
 from agent.conversation import Wanted
@@ -35,17 +36,28 @@ class SessionScreen(Screen[None]):
         self.wanted = wanted
         self.engine = Engine(self.post_message)
         self.at_work = False
+        self.opening = True
 
     def compose(self) -> ComposeResult:
         yield Transcript()
         yield Figures()
         yield Prompt()
         yield StatusLine()
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.query_one(Prompt).focus()
         # Once the prompt is seen, for it takes keys before anything else is loaded.
         self.call_after_refresh(self.engine.open, self.wanted)
+
+    async def open(self, wanted: Wanted) -> None:
+        """Leave the session and open another; what the one before still tells is not shown."""
+        self.wanted = wanted
+        self.opening, self.at_work = True, False
+        self.engine.interrupt()
+        await self.recompose()
+        self.query_one(Prompt).focus()
+        self.engine.open(wanted)
 
     @on(Prompt.Submitted)
     def _submitted(self, message: Prompt.Submitted) -> None:
@@ -54,6 +66,7 @@ class SessionScreen(Screen[None]):
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
+        self.opening = False
         self.query_one(StatusLine).opened(message.conversation)
         self.query_one(Figures).opened(message.conversation)
 
@@ -63,6 +76,8 @@ class SessionScreen(Screen[None]):
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
+        if self.opening:
+            return
         for widget in (self.query_one(Transcript), self.query_one(StatusLine)):
             widget.show(message.event)
         self.query_one(Figures).show(message.event)
