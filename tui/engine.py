@@ -105,6 +105,7 @@ class Engine:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._between: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._conversation: Conversation | None = None
+        self._problem: AgentError | ToolError | None = None
         self._cancel = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="session", daemon=True)
@@ -156,13 +157,16 @@ class Engine:
         try:
             self._conversation = Conversation(wanted, _Questions(self._post))
         except (AgentError, ToolError) as error:
+            self._problem = error
             self._post(NotOpened(error))
         else:
             self._post(Opened(self._conversation))
 
     def _run(self, task: str) -> None:
         if self._conversation is None:
-            self._post(Complaint("There is no session open."))
+            if self._problem is not None:
+                self._post(NotOpened(self._problem))
+            self._post(Rested())
             return
         self._cancel.clear()
         try:

@@ -90,7 +90,11 @@ def _title(node: DOMNode, binding: Binding) -> str:
         return "Session"
     if node.parent is None:
         return "Everywhere"
-    own = {known.action for known in type(node).BINDINGS if isinstance(known, Binding)}
+    own = {
+        known.action
+        for known in type(node).__dict__.get("BINDINGS", ())
+        if isinstance(known, Binding)
+    }
     return type(node).__name__ if binding.action in own else "Editing"
 
 
