@@ -29,6 +29,8 @@ class Opened(Message):
 
     conversation: Conversation
     """To be looked at between turns, never to be used: `Engine.do` does."""
+    earlier: tuple[Event, ...] = ()
+    """What happened in the session before, where it goes on."""
 
 
 @dataclass
@@ -160,7 +162,7 @@ class Engine:
             self._problem = error
             self._post(NotOpened(error))
         else:
-            self._post(Opened(self._conversation))
+            self._post(Opened(self._conversation, _earlier(wanted)))
 
     def _run(self, task: str) -> None:
         if self._conversation is None:
@@ -187,3 +189,11 @@ class Engine:
                 job(self._conversation)
             except (AgentError, ToolError, OSError) as error:
                 self._post(Complaint(str(error)))
+
+
+def _earlier(wanted: Wanted) -> tuple[Event, ...]:
+    if wanted.resume is None:
+        return ()
+    from agent.playback import events_of  # 50 ms; only needed to go on with a session
+
+    return tuple(event for _, event in events_of(wanted.resume.record))

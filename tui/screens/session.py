@@ -67,6 +67,8 @@ class SessionScreen(Screen[None]):
     @on(Opened)
     def _opened(self, message: Opened) -> None:
         self.opening = False
+        if message.earlier:
+            self.query_one(Transcript).load(message.earlier)
         self.query_one(StatusLine).opened(message.conversation)
         self.query_one(Figures).opened(message.conversation)
 
