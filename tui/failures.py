@@ -12,12 +12,16 @@ from collections import deque
 from pathlib import Path
 
 from agent import private
+from agent.errors import AgentError
 from agent.redaction import Redactor, known_values
 from agent.secrets import user_keys
 from tools.text import shown
+from tools.text_filter import clip_line
 
 _LONGEST = 1 << 20
 """Bytes of the file, after which it is begun anew."""
+_TOLD = 200
+"""Characters of an error that are shown."""
 _STORM, _WITHIN = 20, 10.0
 """So many errors in so many seconds: what is wrong does not pass."""
 
@@ -47,11 +51,17 @@ class Failures:
             root: The repository, whose secrets are not written either.
         """
         self._times.append(time.monotonic())
-        redactor = Redactor(known_values(os.environ, user_keys(), root))
+        try:
+            redactor = Redactor(known_values(os.environ, user_keys(), root))
+        except (AgentError, OSError):  # what must not be told is not known: tell the kind alone
+            return self._once(f"Something went wrong here: {type(error).__name__}.")
         written = self._append(redactor.text("".join(traceback.format_exception(error))))
-        what = shown(redactor.text(f"{type(error).__name__}: {error}"))
+        what = shown(clip_line(redactor.text(f"{type(error).__name__}: {error}"), _TOLD))
         line = f"Something went wrong here ({what}). The session goes on"
         line += f"; more in {shown(str(self.file))}." if written else "."
+        return self._once(line)
+
+    def _once(self, line: str) -> str:
         told, self._last = line == self._last, line
         return "" if told else line
 
