@@ -35,6 +35,9 @@ PATIENCE = 1.4
 LONG_TURN = 10.0
 """Seconds after which the end of a turn calls a user who looks elsewhere."""
 
+_TICK = 1.0
+"""Seconds between two looks at whether the server of a page is still there."""
+
 
 class ParityApp(BaseApp):
     """`agent` in a terminal."""
@@ -68,6 +71,9 @@ class ParityApp(BaseApp):
 
     def on_mount(self) -> None:
         self.push_screen(self._session)
+        if self.is_web:
+            parent = os.getppid()
+            self.set_interval(_TICK, lambda: self.exit() if os.getppid() != parent else None)
 
     def on_unmount(self) -> None:
         self.save()

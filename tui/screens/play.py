@@ -34,12 +34,12 @@ class Play(Screen[None]):
     """Shows what happened; nothing of it happens again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause"),
-        Binding("right,n", "step", "Step"),
-        Binding("1", "speed(0)", "×1"),
-        Binding("2", "speed(1)", "×4"),
-        Binding("3", "speed(2)", "×16"),
-        Binding("4,i", "speed(3)", "At once"),
+        Binding("space", "pause", "Pause", priority=True),
+        Binding("right", "step", "Step", priority=True),
+        Binding("1", "speed(0)", "×1 ×4 ×16 at once", key_display="1-4"),
+        Binding("2", "speed(1)", "×4", show=False),
+        Binding("3", "speed(2)", "×16", show=False),
+        Binding("4", "speed(3)", "At once", show=False),
         Binding("escape,q", "dismiss", "Back"),
     ]
 
