@@ -231,6 +231,21 @@ def doctor(repo: Path, as_json: bool) -> None:
     raise SystemExit(examine(repo, as_json))
 
 
+@cli.command()
+@_repo
+@_model
+@_mode
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: one that is free.")
+def serve(repo: Path, port: int, **flags: Any) -> None:  # noqa: ANN401  as for `fix`
+    """Show the screen in a browser of this machine.
+
+    The address that is printed holds a token: whoever has it works with your rights.
+    """
+    from agent.interactive import serve as serve_screen
+
+    raise SystemExit(serve_screen(repo, flags, port=port))
+
+
 def _confirmer(yes: bool) -> Callable[[str], bool]:
     def confirm(question: str) -> bool:
         if yes:

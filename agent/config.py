@@ -7,7 +7,9 @@ they are used for, nor whether a project is trusted.
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from agent import private
 from agent.approval import Mode
 from agent.errors import InputError
 
@@ -62,6 +65,8 @@ class Settings(BaseModel):
     sandbox_read: tuple[Path, ...] = ()
     """Folders outside the workspace that commands may read; the environment has them with `:`
     between."""
+    theme: str = "dark"
+    """The colours of the screen: dark, light, contrast, ansi, or the name of one of Textual's."""
 
     @field_validator("sandbox_read", mode="before")
     @classmethod
@@ -148,6 +153,30 @@ def load(
         values.update(layer)
         origins.update(dict.fromkeys(layer, origin))
     return Configuration(Settings.model_validate(values), origins)
+
+
+def remember(file: Path, name: str, value: str) -> None:
+    """Set one text in the user's file; every other line of it stays as it is.
+
+    Raises:
+        InputError: The file cannot be read or changed; it stays as it was.
+    """
+    data = _read(file)
+    _parsed(data, file)
+    line = f"{name} = {json.dumps(value, ensure_ascii=True)}"
+    text = data.decode("utf-8")
+    head = re.search(r"(?m)^[ \t]*\[", text)  # what follows belongs to a table
+    top = text[: head.start()] if head else text
+    changed, found = re.subn(rf"(?m)^[ \t]*{name}[ \t]*=[^\r\n]*", lambda _: line, top, count=1)
+    if not found:
+        changed = f"{top}{'' if not top or top.endswith(chr(10)) else chr(10)}{line}\n"
+    text = changed + text[len(top) :]
+    if _parsed(text.encode("utf-8"), file).get(name) != value:
+        raise InputError(f"The configuration {file} is written in a way that is not changed here.")
+    try:
+        private.write(file.resolve(), text.encode("utf-8"))  # a link stays one
+    except OSError as error:
+        raise InputError(f"The configuration {file} cannot be kept: {error.strerror}.") from error
 
 
 def _of_project(project: ProjectSettings, own: Mapping[str, Any]) -> dict[str, Any]:

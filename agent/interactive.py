@@ -34,13 +34,56 @@ def converse(
     """
     before = _before(repo, last=last, resume=resume)
     wanted = Wanted(repo, flags, mode=Mode.ASK, resume=before, talk=True)
-    if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    served = os.environ.get("TEXTUAL_DRIVER", "").endswith("WebDriver")
+    if not plain and not served and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("There is no terminal for the screen: give --plain, or use `agent fix`.")
     if plain or os.environ.get("TERM") == "dumb":
         raise InputError("--plain is not there yet.")
     from tui.app import run  # 200 ms; only here is there a screen
 
     return run(wanted)
+
+
+def watch(info: SessionInfo, speed: float) -> ExitCode:
+    """Play a recorded session on the screen."""
+    from tui.app import watch as play  # as above
+
+    return play(info, speed)
+
+
+def serve(repo: Path, flags: Mapping[str, Any], *, port: int) -> ExitCode:
+    """Show the screen in a browser of this machine until Ctrl+C.
+
+    Args:
+        flags: Settings given as options; None for those that were not.
+        port: 0 for any that is free.
+
+    Raises:
+        AgentError: What was given cannot be used, or the server is not installed.
+    """
+    root = find_root(repo)
+    try:
+        from tui.web import serve as serve_page  # 300 ms, an HTTP server; only needed here
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"`agent serve` needs {error.name}: install the extra `parity-agent[serve]`."
+        ) from error
+    options = [part for name, value in flags.items() if value for part in (f"--{name}", str(value))]
+    argv = [*command_line(), "--repo", str(root), *options]
+    serve_page(argv, port, lambda url: print(f"Parity is at {url}", flush=True))
+    return ExitCode.VERIFIED
+
+
+def command_line() -> list[str]:
+    """How this program was started, so that it can be started again."""
+    program = sys.argv[0]
+    if program == "-c":  # from a checkout
+        import parity_launcher
+
+        home = str(Path(parity_launcher.__file__).parent)
+        code = f"import sys; sys.path.append({home!r}); import parity_launcher as p; p.main()"
+        return [sys.executable, "-P", "-c", code]
+    return [program]
 
 
 def _before(repo: Path, *, last: bool, resume: str | None) -> SessionInfo | None:

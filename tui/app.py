@@ -1,38 +1,74 @@
-"""The Textual application: its screens, its themes, its end.
+"""The Textual application: the session's screen, those that lie over it, and its end.
 
 Must not know what a session does.
 """
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
+from textual import on
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.events import Event, Key
+from textual.screen import Screen
 
-from agent.conversation import Wanted
-from agent.errors import ExitCode
+from agent.conversation import Conversation, Wanted
+from agent.errors import ExitCode, ModelError, ModelMissing
+from agent.events import Said, TurnStarted
+from agent.messages import AssistantMessage
+from agent.session import SessionInfo
+from tools.text import shown
+from tui.base import BaseApp
+from tui.departure import departing
+from tui.engine import Asked, Failed, NotOpened, Opened, Reported, Rested
 from tui.screens.session import SessionScreen
 
-PATIENCE = 2.0
+PATIENCE = 1.4
 """Seconds that the session has to end in."""
+LONG_TURN = 10.0
+"""Seconds after which the end of a turn calls a user who looks elsewhere."""
+
+_TICK = 1.0
+"""Seconds between two looks at whether the server of a page is still there."""
 
 
-class ParityApp(App[None]):
+class ParityApp(BaseApp):
     """`agent` in a terminal."""
 
-    TITLE = "Parity"
-    CSS_PATH: ClassVar[list[str | PurePath]] = [
-        "parity.tcss",
-        "styles/transcript.tcss",
-        "styles/prompt.tcss",
-        "styles/control.tcss",
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+o", "sessions", "Sessions", priority=True),
+        Binding("f6", "copy_answer", "Copy the answer", show=False),
     ]
 
-    def __init__(self, wanted: Wanted) -> None:
-        super().__init__()
+    def __init__(self, wanted: Wanted, environ: Mapping[str, str] = os.environ) -> None:
+        """
+        Args:
+            wanted: The session to open.
+        """
+        super().__init__(wanted.folder, wanted.flags, environ)
         self._session = SessionScreen(wanted)
+        self._conversation: Conversation | None = None
+        self._turn_began = 0.0
+        self._answer = ""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the session was opened with."""
+        return self._session.wanted
+
+    @property
+    def current(self) -> SessionInfo | None:
+        """The session that can be gone on with; None where nothing was said."""
+        info = self._conversation.session.info if self._conversation is not None else None
+        return info if info is not None and info.task else None
 
     def get_driver_class(self) -> type[Driver]:
         chosen = super().get_driver_class()
@@ -45,12 +81,122 @@ class ParityApp(App[None]):
 
     def on_mount(self) -> None:
         self.push_screen(self._session)
+        if self.is_web:
+            parent = os.getppid()
+            self.set_interval(_TICK, lambda: self.exit() if os.getppid() != parent else None)
 
     def on_unmount(self) -> None:
+        self.save()
+
+    def save(self) -> None:
+        """End what is at work; what was said is on the disk already."""
         self._session.engine.close(PATIENCE)
+
+    def interrupt(self) -> None:
+        if self._session.at_work:
+            self._session.engine.interrupt()
+
+    def open_session(self, wanted: Wanted | None) -> None:
+        """Leave the session and open another; None: stay."""
+        if wanted is not None:
+            self._conversation, self._answer = None, ""
+            self._session.call_next(self._session.open, wanted)
+
+    # What the engine tells; it bubbles up from the session's screen.
+
+    @on(Opened)
+    def _opened(self, message: Opened) -> None:
+        self._conversation = message.conversation
+
+    @on(NotOpened)
+    def _not_opened(self, message: NotOpened) -> None:
+        if isinstance(message.error, ModelMissing | ModelError):
+            from tui.screens.first_run import FirstRun  # 60 ms; only where there is no model
+
+            if not isinstance(self.screen, FirstRun):
+                self.push_screen(FirstRun(self.wanted, message.error), self.open_session)
+
+    @on(Reported)
+    def _reported(self, message: Reported) -> None:
+        match message.event:
+            case TurnStarted():
+                self._turn_began = time.monotonic()
+            case Said(AssistantMessage(text=text)) if text.strip():
+                self._answer = text
+
+    @on(Rested)
+    def _rested(self) -> None:
+        if self._turn_began and time.monotonic() - self._turn_began > LONG_TURN:
+            self.call_user("The turn has ended.")
+        self._turn_began = 0.0
+
+    @on(Asked)
+    def _asked(self) -> None:
+        self.call_user("A question waits for your answer.")
+
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        self._handle_exception(message.error)
+
+    # Keys and commands.
+
+    async def on_event(self, event: Event) -> None:
+        # A field takes every letter before the bindings: in an empty prompt this one asks for help.
+        if (
+            isinstance(event, Key)
+            and event.key == "question_mark"
+            and self.screen is self._session
+            and not self.writing
+        ):
+            self.action_help()
+            return
+        await super().on_event(event)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        yield SystemCommand("Sessions", "List, search, resume, fork, export", self.action_sessions)
+        yield SystemCommand("Copy the last answer", "To the clipboard", self.action_copy_answer)
+        yield from super().get_system_commands(screen)
+
+    def action_sessions(self) -> None:
+        from tui.screens.sessions import Sessions  # only needed when it is asked for
+
+        if not isinstance(self.screen, Sessions):
+            self.push_screen(Sessions(self.wanted, self.current), self.open_session)
+
+    def action_copy_answer(self) -> None:
+        """Copy what the model said last."""
+        if self._answer:
+            self.copy_to_clipboard(self._answer)
+        else:
+            self.notify("There is no answer yet.", markup=False)
 
 
 def run(wanted: Wanted) -> ExitCode:
     """Show the screen until the user leaves it."""
-    ParityApp(wanted).run()
+    app = ParityApp(wanted)
+    signalled = False
+
+    def leave() -> None:
+        nonlocal signalled
+        signalled = True
+        app.leave()
+
+    with departing(app.save, leave):
+        app.run()
+    if (info := app.current) is not None:
+        where = [] if wanted.folder == Path() else ["--repo", str(wanted.folder)]
+        command = shlex.join(["agent", *where, "--resume", info.id])
+        print(f"To go on with this session: {shown(command)}", file=sys.stderr)
+    if app.return_code:
+        return ExitCode(app.return_code)
+    return ExitCode.INTERRUPTED if signalled else ExitCode.VERIFIED
+
+
+def watch(info: SessionInfo, speed: float) -> ExitCode:
+    """Play a recorded session on the screen until the user leaves it."""
+    from tui.screens.play import Play  # only needed to watch one
+
+    app = BaseApp(info.root, {}, os.environ)
+    app.call_later(app.push_screen, Play(info, speed), lambda _: app.exit())
+    app.run()
     return ExitCode.VERIFIED

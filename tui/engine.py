@@ -29,6 +29,8 @@ class Opened(Message):
 
     conversation: Conversation
     """To be looked at between turns, never to be used: `Engine.do` does."""
+    earlier: tuple[Event, ...] = ()
+    """What happened in the session before, where it goes on."""
 
 
 @dataclass
@@ -55,6 +57,13 @@ class Complaint(Message):
     """What was asked for cannot be done; one line."""
 
     text: str
+
+
+@dataclass
+class Failed(Message):
+    """What was asked for met an error of ours; the thread goes on."""
+
+    error: Exception
 
 
 @dataclass
@@ -98,7 +107,9 @@ class Engine:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._between: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._conversation: Conversation | None = None
+        self._problem: AgentError | ToolError | None = None
         self._cancel = threading.Event()
+        self._closing = False
         self._thread = threading.Thread(target=self._work, name="session", daemon=True)
         self._thread.start()
 
@@ -124,13 +135,18 @@ class Engine:
 
     def close(self, patience: float) -> None:
         """End everything; waits for it, so many seconds at most."""
+        self._closing = True
         self._cancel.set()
         self._jobs.put(None)
         self._thread.join(patience)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+        while (job := self._jobs.get()) is not None and not self._closing:
+            try:
+                job()
+            except Exception as error:  # the thread's end would be the session's
+                self._post(Failed(error))
+                self._post(Rested())
         self._close()
 
     def _close(self) -> None:
@@ -143,13 +159,15 @@ class Engine:
         try:
             self._conversation = Conversation(wanted, _Questions(self._post))
         except (AgentError, ToolError) as error:
+            self._problem = error
             self._post(NotOpened(error))
         else:
-            self._post(Opened(self._conversation))
+            self._post(Opened(self._conversation, _earlier(wanted)))
 
     def _run(self, task: str) -> None:
         if self._conversation is None:
-            self._post(Complaint("There is no session open."))
+            if self._problem is not None:
+                self._post(NotOpened(self._problem))
             self._post(Rested())
             return
         self._cancel.clear()
@@ -171,3 +189,11 @@ class Engine:
                 job(self._conversation)
             except (AgentError, ToolError, OSError) as error:
                 self._post(Complaint(str(error)))
+
+
+def _earlier(wanted: Wanted) -> tuple[Event, ...]:
+    if wanted.resume is None:
+        return ()
+    from agent.playback import events_of  # 50 ms; only needed to go on with a session
+
+    return tuple(event for _, event in events_of(wanted.resume.record))

@@ -230,12 +230,7 @@ class CommandScreen(ControlScreen):
     async def action_command_clear(self, arguments: str) -> None:
         self.conversation = None
         self._notes.clear()
-        transcript = self.query_one(Transcript)
-        fresh = Transcript()
-        await self.mount(fresh, before=transcript)
-        await transcript.remove()
-        self.wanted = dataclasses.replace(self.wanted, resume=None)
-        self.engine.open(self.wanted)
+        await self.open(dataclasses.replace(self.wanted, resume=None))
 
     def action_command_copy(self, arguments: str) -> None:
         if not self._answer:

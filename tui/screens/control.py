@@ -31,6 +31,7 @@ from tui.screens.rewind import Choice as RewindChoice
 from tui.widgets.approval import Approval
 from tui.widgets.figures import Figures
 from tui.widgets.offers import DO_IT, PlanOffer, SwitchOffer
+from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import StatusLine
 from tui.widgets.todo import TodoPanel
 from tui.widgets.transcript import Transcript
@@ -104,6 +105,7 @@ class ControlScreen(Screen[None]):
         self.wanted = wanted
         self.engine = Engine(self.post_message)
         self.at_work = False
+        self.opening = True
         self._used: list[str] = []
         """The models of this session by the names they were asked for, the present one last."""
         self._planned = False
@@ -117,6 +119,15 @@ class ControlScreen(Screen[None]):
         yield SwitchOffer()
 
     # The session as a whole.
+
+    async def open(self, wanted: Wanted) -> None:
+        """Leave the session and open another; what the one before still tells is not shown."""
+        self.wanted = wanted
+        self.opening, self.at_work = True, False
+        self.engine.interrupt()
+        await self.recompose()
+        self.query_one(Prompt).focus()
+        self.engine.open(wanted)
 
     @on(Opened)
     def _take_over(self, message: Opened) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
+from textual.widgets import Footer
 
 from tui.engine import Complaint, NotOpened, Opened, Reported
 from tui.screens.commands import CommandScreen
@@ -26,6 +27,7 @@ class SessionScreen(CommandScreen):
         yield from self.compose_questions()
         yield Prompt(self.wanted.folder)
         yield StatusLine()
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.query_one(Prompt).focus()
@@ -34,6 +36,9 @@ class SessionScreen(CommandScreen):
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
+        self.opening = False
+        if message.earlier:
+            self.query_one(Transcript).load(message.earlier)
         self.query_one(StatusLine).opened(message.conversation)
         self.query_one(Figures).opened(message.conversation)
 
@@ -43,6 +48,8 @@ class SessionScreen(CommandScreen):
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
+        if self.opening:
+            return
         for widget in (self.query_one(Transcript), self.query_one(StatusLine)):
             widget.show(message.event)
         self.query_one(Figures).show(message.event)

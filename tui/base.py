@@ -1,0 +1,221 @@
+"""What holds on every screen: looks, general keys, errors that end nothing, the way out.
+
+Must not know what is shown, nor that there are sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from agent import config
+from agent.errors import ExitCode, InputError
+from agent.session import state_folder
+from tools.text import shown
+from tui.attention import call
+from tui.failures import Failures
+from tui.filters import Harmless
+from tui.themes import ANSI, DARK, THEMES
+
+TWICE = 2.0
+"""Seconds between two presses of Ctrl+C that leave."""
+
+
+class BaseApp(App[None]):
+    """An application that looks and behaves as all of ours do."""
+
+    TITLE = "Parity"
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        "parity.tcss",
+        "styles/transcript.tcss",
+        "styles/prompt.tcss",
+        "styles/control.tcss",
+        "styles/manners.tcss",
+    ]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (100, "-normal"),
+        (140, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (18, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", key_display="?"),
+        Binding("f2", "mouse", "Select text"),
+        Binding("ctrl+p", "command_palette", "Commands", priority=True),
+        Binding("ctrl+q", "quit", "Leave", priority=True),
+        # Where the prompt holds a text, it deletes a letter of it.
+        Binding("ctrl+d", "unless_writing('quit')", "Leave", show=False, priority=True),
+        Binding("ctrl+c", "help_quit", "Copy, interrupt, twice: leave", show=False, system=True),
+    ]
+
+    def __init__(self, folder: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        """
+        Args:
+            folder: The repository, or a folder in it.
+            flags: Settings given as options; None for those that were not.
+            environ: As `os.environ`.
+        """
+        self.environ = dict(environ)
+        colourless = "NO_COLOR" in environ
+        super().__init__(ansi_color=True if colourless else None)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self._folder = folder
+        self._failures = Failures(state_folder())
+        self._harmless = Harmless()
+        self._main: asyncio.AbstractEventLoop | None = None
+        self._pressed = 0.0
+        self._mouse = True
+        self._kept = self._chosen_theme(flags)
+        self.theme = ANSI if colourless else self._kept
+
+    def on_mount(self) -> None:
+        self._main = asyncio.get_running_loop()
+
+    # The way out.
+
+    def leave(self) -> None:
+        """End the app, from a signal's handler too."""
+        if self._main is not None:
+            self._main.call_soon_threadsafe(self.exit)
+
+    def interrupt(self) -> None:
+        """End what is at work, if anything is."""
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C where nothing is selected: interrupt; twice: leave."""
+        now = time.monotonic()
+        if now - self._pressed < TWICE:
+            self.exit()
+            return
+        self._pressed = now
+        self.interrupt()
+        self.notify("Ctrl+C again leaves.", timeout=TWICE, markup=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "unless_writing":
+            return not self.writing
+        return super().check_action(action, parameters)
+
+    @property
+    def writing(self) -> bool:
+        """Whether keys go into a text."""
+        focused = self.focused
+        return isinstance(focused, Input) or (isinstance(focused, TextArea) and bool(focused.text))
+
+    async def action_unless_writing(self, action: str) -> None:
+        await self.run_action(action, self)
+
+    # Errors of our own: told, written down, lived with.
+
+    def survive(self, error: Exception) -> None:
+        """Tell of an error that is the program's fault, and go on."""
+        line = self._failures.note(error, self._folder)
+        if self._failures.storm:
+            self.exit(return_code=ExitCode.FAILED, message=line or None)
+        elif line:
+            self.notify(line, severity="error", timeout=15, markup=False)
+
+    def _handle_exception(self, error: Exception) -> None:
+        if not self.is_running:
+            super()._handle_exception(error)
+            return
+        if self._exception is None:  # for whoever drives the app in a test
+            self._exception = error
+        self.survive(error)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:  # whatever it is, the session goes on
+            self._handle_exception(error)
+
+    def _start_widget(self, parent: Widget, widget: Widget) -> None:
+        """Textual ends a widget whose handler raises: its errors are caught before that."""
+        dispatch = widget._dispatch_message
+
+        async def guarded(message: Message) -> None:
+            try:
+                await dispatch(message)
+            except Exception as error:  # as above
+                self._handle_exception(error)
+
+        widget._dispatch_message = guarded  # type: ignore[method-assign]  # there is no hook for it
+        super()._start_widget(parent, widget)
+
+    # Looks.
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._harmless]
+
+    def _chosen_theme(self, flags: Mapping[str, Any]) -> str:
+        name = ""
+        with suppress(InputError):  # the session tells of it when it is opened
+            read = config.load(flags, self.environ, config.user_file())
+            name = read.settings.theme
+        return name if name in self.available_themes else DARK.name
+
+    def watch_theme(self, name: str) -> None:
+        """What was chosen here is kept for the next time."""
+        if not self.is_running or name == self._kept:
+            return
+        self._kept = name
+        try:
+            config.remember(config.user_file(), "theme", name)
+        except InputError as error:
+            self.notify(f"The theme is not kept. {error}", severity="warning", markup=False)
+
+    # Keys and commands.
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        yield SystemCommand("Help", "Keys and commands", self.action_help)
+        yield SystemCommand("Theme", "Dark, light, contrast, ansi …", self.action_change_theme)
+        yield SystemCommand("Select text", "The terminal's own selection", self.action_mouse)
+        yield SystemCommand("Save a picture", "Of the screen, as SVG", self.action_picture)
+        yield SystemCommand("Leave", "What was said is kept", self.exit)
+
+    def action_help(self) -> None:
+        from tui.screens.help import Help  # only needed when it is asked for
+
+        if not isinstance(self.screen, Help):
+            self.push_screen(Help(self.screen))
+
+    def action_picture(self) -> None:
+        place = self.save_screenshot(path=str(state_folder()))
+        self.notify(f"Saved as {shown(place)}", markup=False)
+
+    def action_mouse(self) -> None:
+        """Leave the mouse to the terminal, so that it selects; or take it again."""
+        driver: Any = self._driver  # each has the two, under these names alone
+        if driver is None or self.is_headless:
+            return
+        self._mouse = not self._mouse
+        if self._mouse:
+            driver._enable_mouse_support()
+            self.notify("The mouse scrolls and clicks here again.", markup=False)
+        else:
+            driver._disable_mouse_support()
+            told = "The mouse is the terminal's: select and copy. F2 takes it back."
+            self.notify(told, timeout=8, markup=False)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        super().copy_to_clipboard(text)
+        self.notify(f"Copied {len(text):,} characters.", timeout=2, markup=False)
+
+    def call_user(self, text: str) -> None:
+        """Make the terminal call its user, where that one looks elsewhere."""
+        if not self.app_focus and self._driver is not None:
+            self._driver.write(call(f"Parity: {text}", self.environ))
+            self._driver.flush()
