@@ -98,6 +98,11 @@ class Agent:
     def equipment(self) -> Equipment:
         return Equipment(self.model, self.toolbox, self.steering, self.instructions)
 
+    @property
+    def upcoming(self) -> Equipment:
+        """Who takes the next step."""
+        return self._next or self.equipment
+
     def switch(self, to: Equipment) -> Switched:
         """Let another model go on from the next step on; what that will cost.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from agent.approval import Mode
 from agent.conversation import Conversation
 from agent.errors import InputError
-from agent.events import Rewound, TurnFinished, TurnStarted
+from agent.events import Rewound, Status, TurnFinished, TurnStarted
 from agent.messages import UserMessage
+from agent.overview import overview
 from agent.recorded import load
 from agent.undoing import undo_session
 from tests.agent.conversing import Place, say, writes
@@ -171,3 +173,44 @@ def test_a_model_is_told_that_it_worked_on_a_copy(place: Place) -> None:
     with place.opened(writes("b.txt", "c\n"), info) as conversation:
         say(conversation, "three")
         assert "`a.txt`" in told(conversation)[-1]
+
+
+def test_it_goes_on_after_switches_of_models(place: Place) -> None:
+    with place.opened(writes("a.txt", FIRST)) as conversation:
+        say(conversation, "one")
+        conversation.switch(place.script(writes("a.txt", SECOND) + writes("b.txt", "c\n")))
+        say(conversation, "two")
+        say(conversation, "three")
+        before = list(conversation.agent.history)
+        conversation.rewind(3)
+        held = list(conversation.agent.history)
+        info = conversation.session.info
+        models = [turn.model for turn in conversation.turns()]
+        assert len(set(models)) == 2
+    assert before[: len(held)] == held
+    with place.opened(writes("b.txt", "d\n"), info) as conversation:
+        assert conversation.agent.history == held
+        assert [turn.model for turn in conversation.turns()] == models
+        say(conversation, "four")
+        assert conversation.rewind(2).turn.task == "two"
+    assert (place.root / "a.txt").read_text() == FIRST
+    assert (place.root / "b.txt").read_text() == "b\n"
+
+
+def test_another_mode_holds_from_the_next_turn_on(place: Place) -> None:
+    plan = '[[step]]\ntext = "I would write."\n'
+    with place.opened(writes("a.txt", FIRST) + plan + writes("a.txt", SECOND)) as conversation:
+        assert finished(conversation, "one").status is Status.UNVERIFIED
+        conversation.change_mode(Mode.PLAN)
+        assert finished(conversation, "two").status is Status.PLANNED
+        conversation.change_mode(Mode.AUTO)
+        assert finished(conversation, "three").changed == ("a.txt",)
+
+
+def test_a_session_has_the_title_that_it_was_given(place: Place) -> None:
+    with place.opened(writes("a.txt", FIRST)) as conversation:
+        with pytest.raises(InputError, match="not begun"):
+            conversation.rename("early")
+        say(conversation, "one")
+        conversation.rename("Tax")
+        assert overview(conversation.session.info).heading == "Tax"
