@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
+
 import pytest
 
 from agent.approval import Mode
 from agent.conversation import Conversation
 from agent.errors import InputError
-from agent.events import Rewound, Status, TurnFinished, TurnStarted
+from agent.events import Rewound, Status, ToolFinished, TurnFinished, TurnStarted
 from agent.messages import UserMessage
 from agent.overview import overview
 from agent.recorded import load
@@ -195,6 +198,27 @@ def test_it_goes_on_after_switches_of_models(place: Place) -> None:
         assert conversation.rewind(2).turn.task == "two"
     assert (place.root / "a.txt").read_text() == FIRST
     assert (place.root / "b.txt").read_text() == "b\n"
+
+
+def test_a_turn_that_was_cut_is_told_by_the_journal_and_goes_back(place: Place) -> None:
+    with place.opened(writes("a.txt", FIRST) + writes("a.txt", SECOND)) as conversation:
+        say(conversation, "one")
+        info = conversation.session.info
+        events = conversation.run("two", threading.Event())
+        for event in events:  # as a process that is killed in the turn
+            if isinstance(event, ToolFinished) and event.call.name == "write_file":
+                break
+        shutil.copytree(info.folder, place.home / "copy")
+        assert (place.root / "a.txt").read_text() == SECOND
+        del events
+    shutil.rmtree(info.folder)
+    shutil.copytree(place.home / "copy", info.folder)
+    with place.opened(writes("b.txt", "c\n"), info) as conversation:
+        assert "+turn 2" in conversation.turns()[1].patch
+        assert conversation.rewind(2).files == (Restored("a.txt", "restored"),)
+        assert (place.root / "a.txt").read_text() == FIRST
+        say(conversation, "three")
+        assert told(conversation) == ["one", "three"]
 
 
 def test_another_mode_holds_from_the_next_turn_on(place: Place) -> None:
