@@ -88,8 +88,8 @@ def test_it_is_exported_and_played(agent: Agent, plain: Path, name: str) -> None
     done = agent.run(*argv, cwd=plain)
     assert (done.code, done.out) == (0, "")
     assert "off by one" in (plain / "made.html").read_text("utf-8")
-    argv = ("sessions", "export", name, "--output", "none/made.md")
-    assert "cannot be written" in agent.run(*argv, cwd=plain).complaint
+    done = agent.run("sessions", "export", name, "--output", "none/made.md", cwd=plain)
+    assert "cannot be written" in done.complaint
     done = agent.run("sessions", "play", name, "--speed", "0", cwd=plain)
     assert done.code == 0, done.err
     assert "The value is off by one." in done.err
