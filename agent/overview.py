@@ -41,7 +41,7 @@ class Overview:
     turns: int = 0
     """That its conversation consists of."""
     status: str = ""
-    """How the last turn ended; empty: it did not."""
+    """How the last turn ended; empty: it did not, or there is none."""
     cost: Cost = field(default_factory=Cost)
     """Of all its turns, those that were taken back too."""
     last: float = 0.0
@@ -109,10 +109,10 @@ def overview(info: SessionInfo) -> Overview:
         seen.title,
         seen.model,
         len(seen.turns),
-        seen.status,
+        seen.turns[-1].status if seen.turns else "",
         seen.cost,
         seen.last,
-        tuple(task for _, task in seen.turns),
+        tuple(turn.task for turn in seen.turns),
         seen.forked,
     )
 
@@ -152,16 +152,21 @@ def at_work(info: SessionInfo) -> bool:
 
 
 @dataclass(slots=True)
+class _Turn:
+    number: int
+    task: str
+    status: str = ""
+
+
+@dataclass(slots=True)
 class _Seen:
     """What the lines of a record came to so far."""
 
     last: float
     title: str = ""
     model: str = ""
-    status: str = ""
     cost: Cost = field(default_factory=Cost)
-    turns: list[tuple[int, str]] = field(default_factory=list)
-    """The number and the task of each."""
+    turns: list[_Turn] = field(default_factory=list)
     forked: str = ""
     _highest: int = 0
 
@@ -169,10 +174,11 @@ class _Seen:
         match line["event"]:
             case "turn_started":
                 self._highest = line.get("turn") or self._highest + 1
-                self.turns.append((self._highest, line["task"]))
-                self.model, self.status = line["model"], ""
+                self.turns.append(_Turn(self._highest, line["task"]))
+                self.model = line["model"]
             case "turn_finished":
-                self.status = line["status"]
+                if self.turns:
+                    self.turns[-1].status = line["status"]
                 self.cost += _cost(line["totals"]["cost"])
                 self.last = line.get("at", self.last)
             case "switched":
@@ -180,7 +186,7 @@ class _Seen:
             case "renamed":
                 self.title = line["title"]
             case "rewound" if line.get("turn"):
-                self.turns = [turn for turn in self.turns if turn[0] < line["turn"]]
+                self.turns = [turn for turn in self.turns if turn.number < line["turn"]]
             case "forked":
                 self.forked = line["session"]
                 self.cost = Cost()  # what was paid before is the other's

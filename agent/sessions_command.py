@@ -244,6 +244,8 @@ def _line(item: Overview, *, with_root: bool) -> str:
 def _status(item: Overview) -> str:
     if item.status:
         return item.status
+    if not item.turns:
+        return "taken back"
     return "at work" if at_work(item.info) else "unfinished"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import ExitCode, InputError
-from agent.session import SessionInfo, sessions, state_folder
+from agent.session import SessionInfo, find_session, sessions, state_folder
 from agent.work_tree import find_root
 from tools.base import ToolError
 from tools.journal import Journal
@@ -72,14 +72,12 @@ def _written(info: SessionInfo) -> list[str]:
 
 
 def _session_to_undo(name: str | None, root: Path) -> SessionInfo:
+    if name is not None:
+        info = find_session(name, state_folder(), root)
+        if not _written(info):
+            raise InputError(f"Session {info.id} changed nothing.")
+        return info
     for info in sessions(state_folder()):
-        if name is not None and info.id != name:
-            continue
-        if name is None and info.root != root:
-            continue
-        if _written(info):
+        if info.root == root and _written(info):
             return info
-        if name is not None:
-            raise InputError(f"Session {name} changed nothing.")
-    wanted = f"session {name}" if name else f"session that changed {root}"
-    raise InputError(f"There is no {wanted} to undo.")
+    raise InputError(f"There is no session that changed {root} to undo.")

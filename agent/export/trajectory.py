@@ -16,7 +16,14 @@ from agent import events
 from agent.costs import Cost
 from agent.errors import InputError
 from agent.events import Event, Origin, Status
-from agent.messages import AssistantMessage, Message, SystemMessage, ToolMessage, UserMessage
+from agent.messages import (
+    AssistantMessage,
+    Message,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
 from agent.models.base import Usage
 from agent.overview import overview
 from agent.playback import events_of
@@ -27,7 +34,7 @@ from agent.session import SessionInfo, session_of
 class Outcome:
     """A call and what came of it."""
 
-    call: events.ToolCall
+    call: ToolCall
     output: str
     """As the model read it."""
     display: str
@@ -164,10 +171,10 @@ def _take(turn: Turn, at: float, event: Event) -> None:
         case events.Said(message):
             _say(items, at, message)
         case events.StepFinished():
-            where = _last_step(items)
-            if where is not None:
+            if (last := _last_step(items)) is not None:
+                where, step = last
                 items[where] = replace(
-                    items[where],  # type: ignore[type-var]  # a Step stands there
+                    step,
                     usage=event.usage,
                     cost=event.cost,
                     seconds=event.seconds,
@@ -175,12 +182,11 @@ def _take(turn: Turn, at: float, event: Event) -> None:
                 )
         case events.ToolFinished(call, origin, result, seconds):
             outcome = Outcome(call, result.output, result.display, result.ok, seconds)
-            where = _last_step(items)
-            if origin is Origin.HARNESS or where is None:
+            last = _last_step(items)
+            if origin is Origin.HARNESS or last is None:
                 items.append(Checked(at, outcome))
             else:
-                step = items[where]
-                assert isinstance(step, Step)
+                where, step = last
                 items[where] = replace(step, outcomes=(*step.outcomes, outcome))
         case events.Notice(text) | events.Rewound(_, text):
             items.append(Note(at, text))
@@ -205,11 +211,10 @@ def _say(items: list[Item], at: float, message: Message) -> None:
         case AssistantMessage():
             items.append(Step(at, message))
         case ToolMessage():
-            where = _last_step(items)
-            if where is None:
+            last = _last_step(items)
+            if last is None:
                 return
-            step = items[where]
-            assert isinstance(step, Step)
+            where, step = last
             # What the model read may be more than what the tool said.
             known = {outcome.call.id: outcome for outcome in step.outcomes}
             told = {result.call_id: result for result in message.results}
@@ -226,7 +231,10 @@ def _say(items: list[Item], at: float, message: Message) -> None:
             items[where] = replace(step, outcomes=tuple(outcomes))
 
 
-def _last_step(items: list[Item]) -> int | None:
-    """Where the turn's last answer stands."""
-    places = range(len(items) - 1, -1, -1)
-    return next((at for at in places if isinstance(items[at], Step)), None)
+def _last_step(items: list[Item]) -> tuple[int, Step] | None:
+    """The turn's last answer, and where it stands."""
+    for where in range(len(items) - 1, -1, -1):
+        item = items[where]
+        if isinstance(item, Step):
+            return where, item
+    return None

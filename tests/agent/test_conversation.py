@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
+
 import pytest
 
 from agent.conversation import Conversation
 from agent.errors import InputError
-from agent.events import Rewound, TurnFinished, TurnStarted
+from agent.events import Rewound, ToolFinished, TurnFinished, TurnStarted
 from agent.messages import UserMessage
+from agent.overview import overview
 from agent.recorded import load
 from agent.undoing import undo_session
 from tests.agent.conversing import Place, say, writes
@@ -171,3 +175,54 @@ def test_a_model_is_told_that_it_worked_on_a_copy(place: Place) -> None:
     with place.opened(writes("b.txt", "c\n"), info) as conversation:
         say(conversation, "three")
         assert "`a.txt`" in told(conversation)[-1]
+
+
+def test_it_goes_on_after_switches_of_models(place: Place) -> None:
+    with place.opened(writes("a.txt", FIRST)) as conversation:
+        say(conversation, "one")
+        conversation.switch(place.script(writes("a.txt", SECOND) + writes("b.txt", "c\n")))
+        say(conversation, "two")
+        say(conversation, "three")
+        before = list(conversation.agent.history)
+        conversation.rewind(3)
+        held = list(conversation.agent.history)
+        info = conversation.session.info
+        models = [turn.model for turn in conversation.turns()]
+    assert before[: len(held)] == held
+    with place.opened(writes("b.txt", "d\n"), info) as conversation:
+        assert conversation.agent.history == held
+        assert [turn.model for turn in conversation.turns()] == models
+        say(conversation, "four")
+        assert conversation.rewind(2).turn.task == "two"
+    assert (place.root / "a.txt").read_text() == FIRST
+    assert (place.root / "b.txt").read_text() == "b\n"
+
+
+def test_a_turn_that_was_cut_is_told_by_the_journal_and_goes_back(place: Place) -> None:
+    with place.opened(writes("a.txt", FIRST) + writes("a.txt", SECOND)) as conversation:
+        say(conversation, "one")
+        info = conversation.session.info
+        events = conversation.run("two", threading.Event())
+        for event in events:  # as a process that is killed in the turn
+            if isinstance(event, ToolFinished) and event.call.name == "write_file":
+                break
+        shutil.copytree(info.folder, place.home / "copy")
+        assert (place.root / "a.txt").read_text() == SECOND
+        del events
+    shutil.rmtree(info.folder)
+    shutil.copytree(place.home / "copy", info.folder)
+    with place.opened(writes("b.txt", "c\n"), info) as conversation:
+        assert "+turn 2" in conversation.turns()[1].patch
+        assert conversation.rewind(2).files == (Restored("a.txt", "restored"),)
+        assert (place.root / "a.txt").read_text() == FIRST
+        say(conversation, "three")
+        assert told(conversation) == ["one", "three"]
+
+
+def test_a_session_has_the_title_that_it_was_given(place: Place) -> None:
+    with place.opened(writes("a.txt", FIRST)) as conversation:
+        with pytest.raises(InputError, match="not begun"):
+            conversation.rename("early")
+        say(conversation, "one")
+        conversation.rename("Tax")
+        assert overview(conversation.session.info).heading == "Tax"

@@ -111,8 +111,10 @@ def test_html_is_whole_and_holds_no_element_of_theirs(
     tags = Tags(export(hostile, Format.HTML))
     assert tags.open == []
     assert not tags.seen & {"script", "img", "a", "link", "@src", "@href", "@onerror", "@style"}
-    assert tags.seen - Tags(export(info, Format.HTML)).seen == {"details", "summary"} - tags.seen
+    told = {"h1", "p", "pre", "code", "ul", "li"}
+    assert tags.seen - Tags(export(info, Format.HTML)).seen <= told
     text = export(hostile, Format.HTML)
+    assert "{{ 7*7 }}" in text
     assert "49" not in re.sub(r"\d{3,}|\d+\.\d+|#\w+", "", text.partition("<main>")[2])
     assert "http" not in re.sub(r"http://x\.test|http-equiv", "", text)
 

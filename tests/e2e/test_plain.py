@@ -144,7 +144,7 @@ def test_a_conversation(terminal: Terminals, plain: Path) -> None:
     assert "There is no command /nothing" in told
     assert "There is no mode x: plan, ask, edit, auto." in told
     assert "restored  app.py" in told
-    assert re.search(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{6}  unverified", told)
+    assert re.search(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{6}  taken back", told)
     assert "return 1" in (plain / "app.py").read_text()
     assert "\x1b" not in told
     assert (plain / "out.html").read_text().startswith("<!doctype html>")

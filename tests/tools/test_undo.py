@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.watching import opened
 from tools.journal import Journal
 from tools.undo import Restored, undo
 from tools.workspace import Workspace
@@ -127,6 +128,39 @@ def test_after_a_restore_in_the_session_nothing_is_left_to_undo(root: Path, tmp_
     workspace.write("a", b"1")
     workspace.restore(0)
     assert undo(tmp_path / "j", root) == ()
+
+
+def test_the_writes_of_later_turns_alone(root: Path, tmp_path: Path) -> None:
+    for turn, content in enumerate(("one\n", "two\n", "three\n")):
+        workspace = Workspace(root, Journal(tmp_path / "j"), turn=turn)
+        workspace.begin_turn()
+        workspace.read("a")
+        workspace.write("a", content.encode())
+        mark = workspace.checkpoint()
+        workspace.write("a", b"tried\n")
+        workspace.restore(mark)
+    journal = Journal(tmp_path / "j")
+    assert journal.paths()[1] == {(1, "a"), (2, "a"), (3, "a")}
+    assert undo(tmp_path / "j", root, since=2) == (Restored("a", "restored"),)
+    assert (root / "a").read_text() == "one\n"
+    ever, standing = journal.paths()
+    assert (len(ever), set(standing)) == (3, {(1, "a")})
+    assert undo(tmp_path / "j", root) == (Restored("a", "restored"),)
+    assert (root / "a").read_text() == "".join(LINES)
+    assert journal.paths()[1] == frozenset()
+
+
+def test_what_programs_did_in_a_turn_comes_back(root: Path, tmp_path: Path) -> None:
+    with opened(root, tmp_path) as session:
+        session.runs(lambda: (root / "a").write_text("first\n"))
+        session.workspace.begin_turn()
+        session.runs(lambda: (root / "a").rename(root / "made"))
+        assert [change.path for change in session.workspace.changes(turn=True)] == ["a", "made"]
+        done = session.workspace.rewind(2)
+        assert {item.outcome for item in done} == {"restored", "removed"}
+        assert (root / "a").read_text() == "first\n"
+        assert [change.path for change in session.workspace.changes()] == ["a"]
+        assert session.workspace.changes(turn=True) == ()
 
 
 def test_a_file_that_became_a_link_is_not_followed(root: Path, tmp_path: Path) -> None:
