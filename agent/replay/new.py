@@ -20,6 +20,7 @@ from agent.errors import ExitCode, InputError
 from agent.replay.upstream import Fix, Upstream, opened
 from agent.work_tree import find_root
 from tools.base import Cancel, ToolError
+from tools.interpreters import environments, installed_in
 from tools.process import execute
 from tools.sandbox import detect
 from tools.testing.commands import Runner, TestCommand, parse_command, startable
@@ -164,9 +165,10 @@ def _run(
     files = [path for path in runnable if Path(path).name.startswith("test")] or [
         path for path in runnable if Path(path).name.endswith("_test.py")
     ]
-    runs = [
-        _tests(command, tree, files, options.timeout, cancel) for tree in (before, after, after)
-    ]
+    runs = []
+    for name, tree in (("before", before), ("after", after), ("after, again", after)):
+        runs.append(_tests(command, tree, files, options.timeout, cancel))
+        print(f"{name}: {runs[-1].summary()}", file=sys.stderr)
     flips = _compared(*runs)
     if not flips.fixed:
         raise InputError(
@@ -240,8 +242,9 @@ def _recipe(
         (major, minor), installed = json.loads(done.output)
     except ValueError:
         raise InputError(f"{python} does not say what is installed: {done.ending}.") from None
+    own = any(installed_in(folder, ("pytest",)) for folder in environments(root))
     requirements = list(options.requirements) or (
-        _pytest_alone() if python == sys.executable else _without(installed, _OWN)
+        _pytest_alone() if python == sys.executable and not own else _without(installed, _OWN)
     )
     files = shlex.join(path for path in tests if path.endswith(".py") and "conftest" not in path)
     words = (word for word in command.argv[1:] if word not in tests)
