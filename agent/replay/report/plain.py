@@ -16,7 +16,7 @@ from agent.replay.report import tables
 from agent.replay.report.content import Content, Level
 from agent.replay.report.economics import break_even
 from agent.replay.report.tables import Table
-from agent.replay.report.wording import conditions, headline
+from agent.replay.report.wording import headline
 from tools.text_filter import printable
 
 VERSION = 1
@@ -55,13 +55,7 @@ def _aligned(table: Table) -> str:
 def render_markdown(content: Content) -> str:
     """All tables; what comes from outside is plain text in it."""
     parts = ["# Replay report", _escaped(headline(content))]
-    for name, plan in content.runs:
-        parts.append(
-            f"- `{name.replace('`', '')}`: {_escaped(plan.tasks)}, {plan.attempts} attempt(s), "
-            f"environment {_escaped(plan.environment)}, conditions {_escaped(conditions(plan))}, begun "
-            f"{_escaped(plan.started)}"
-        )
-    parts += map(_piped, tables.tables(content))
+    parts += map(_piped, [*tables.tables(content), tables.runs(content)])
     return "\n\n".join(parts) + "\n"
 
 
