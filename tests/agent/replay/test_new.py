@@ -91,6 +91,17 @@ def test_a_fix_becomes_an_instance_that_is_read_back(repository: Path) -> None:
     assert git(repository, "status", "--porcelain") == ""
 
 
+def test_what_the_tests_ran_with_is_pinned(repository: Path) -> None:
+    using = f"import jinja2\n{RIGHT}"
+    commit(repository, "add adds", calc=using, test_calc=MORE)
+    make_instance(options(repository, "HEAD"), Event())
+    (instance,) = load(str(repository.parent / "own.jsonl")).instances
+    assert isinstance(instance.task, RepositoryTask)
+    names = [pin.partition("==")[0] for pin in instance.task.recipes[0].requirements]
+    assert {"jinja2", "markupsafe", "pytest", "pluggy"} <= set(names)
+    assert "anthropic" not in names
+
+
 def test_the_issue_and_the_id_can_be_given_and_a_second_one_is_added(repository: Path) -> None:
     commit(repository, "add adds", calc=RIGHT, test_calc=MORE)
     issue = repository.parent / "ISSUE.md"
