@@ -150,7 +150,7 @@ def _run(
         upstream.check_out(commit, tree)
         for name in (".venv", "venv"):  # ignored as a rule, and what the tests run with
             if (root / name / "pyvenv.cfg").is_file() and not (tree / name).exists():
-                (tree / name).symlink_to(root / name)
+                (tree / name).symlink_to((root / name).resolve())
     upstream.check_out(fix.commit, before, tests)
     command = _command(after, options.test_command)
     runnable = [path for path in tests if path.endswith(".py") and (after / path).is_file()]
@@ -235,9 +235,9 @@ def _recipe(
     cancel: Cancel,
 ) -> Mapping[str, object]:
     """How the environment is made again in which the tests ran."""
-    used = startable(command, root)
+    used = startable(command, tree)
     python = used.argv[0] if "python" in Path(used.argv[0]).name else sys.executable
-    version, pins = pinned(python, root, tree, _sandbox(tree), cancel)
+    version, pins = pinned(python, tree, _sandbox(tree), cancel)
     files = shlex.join(path for path in tests if path.endswith(".py") and "conftest" not in path)
     words = (word for word in command.argv[1:] if word not in tests)
     program = "python" if command.any_python or "python" in command.argv[0] else command.argv[0]

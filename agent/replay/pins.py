@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import InputError
-from tools.base import Cancel
+from tools.base import Cancel, ToolError
 from tools.process import execute
 from tools.sandbox import Sandbox
 from tools.workspace import Workspace
 
 _SECONDS = 60.0
+_OUTPUT = 1_000_000
 _FILES = 5_000
 """Files of a tree whose imports are looked at."""
 _ASK = """\
@@ -48,26 +49,26 @@ print(json.dumps(["{}.{}".format(*sys.version_info[:2]), sorted(pins)]))
 """
 
 
-def pinned(
-    python: str, root: Path, tree: Path, sandbox: Sandbox, cancel: Cancel
-) -> tuple[str, list[str]]:
+def pinned(python: str, tree: Path, sandbox: Sandbox, cancel: Cancel) -> tuple[str, list[str]]:
     """The version of a Python and what of its packages a tree needs.
 
     All that the repository's own environment has; of any other, pytest, what the tree's files
     import, and what those need.
 
     Args:
-        root: The repository.
-        tree: The files that were tested.
+        tree: The files that were tested, with the repository's own environment, if it has one.
         sandbox: Keeps the Python in, which the repository may hold.
 
     Raises:
         InputError: The Python does not answer.
     """
-    own = any(python == str(root / name / "bin" / "python") for name in (".venv", "venv"))
+    own = any(python == str(tree / name / "bin" / "python") for name in (".venv", "venv"))
     modules = () if own else sorted({"pytest", *_imported(tree)})
     argv = [python, "-I", "-c", _ASK, "own" if own else "some", *modules]
-    done = execute(argv, tree, timeout=_SECONDS, cancel=cancel, limit=1_000_000, sandbox=sandbox)
+    try:
+        done = execute(argv, tree, timeout=_SECONDS, cancel=cancel, limit=_OUTPUT, sandbox=sandbox)
+    except ToolError as error:
+        raise InputError(f"What is installed cannot be told: {error}") from error
     try:
         version, pins = json.loads(done.output)
     except ValueError:
