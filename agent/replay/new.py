@@ -10,31 +10,24 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from agent import private
 from agent.errors import ExitCode, InputError
+from agent.replay.pins import pinned
 from agent.replay.upstream import Fix, Upstream, opened
+from agent.session import state_folder
 from agent.work_tree import find_root
 from tools.base import Cancel, ToolError
-from tools.process import execute
-from tools.sandbox import detect
+from tools.sandbox import Sandbox, detect
 from tools.testing.commands import Runner, TestCommand, parse_command, startable
 from tools.testing.find_tests import find_command, is_test_path
 from tools.testing.reports import Outcome, TestRun
 from tools.workspace import Workspace
 
 _PARSER = "parse_log_pytest"
-_FREEZE = (
-    "import importlib.metadata as m, json, sys; print(json.dumps([sys.version_info[:2], sorted("
-    "f'{d.name}=={d.version}' for d in m.distributions() if d.read_text('direct_url.json') is "
-    "None)]))"
-)
-"""Of a Python, its version and what it has installed, but for what came from a folder."""
-_OWN = frozenset({"pip", "setuptools", "wheel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ class NewOptions:
     id: str = ""
     """Empty: the repository's name and the commit."""
     requirements: tuple[str, ...] = ()
-    """Pinned; none: what the environment has that the tests ran in."""
+    """Pinned; none: what the tests ran with."""
     timeout: float = 600.0
     """Seconds for one run of the tests."""
 
@@ -102,7 +95,7 @@ def make_instance(options: NewOptions, cancel: Cancel) -> ExitCode:
             "FAIL_TO_PASS": json.dumps(flips.fixed),
             "PASS_TO_PASS": json.dumps(flips.kept),
             "environment_setup_commit": fix.parent,
-            "env": _recipe(command, root, tests, options, cancel),
+            "env": _recipe(command, root, Path(place) / "after", tests, options, cancel),
         }
     before = options.output.read_bytes() if options.output.exists() else b""
     end = b"\n" if before and not before.endswith(b"\n") else b""
@@ -157,16 +150,17 @@ def _run(
         upstream.check_out(commit, tree)
         for name in (".venv", "venv"):  # ignored as a rule, and what the tests run with
             if (root / name / "pyvenv.cfg").is_file() and not (tree / name).exists():
-                (tree / name).symlink_to(root / name)
+                (tree / name).symlink_to((root / name).resolve())
     upstream.check_out(fix.commit, before, tests)
     command = _command(after, options.test_command)
     runnable = [path for path in tests if path.endswith(".py") and (after / path).is_file()]
     files = [path for path in runnable if Path(path).name.startswith("test")] or [
         path for path in runnable if Path(path).name.endswith("_test.py")
     ]
-    runs = [
-        _tests(command, tree, files, options.timeout, cancel) for tree in (before, after, after)
-    ]
+    runs = []
+    for name, tree in (("before", before), ("after", after), ("after, again", after)):
+        runs.append(_tests(command, tree, files, options.timeout, cancel))
+        print(f"{name}: {runs[-1].summary()}", file=sys.stderr)
     flips = _compared(*runs)
     if not flips.fixed:
         raise InputError(
@@ -196,10 +190,8 @@ def _tests(
 ) -> TestRun:
     from tools.testing.runners import run_tests  # 20 ms; only needed to run them
 
-    there = [path.resolve() for name in (".venv", "venv") if (path := tree / name).is_symlink()]
-    sandbox = detect(tree, readable=there)
     try:
-        run = run_tests(command, tree, cancel, timeout, files, sandbox=sandbox)
+        run = run_tests(command, tree, cancel, timeout, files, sandbox=_sandbox(tree))
     except ToolError as error:
         raise InputError(f"The tests could not be run: {error}") from error
     if run.unusable:
@@ -207,6 +199,11 @@ def _tests(
     if run.timed_out:
         raise InputError(f"The tests did not end within {timeout:.0f} s.")
     return run
+
+
+def _sandbox(tree: Path) -> Sandbox:
+    there = [path.resolve() for name in (".venv", "venv") if (path := tree / name).is_symlink()]
+    return detect(tree, readable=there, hidden=(state_folder(),))
 
 
 def _compared(before: TestRun, after: TestRun, again: TestRun) -> _Flips:
@@ -230,19 +227,17 @@ def _name(test: str) -> str:
 
 
 def _recipe(
-    command: TestCommand, root: Path, tests: Sequence[str], options: NewOptions, cancel: Cancel
+    command: TestCommand,
+    root: Path,
+    tree: Path,
+    tests: Sequence[str],
+    options: NewOptions,
+    cancel: Cancel,
 ) -> Mapping[str, object]:
     """How the environment is made again in which the tests ran."""
-    used = startable(command, root)
+    used = startable(command, tree)
     python = used.argv[0] if "python" in Path(used.argv[0]).name else sys.executable
-    done = execute([python, "-I", "-c", _FREEZE], root, timeout=60, cancel=cancel, limit=1_000_000)
-    try:
-        (major, minor), installed = json.loads(done.output)
-    except ValueError:
-        raise InputError(f"{python} does not say what is installed: {done.ending}.") from None
-    requirements = list(options.requirements) or (
-        _pytest_alone() if python == sys.executable else _without(installed, _OWN)
-    )
+    version, pins = pinned(python, tree, _sandbox(tree), cancel)
     files = shlex.join(path for path in tests if path.endswith(".py") and "conftest" not in path)
     words = (word for word in command.argv[1:] if word not in tests)
     program = "python" if command.any_python or "python" in command.argv[0] else command.argv[0]
@@ -250,33 +245,12 @@ def _recipe(
     if used.sources:
         variables["PYTHONPATH"] = ":".join(used.sources)
     return {
-        "name": f"{root.name}-py{major}{minor}",
-        "python": f"{major}.{minor}",
-        "requirements": requirements,
+        "name": f"{root.name}-py{version.replace('.', '')}",
+        "python": version,
+        "requirements": list(options.requirements) or pins,
         "install_command": "",
         "test_command": f"{shlex.join([program, *words])} -rA -p no:cacheprovider {files}",
         "env_vars": variables,
         "log_parser": _PARSER,
         "name_normalise": None,
     }
-
-
-def _without(requirements: Sequence[str], names: Collection[str]) -> list[str]:
-    return [each for each in requirements if each.partition("==")[0].lower() not in names]
-
-
-def _pytest_alone() -> list[str]:
-    """The repository has no environment: its tests ran with nothing but pytest, which we have."""
-    found: dict[str, str] = {}
-    wanted = ["pytest"]
-    while wanted:
-        name = wanted.pop()
-        try:
-            found[name] = f"{name}=={version(name)}"
-        except PackageNotFoundError:
-            continue
-        for each in requires(name) or ():
-            word = re.match(r"[\w.-]+", each)
-            if word and ";" not in each and word[0] not in found:
-                wanted.append(word[0])
-    return sorted(found.values())

@@ -251,15 +251,16 @@ def _told(attempt: Attempt, replay: Replay, unfit: Mapping[str, str], room: int)
 
 
 def _measured(month: Month, attempts: Sequence[Attempt]) -> Month:
-    """The user's month with what a session took in these replays, where it was measured.
+    """The user's month with what a session took in these replays, where it was measured, in the
+    place of what is usual.
 
     What was bought from an API tells the price of a session, what drew power here its minutes.
     """
-    counted = judged(attempts)
+    counted, usual = judged(attempts), Month()
     bought = [it.cost.api_usd for it in counted if it.cost.api_usd]
     local = [it.model_seconds for it in counted if it.cost.sources or it.cost.watt_hours is None]
-    if bought:
+    if bought and month.usd_per_session == usual.usd_per_session:
         month = replace(month, usd_per_session=round(sum(bought) / len(bought), 4))
-    if local:
+    if local and month.minutes == usual.minutes:
         month = replace(month, minutes=round(sum(local) / len(local) / 60, 2))
     return month

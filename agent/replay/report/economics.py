@@ -1,13 +1,18 @@
 """When a card of one's own has paid for itself: a month on the API against a month on the card.
 
-Owns the formula; the page's script has the same. Must not know where the figures come from.
+Owns the formulas; the page's script has the same. Must not know where the figures come from.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 _SECONDS_PER_HOUR = 3600.0
+WIDTH, HEIGHT = 600.0, 180.0
+"""Of the picture of both courses."""
+_SHORTEST, _LONGEST = 6, 60
+"""Months that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,37 @@ def break_even(month: Month) -> BreakEven:
     electricity = kwh * month.usd_per_kwh
     saved = api - electricity
     return BreakEven(sessions, api, kwh, electricity, month.card_usd / saved if saved > 0 else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What has been spent by then, month after month, as two lines in a picture."""
+
+    horizon: int
+    """Months."""
+    top: float
+    """Dollars at the upper edge."""
+    api: float
+    """Where the API's line ends; it begins at nothing."""
+    card: tuple[float, float]
+    """Where the card's line begins, at its price, and ends."""
+    even: tuple[float, float] | None
+    """Where they meet; None: not in the picture."""
+
+
+def course(month: Month) -> Course:
+    """Heights are measured from the top, as SVG has them."""
+    result = break_even(month)
+    wanted = _LONGEST if result.months is None else math.ceil(2 * result.months)
+    horizon = max(_SHORTEST, min(_LONGEST, wanted))
+    api = result.api_usd * horizon
+    card = month.card_usd + result.electricity_usd * horizon
+    top = max(api, card, 1.0)
+
+    def height(amount: float) -> float:
+        return round(HEIGHT - HEIGHT * amount / top, 1)
+
+    even = None
+    if result.months is not None and result.months <= horizon:
+        even = (round(WIDTH * result.months / horizon, 1), height(result.api_usd * result.months))
+    return Course(horizon, top, height(api), (height(month.card_usd), height(card)), even)

@@ -1,8 +1,12 @@
 "use strict";
-// The formula of economics.py: change both.
+// The formulas of economics.py: change both.
 (() => {
   const month = document.getElementById("month");
   const put = (id, text) => { document.getElementById(id).textContent = text; };
+  const set = (id, values) => {
+    const element = document.getElementById(id);
+    for (const name in values) element.setAttribute(name, values[name]);
+  };
   const usd = (amount) => "$" + amount.toFixed(2);
   const reckon = () => {
     const given = {};
@@ -18,7 +22,24 @@
     put("out-api", usd(api));
     put("out-card", usd(electricity));
     put("out-kwh", kwh.toFixed(1) + " kWh");
-    put("out-months", saved > 0 ? (given.card_usd / saved).toFixed(1) + " months" : "never");
+    const months = saved > 0 ? given.card_usd / saved : Infinity;
+    put("out-months", saved > 0 ? months.toFixed(1) + " months" : "never");
+
+    const horizon = Math.max(6, Math.min(60, Math.ceil(2 * months)));
+    const spent = [api * horizon, given.card_usd + electricity * horizon];
+    const top = Math.max(...spent, 1);
+    const height = (amount) => Math.round((180 - 180 * amount / top) * 10) / 10;
+    const meet = months <= horizon;
+    put("course-top", "$" + top.toFixed(0));
+    put("course-horizon", horizon + " months");
+    set("course-api", { y2: height(spent[0]) });
+    set("course-card", { y1: height(given.card_usd), y2: height(spent[1]) });
+    set("course-api-name", { y: height(spent[0]) + 4 });
+    set("course-card-name", { y: height(spent[1]) + 4 });
+    set("course-even", {
+      cx: meet ? Math.round(600 * months / horizon * 10) / 10 : -99,
+      cy: meet ? height(api * months) : -99,
+    });
   };
   month.addEventListener("input", reckon);
   month.addEventListener("submit", (event) => event.preventDefault());

@@ -16,7 +16,7 @@ from pathlib import Path
 from agent.replay.environments.base import Grade
 from agent.replay.report import tables, wording
 from agent.replay.report.content import Content
-from agent.replay.report.economics import break_even
+from agent.replay.report.economics import break_even, course
 from agent.replay.report.picture import draw
 from agent.replay.results import Cause
 from agent.replay.scores import Spending
@@ -77,6 +77,7 @@ def render_html(content: Content) -> str:
         inputs=_INPUTS,
         values=asdict(content.month),
         even=break_even(content.month),
+        course=course(content.month),
         left_out=list(tables.left_out(content)),
         verdicts=_VERDICTS,
         style=style,

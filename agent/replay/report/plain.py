@@ -55,14 +55,7 @@ def _aligned(table: Table) -> str:
 def render_markdown(content: Content) -> str:
     """All tables; what comes from outside is plain text in it."""
     parts = ["# Replay report", _escaped(headline(content))]
-    for name, plan in content.runs:
-        limits = ", ".join(f"{key} {value:g}" for key, value in plan.limits.items()) or "none"
-        parts.append(
-            f"- `{name.replace('`', '')}`: {_escaped(plan.tasks)}, {plan.attempts} attempt(s), "
-            f"environment {_escaped(plan.environment)}, limits {_escaped(limits)}, begun "
-            f"{_escaped(plan.started)}"
-        )
-    parts += map(_piped, tables.tables(content))
+    parts += map(_piped, [*tables.tables(content), tables.runs(content)])
     return "\n\n".join(parts) + "\n"
 
 

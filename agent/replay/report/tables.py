@@ -204,6 +204,24 @@ def left_out(content: Content) -> Iterator[Table]:
         yield Table("Rows that could not be read", ("row", "why"), rest, figures=False)
 
 
+def runs(content: Content) -> Table:
+    """Where the figures come from."""
+    columns = ("folder", "tasks", "models", "attempts", "environment", "conditions", "begun")
+    rows = tuple(
+        (
+            name,
+            plan.tasks,
+            ", ".join(plan.models),
+            str(plan.attempts),
+            plan.environment,
+            say.conditions(plan),
+            plan.started,
+        )
+        for name, plan in content.runs
+    )
+    return Table("The runs of this report", columns, rows, figures=False)
+
+
 def tables(content: Content) -> Iterator[Table]:
     """All of them that say something, in the order of a report."""
     for level in content.levels:

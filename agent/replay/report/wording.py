@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.replay.report.content import Content
 from agent.replay.scores import Comparison, Rate, Score
+from agent.replay.store import Plan
 
 UNKNOWN = "–"
 
@@ -81,6 +82,12 @@ def headline(content: Content) -> str:
             for score in level.scores
         ]
     return "; ".join(lines) + "." if lines else "Nothing was attempted yet."
+
+
+def conditions(plan: Plan) -> str:
+    """What a run was limited to and asked for, besides the defaults."""
+    limits = [f"{name} {value:g}" for name, value in plan.limits.items()]
+    return ", ".join([*limits, *(f"{name} {it}" for name, it in plan.settings.items())]) or "usual"
 
 
 def not_counted(score: Score) -> str:

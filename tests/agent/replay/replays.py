@@ -34,14 +34,15 @@ def replayed(
     """A run's folder; every attempt has the same record."""
     store = Store(folder)
     plan = Plan(
-        "tasks.jsonl",
-        tuple(models),
-        1,
-        "local",
-        {"max_steps": 40.0},
-        skipped,
-        "2026-01-02T03:04:05+00:00",
-        "1",
+        tasks="tasks.jsonl",
+        models=tuple(models),
+        attempts=1,
+        environment="local",
+        limits={"max_steps": 40.0},
+        settings={"steering": "guided"},
+        skipped=skipped,
+        started="2026-01-02T03:04:05+00:00",
+        program="1",
     )
     store.begin(plan, instances)
     for name, why in unfit.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -89,6 +90,30 @@ def test_a_fix_becomes_an_instance_that_is_read_back(repository: Path) -> None:
     assert recipe.test.endswith("-rA -p no:cacheprovider test_calc.py")
     assert any(each.startswith("pytest==") for each in recipe.requirements)
     assert git(repository, "status", "--porcelain") == ""
+
+
+def test_what_the_tests_ran_with_is_pinned(repository: Path) -> None:
+    using = f"import jinja2\n{RIGHT}"
+    commit(repository, "add adds", calc=using, test_calc=MORE)
+    make_instance(options(repository, "HEAD"), Event())
+    (instance,) = load(str(repository.parent / "own.jsonl")).instances
+    assert isinstance(instance.task, RepositoryTask)
+    names = [pin.partition("==")[0] for pin in instance.task.recipes[0].requirements]
+    assert {"jinja2", "markupsafe", "pytest", "pluggy"} <= set(names)
+    assert "anthropic" not in names
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="not in a virtual environment")
+def test_all_of_an_environment_of_its_own_is_pinned(repository: Path) -> None:
+    commit(repository, "add adds", calc=RIGHT, test_calc=MORE)
+    (repository / ".venv").symlink_to(sys.prefix)
+    make_instance(options(repository, "HEAD"), Event())
+    (instance,) = load(str(repository.parent / "own.jsonl")).instances
+    assert isinstance(instance.task, RepositoryTask)
+    (recipe,) = instance.task.recipes
+    assert recipe.python == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert len(recipe.requirements) > 20
+    assert not any(pin.startswith("pip==") for pin in recipe.requirements)
 
 
 def test_the_issue_and_the_id_can_be_given_and_a_second_one_is_added(repository: Path) -> None:

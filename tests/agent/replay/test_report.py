@@ -12,7 +12,7 @@ import pytest
 from agent.costs import Cost
 from agent.errors import InputError
 from agent.replay.report.content import gather
-from agent.replay.report.economics import Month, break_even
+from agent.replay.report.economics import Month, break_even, course
 from agent.replay.report.picture import draw
 from agent.replay.report.plain import render_json, render_markdown, render_text
 from agent.replay.report.published import published
@@ -87,6 +87,8 @@ def test_a_session_of_the_users_month_costs_what_was_measured(tmp_path: Path) ->
     run = replayed(tmp_path / "run", ["api", "own"], [listed("r-1"), listed("r-2")], attempts)
     month = gather([run], Month(sessions=3)).month
     assert (month.sessions, month.usd_per_session, month.minutes) == (3, 0.6, 1.5)
+    month = gather([run], Month(usd_per_session=2, minutes=9)).month
+    assert (month.usd_per_session, month.minutes) == (2, 9)
 
 
 def test_break_even() -> None:
@@ -97,6 +99,18 @@ def test_break_even() -> None:
     assert result.months == pytest.approx(979 / 195.8)
     assert break_even(Month(usd_per_session=0.001)).months is None
     assert break_even(Month(sessions=0)).months is None
+
+
+def test_the_courses_meet_where_the_card_is_paid_for() -> None:
+    month = Month(20, 20, 0.5, 6, 350, 0.3, 979)
+    drawn = course(month)
+    assert drawn.horizon == 10
+    assert drawn.even is not None
+    assert drawn.even == pytest.approx((300, 90), abs=1)
+    assert drawn.api == 0.0
+    assert drawn.card[0] > drawn.card[1] > 0.0
+    assert course(Month(sessions=0)).even is None
+    assert course(Month(sessions=0, card_usd=0)).top == 1.0
 
 
 def test_labels_do_not_cover_each_other_and_keep_their_order(tmp_path: Path) -> None:

@@ -187,13 +187,22 @@ def test_text_and_lines_stand_out(tmp_path: Path, theme: int) -> None:
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
+def drawn(page: str) -> list[str]:
+    """The picture of the break-even."""
+    return re.findall(r'id="course-(?!title).*?(?=>)', page)
+
+
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
-def test_the_script_reckons_as_the_program_does(tmp_path: Path) -> None:
-    month = Month(7, 21, 0.35, 4.5, 420, 0.41, 812)
+@pytest.mark.parametrize(
+    "month", [Month(7, 21, 0.35, 4.5, 420, 0.41, 812), Month(1, 1, 0.001, 60, 900, 0.5, 400)]
+)
+def test_the_script_reckons_as_the_program_does(tmp_path: Path, month: Month) -> None:
     page = render_html(replace(content(tmp_path), month=month))
     figures = dict(re.findall(r'id="out-(\w+)"[^>]*>([^<]*)<', page))
     assert set(figures) == {"api", "card", "kwh", "months"}
     emptied = re.sub(r'(id="out-\w+"[^>]*>)[^<]*<', r"\1<", page)
+    emptied = re.sub(r'(id="course-(?!title)[^>]*? (?:y2|cx|cy)=")[^"]*', r"\g<1>7", emptied)
+    assert drawn(emptied) != drawn(page)
     (tmp_path / "page.html").write_text(emptied)
     done = subprocess.run(
         [
@@ -207,6 +216,9 @@ def test_the_script_reckons_as_the_program_does(tmp_path: Path) -> None:
         timeout=90,
     )
     assert dict(re.findall(r'id="out-(\w+)"[^>]*>([^<]*)<', done.stdout)) == figures
+    numbers = [list(map(float, re.findall(r'="(-?[0-9.]+)', one))) for one in drawn(done.stdout)]
+    expected = [list(map(float, re.findall(r'="(-?[0-9.]+)', one))) for one in drawn(page)]
+    assert numbers == [pytest.approx(one, abs=0.11) for one in expected]
     assert re.search(r'id="shown">4 of 4<', done.stdout)
 
 
