@@ -12,7 +12,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,8 @@ from tools.base import Cancel, Cancelled
 from tools.text_filter import printable
 
 if TYPE_CHECKING:
-    from docker.models.containers import Container
+    from docker import DockerClient  # type: ignore[import-untyped]
+    from docker.models.containers import Container  # type: ignore[import-untyped]
 
 _ROOT = "/testbed"
 _PATCH = "/tmp/patch.diff"
@@ -38,7 +39,7 @@ _ANSWERING = 600.0
 """Seconds that the engine may be silent; a pull may take most of them."""
 _TICK = 0.1
 """Seconds between two looks at the clock and at `cancel`."""
-_HALF = 16_000_000
+_HALF = 4_000_000
 """Bytes kept of the beginning of what a command prints, and of its end."""
 _CODE = "SWEBENCH_TEST_EXIT_CODE"
 
@@ -68,12 +69,10 @@ class DockerEnvironment:
         self._git = Git(cache)
         self._test_seconds = test_seconds
         self._errors = (docker.errors.DockerException, OSError)
+        self._address = address
         try:
-            if address:
-                self._client = docker.DockerClient(base_url=address, timeout=int(_ANSWERING))
-            else:
-                self._client = docker.from_env(timeout=int(_ANSWERING))
-            self._client.ping()
+            with closing(self._connected()) as client:
+                client.ping()
         except self._errors as error:
             raise Unavailable(
                 f"No container engine answers ({_line(error)}): start it, set DOCKER_HOST, "
@@ -134,6 +133,13 @@ class DockerEnvironment:
             grade = judge(task, log)
         return replace(grade, seconds=time.monotonic() - started)
 
+    def _connected(self) -> DockerClient:
+        import docker  # loaded already
+
+        if self._address:
+            return docker.DockerClient(base_url=self._address, timeout=int(_ANSWERING))
+        return docker.from_env(timeout=int(_ANSWERING))
+
     @contextmanager
     def _container(self, task: RepositoryTask, cancel: Cancel) -> Iterator[Container]:
         """A running container, gone afterwards."""
@@ -141,23 +147,25 @@ class DockerEnvironment:
 
         if not task.image:
             raise Unavailable("Its row names no image: use the local environment.")
-        with self._told():
-            try:
-                self._client.images.get(task.image)
-            except docker.errors.ImageNotFound:
-                self._client.images.pull(task.image)
-            if cancel.is_set():
-                raise Cancelled
-            container = self._client.containers.create(
-                task.image, "tail -f /dev/null", user="root", detach=True
-            )
-        try:
+        with ExitStack() as stack:
             with self._told():
+                client = stack.enter_context(closing(self._connected()))
+                try:
+                    client.images.get(task.image)
+                except docker.errors.ImageNotFound:
+                    client.images.pull(task.image)
+                if cancel.is_set():
+                    raise Cancelled
+                container = client.containers.create(
+                    task.image, "tail -f /dev/null", user="root", detach=True
+                )
+                stack.callback(self._discard, container)
                 container.start()
             yield container
-        finally:
-            with suppress(*self._errors):
-                container.remove(force=True, v=True)
+
+    def _discard(self, container: Container) -> None:
+        with suppress(*self._errors):
+            container.remove(force=True, v=True)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -175,15 +183,16 @@ class DockerEnvironment:
         Raises:
             Cancelled: `cancel` was set.
         """
-        api: Any = self._client.api
+        api: Any = container.client.api
         name = api.exec_create(container.id, list(argv), workdir=_ROOT, user="root")["Id"]
         kept = _Bounded()
         failed: list[BaseException] = []
 
         def read() -> None:
             try:
-                for chunk in api.exec_start(name, stream=True):
-                    kept.add(chunk)
+                with closing(api.exec_start(name, stream=True)) as stream:
+                    for chunk in stream:
+                        kept.add(chunk)
             except self._errors as error:
                 failed.append(error)
 

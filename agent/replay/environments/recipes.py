@@ -95,20 +95,24 @@ class Recipes:
             Unavailable: A requirement cannot be had or built.
             Cancelled: `cancel` was set.
         """
-        stuff = json.dumps([_FORMAT, _PIP, python.version, str(python.prefix), recipe.requirements])
+        pip = _PIP if "pip" in recipe.install else ""
+        stuff = json.dumps([_FORMAT, pip, python.version, str(python.prefix), recipe.requirements])
         digest = hashlib.sha256(stuff.encode()).hexdigest()[:12]
         name = re.sub(r"[^\w.-]+", "-", recipe.name).strip(".") or "recipe"
         place = self._cache / f"{name}-{digest}"
         with made_once(place, cancel) as folder:
             if folder is not None:
-                self._build(folder, recipe, python, cancel)
+                wanted = tuple(filter(None, (pip, *recipe.requirements)))
+                self._build(folder, recipe.name, wanted, python, cancel)
         return Installed(place, python, place)
 
-    def _build(self, folder: Path, recipe: Recipe, python: Python, cancel: Cancel) -> None:
+    def _build(
+        self, folder: Path, name: str, wanted: Sequence[str], python: Python, cancel: Cancel
+    ) -> None:
         wheels = self._cache / "wheels"
         wheels.mkdir(exist_ok=True)
-        wanted = folder / "requirements.txt"
-        wanted.write_text("".join(f"{line}\n" for line in (_PIP, *recipe.requirements)))
+        file = folder / "requirements.txt"
+        file.write_text("".join(f"{line}\n" for line in wanted))
         own = str(folder / "bin" / "python")
         uv = find_uv()
         if uv:
@@ -116,13 +120,16 @@ class Recipes:
                 [*uv, "venv", "-q", "--allow-existing", "--no-project", "--python",
                  str(python.program), str(folder)],
                 [*uv, "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", own,
-                 "-r", str(wanted)],
+                 "-r", str(file)],
             ]  # fmt: skip
         else:
+            bare = [] if wanted else ["--without-pip"]
             steps = [
-                [str(python.program), "-m", "venv", str(folder)],
-                [own, "-m", "pip", "install", "-q", "--no-deps", "-r", str(wanted)],
+                [str(python.program), "-m", "venv", *bare, str(folder)],
+                [own, "-m", "pip", "install", "-q", "--no-deps", "-r", str(file)],
             ]
+        if not wanted:
+            del steps[1:]
         home = Path.home()
         files = [home / name for name in _PIP_CONFIGURATIONS if (home / name).is_file()]
         variables = {
@@ -142,12 +149,12 @@ class Recipes:
                     sandbox=sandbox, network=True, writable=(wheels,),
                 )  # fmt: skip
             except ToolError as error:
-                raise Unavailable(f"{recipe.name} cannot be built: {error}") from error
+                raise Unavailable(f"{name} cannot be built: {error}") from error
             if done.cancelled:
                 raise Cancelled
             if done.code != 0:
                 reason = _reason(done.output) or last_line(done)
-                raise Unavailable(f"{recipe.name} cannot be built: {reason}.")
+                raise Unavailable(f"{name} cannot be built: {reason}.")
 
 
 def thin(beneath: Installed, folder: Path) -> Installed:

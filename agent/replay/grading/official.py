@@ -55,7 +55,7 @@ def official_statuses(parser: str, log: str) -> dict[str, str]:
             return {str(name): str(status) for name, status in json.loads(done.stdout).items()}
         case 3:
             raise Unavailable(
-                f"Reading its log needs swebench's {parser}: pip install 'parity-agent[replay]'."
+                f"Reading its log needs swebench's {parser}: pip install 'parity-agent[swebench]'."
             )
         case 4:
             raise Unavailable(f"There is no log parser {parser!r}; the task's row names it.")
