@@ -160,7 +160,7 @@ def _jobs(options: RunOptions, instances: Sequence[Instance]) -> Iterator[Job]:
                     flags,
                     steering,
                     options.timeout,
-                    options.hints,
+                    hints=options.hints,
                 )
 
 
@@ -251,7 +251,8 @@ def _tell(options: RunOptions, schedule: Schedule, cancel: Cancel) -> ExitCode:
     if not schedule.left:
         return ExitCode.VERIFIED
     why = "interrupted" if cancel.is_set() else f"the limit was reached: {schedule.exhausted}"
-    _say(f"{schedule.left} attempts are left ({why}); the same command goes on with them.")
+    left = "1 attempt is" if schedule.left == 1 else f"{schedule.left} attempts are"
+    _say(f"{left} left ({why}); the same command goes on.")
     return ExitCode.INTERRUPTED if cancel.is_set() else ExitCode.LIMIT
 
 

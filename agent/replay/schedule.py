@@ -78,6 +78,8 @@ class Schedule:
         self._is_local = is_local
         self._local_workers = local_workers
         self._budget = budget
+        self._spent_out = False
+        """Whether what is left of the budget was too little for a job."""
         self._running: dict[Job, Progress] = {}
         self._waiting: list[Job] = []
         asked: set[str] = set()
@@ -116,9 +118,11 @@ class Schedule:
     def exhausted(self) -> str:
         """The limit that the run has reached, in words; empty: none."""
         dollars, tokens = self._now()
-        if self._budget.dollars is not None and dollars >= self._budget.dollars:
+        if self._budget.dollars is not None and (
+            self._spent_out or dollars >= self._budget.dollars
+        ):
             return f"${self._budget.dollars:g} for the whole run"
-        if self._budget.tokens is not None and tokens >= self._budget.tokens:
+        if self._budget.tokens is not None and (self._spent_out or tokens >= self._budget.tokens):
             return f"{self._budget.tokens} tokens for the whole run"
         return ""
 
@@ -154,6 +158,7 @@ class Schedule:
         """
         progress = self._running.pop(job)
         if end.code == STOPPED:
+            self._spent_out = self._spent_out or job.rationed
             self._stopped(job, progress)
             self._waiting.insert(0, job)
             return None
@@ -194,15 +199,15 @@ class Schedule:
     def _affordable(self, job: Job) -> Job:
         """A job with the limits that the rest of the run's budget leaves."""
         dollars, tokens = self._now()
-        flags = dict(job.flags)
+        flags, rationed = dict(job.flags), False
         for name, most, used in (
             ("max_usd", self._budget.dollars, dollars),
             ("max_tokens", self._budget.tokens, tokens),
         ):
-            if most is not None:
-                own = flags.get(name)
-                flags[name] = most - used if own is None else min(own, most - used)
-        return replace(job, flags=flags)
+            own = job.flags.get(name)
+            if most is not None and (own is None or most - used < own):
+                flags[name], rationed = most - used, True
+        return replace(job, flags=flags, rationed=rationed)
 
     def _now(self) -> tuple[float, int]:
         """Dollars and tokens spent, those of jobs at work included."""
