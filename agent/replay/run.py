@@ -25,6 +25,8 @@ from agent.models.base import Steering
 from agent.models.opening import Backend, backend, open_model
 from agent.project import configure
 from agent.replay.engine import Engine, LocalEngine
+from agent.replay.environments.base import Unavailable
+from agent.replay.environments.opening import open_environment
 from agent.replay.figures import files_of, lines_of
 from agent.replay.gold import PLAYED, patch_of
 from agent.replay.instance import FunctionTask, Instance
@@ -94,6 +96,8 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
     if not instances:
         raise InputError(f"None of the {len(loaded.instances)} tasks in {options.tasks} is left.")
     _check_models(options)
+    where = _where(options)
+    _check_environment(where, instances)
     _warn(options, loaded)
     attempts = len(instances) * len(options.models) * options.attempts
     if not options.yes and not confirm(
@@ -106,7 +110,7 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
         store.begin(_plan(options, loaded), map(listed, instances))
         schedule = Schedule(
             store,
-            _jobs(options, instances),
+            _jobs(options, where, instances),
             validate=_validation(options),
             is_local=_is_local,
             local_workers=options.local_workers,
@@ -136,14 +140,35 @@ def listed(instance: Instance) -> Listed:
     )
 
 
-def _jobs(options: RunOptions, instances: Sequence[Instance]) -> Iterator[Job]:
-    """Every attempt; all at an instance are next to each other, so that pairs are early there."""
+def _where(options: RunOptions) -> Where:
     cache = options.cache
     if cache is None:
         from platformdirs import user_cache_path  # 20 ms; only needed here
 
         cache = user_cache_path("parity", appauthor=False) / "replay"
-    where = Where(options.environment, cache.absolute(), options.mirrors)
+    mirrors = tuple(folder.absolute() for folder in options.mirrors)
+    for folder in mirrors:
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder} with clones.")
+    return Where(options.environment, cache.absolute(), mirrors)
+
+
+def _check_environment(where: Where, instances: Sequence[Instance]) -> None:
+    """Find out before the first attempt that a kind of environment is not to be had.
+
+    Raises:
+        InputError: It is not.
+    """
+    kinds = {type(instance.task): instance for instance in instances}
+    for instance in kinds.values():
+        try:
+            open_environment(instance, where)
+        except Unavailable as error:
+            raise InputError(str(error)) from error
+
+
+def _jobs(options: RunOptions, where: Where, instances: Sequence[Instance]) -> Iterator[Job]:
+    """Every attempt; all at an instance are next to each other, so that pairs are early there."""
     # Unattended: the user's own mode and second model are for sessions that somebody watches.
     flags = {name: value for name, value in options.flags.items() if value is not None}
     flags |= {"mode": "auto", "escalate": ""}
