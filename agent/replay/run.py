@@ -108,17 +108,18 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
     store = Store(options.output.absolute())
     with _alone(store.folder):
         store.begin(_plan(options, loaded), map(listed, instances))
+        engine, local_workers = _engine(options, store)
         schedule = Schedule(
             store,
             _jobs(options, where, instances),
             validate=_validation(options),
             is_local=_is_local,
-            local_workers=options.local_workers,
+            local_workers=local_workers,
             budget=options.budget,
             again=lambda it: options.retry and it.cause is Cause.INFRASTRUCTURE,
         )
         with interruptible() as cancel:
-            _conduct(options, schedule, cancel)
+            _conduct(engine, schedule, cancel)
         write_official(store.read())
         return _tell(options, schedule, cancel)
 
@@ -248,22 +249,26 @@ def _validation(options: RunOptions) -> Callable[[Job], bool]:
     return lambda job: job.model not in PLAYED
 
 
-def _conduct(options: RunOptions, schedule: Schedule, cancel: Cancel) -> None:
+def _conduct(engine: Engine, schedule: Schedule, cancel: Cancel) -> None:
     live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     watcher = LiveTable(schedule, sys.stderr) if live else PlainLines(schedule, sys.stderr)
     try:
-        _engine(options).run(schedule, watcher, cancel)
+        engine.run(schedule, watcher, cancel)
     finally:
         watcher.close()
 
 
-def _engine(options: RunOptions) -> Engine:
-    workers = options.workers or max(1, (os.cpu_count() or 2) // 2)
+def _engine(options: RunOptions, store: Store) -> tuple[Engine, int]:
+    """What carries the jobs out, and how many of them may be a local model's at a time."""
     if options.engine == "ray":
-        from agent.replay.ray_engine import RayEngine  # seconds; only needed with a cluster
-
-        return RayEngine(workers)
-    return LocalEngine(workers, options.output / "errors.log")
+        try:
+            from agent.replay.ray_engine import RayEngine  # seconds; only needed with a cluster
+        except ImportError:
+            raise InputError("The Ray engine needs Ray: pip install 'parity-agent[ray]'.") from None
+        cluster = RayEngine(store, options.workers)
+        return cluster, cluster.cards
+    workers = options.workers or max(1, (os.cpu_count() or 2) // 2)
+    return LocalEngine(workers, store.folder / "errors.log"), options.local_workers
 
 
 def _tell(options: RunOptions, schedule: Schedule, cancel: Cancel) -> ExitCode:

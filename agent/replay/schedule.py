@@ -75,7 +75,8 @@ class Schedule:
         self.spent = Spent()
         self._store = store
         self._fitness = store.fitness()
-        self._is_local = is_local
+        self.is_local = is_local
+        """Whether a model, by its name, fills a machine's memory."""
         self._local_workers = local_workers
         self._budget = budget
         self._spent_out = False
@@ -130,11 +131,11 @@ class Schedule:
         """The next job that can begin now; None: there is none."""
         if self.exhausted:
             return None
-        local = sum(self._is_local(job.model) for job in self._running if job.model)
+        local = sum(self.is_local(job.model) for job in self._running if job.model)
         for job in self._waiting:
             if job.model and job.instance.id in self._asked:
                 continue
-            if job.model and self._is_local(job.model) and local >= self._local_workers:
+            if job.model and self.is_local(job.model) and local >= self._local_workers:
                 continue
             self._waiting.remove(job)
             job = self._affordable(job)
