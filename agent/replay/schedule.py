@@ -82,6 +82,8 @@ class Schedule:
         self._spent_out = False
         """Whether what is left of the budget was too little for a job."""
         self._running: dict[Job, Progress] = {}
+        self._wanted: dict[Job, Job] = {}
+        """The jobs at work as they were asked for."""
         self._waiting: list[Job] = []
         asked: set[str] = set()
         for job in jobs:
@@ -138,15 +140,16 @@ class Schedule:
             if job.model and self.is_local(job.model) and local >= self._local_workers:
                 continue
             self._waiting.remove(job)
-            job = self._affordable(job)
-            self._running[job] = Progress(Phase.ENVIRONMENT)
-            return job
+            begun = self._affordable(job)
+            self._running[begun] = Progress(Phase.ENVIRONMENT)
+            self._wanted[begun] = job
+            return begun
         return None
 
     def give_back(self, job: Job) -> None:
-        """A job could not be begun, or who did it is lost: it waits again, before all others."""
-        self._running.pop(job, None)
-        self._waiting.insert(0, job)
+        """A job was stopped, or who did it is lost: it waits again, before all others."""
+        self._stopped(job, self._running.pop(job))
+        self._waiting.insert(0, self._wanted.pop(job))
 
     def progressed(self, job: Job, progress: Progress) -> None:
         self._running[job] = progress
@@ -157,12 +160,12 @@ class Schedule:
         Raises:
             OSError: That cannot be written.
         """
-        progress = self._running.pop(job)
         if end.code == STOPPED:
             self._spent_out = self._spent_out or job.rationed
-            self._stopped(job, progress)
-            self._waiting.insert(0, job)
+            self.give_back(job)
             return None
+        progress = self._running.pop(job)
+        del self._wanted[job]
         if not job.model:
             return self._judged(job, end)
         kept = self._store.attempt(job.model, job.instance.id, job.number)
