@@ -128,7 +128,7 @@ class _Course:
             if not failing and not deadline.is_set():
                 self._enter(Phase.TESTS)
                 grade = environment.grade(self.job.instance, self.patch, deadline)
-        except (Unavailable, AgentError, ToolError) as error:
+        except (Unavailable, AgentError, ToolError, OSError) as error:
             trouble = _line(error)
         except Cancelled:
             pass

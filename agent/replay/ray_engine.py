@@ -111,7 +111,8 @@ class RayEngine:
     @property
     def cards(self) -> int:
         """Local models that may be at work at a time."""
-        return int(_resources("GPU")) or sum(bool(node["Alive"]) for node in ray.nodes())
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        return int(_resources("GPU")) or sum(bool(node["Alive"]) for node in nodes)
 
     def run(self, schedule: Schedule, watcher: Watcher, cancel: Cancel) -> None:
         # What Ray has to say it says on stdout, which is for what came out.
@@ -199,4 +200,5 @@ def _new_card() -> Any:  # noqa: ANN401  Ray has no public type for it
 
 
 def _resources(name: str) -> float:
-    return float(ray.cluster_resources().get(name, 0))
+    there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return float(there.get(name, 0))

@@ -206,6 +206,15 @@ class Store:
         private.make_folder(folder)
         return folder
 
+    def record(self, model: str, instance: str, number: int) -> Path | None:
+        """The trajectory of an attempt, also of one that is at work; None: there is none yet."""
+        place = self.place(model, instance, number)
+        kept = place / "session" / "record.jsonl"
+        if kept.is_file():
+            return kept
+        drafts = place.parent.glob(f".{instance}.*/state/sessions/*/record.jsonl")
+        return next(drafts, None)
+
     def keep(self, attempt: Attempt, draft: Path) -> None:
         """Make an attempt's folder final; one that is there is replaced.
 
