@@ -26,8 +26,9 @@ _GROUPS = {
     "models": ("agent.models.commands", "List, fetch, show and plan models."),
     "replay": ("agent.replay.commands", "Replay benchmark tasks on models, and measure."),
     "sessions": ("agent.sessions_command", "List, search, show, fork, export, play sessions."),
+    "report": ("agent.replay.commands", "Show what replays came to."),
 }
-"""Groups of commands: the module that has each under its name, and a line of help."""
+"""Commands elsewhere: the module that has each under its name, and a line of help."""
 
 
 class _Group(click.Group):

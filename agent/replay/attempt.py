@@ -46,7 +46,7 @@ def carry_out(job: Job, tell: Tell, stop: Cancel) -> None:
     """Do a job; what it came to is in the run's folder afterwards.
 
     Raises:
-        Cancelled: `stop` was set; nothing is kept.
+        Cancelled: `stop` was set, or what the run may cost is spent; nothing is kept.
         OSError: It cannot be kept.
     """
     store = Store(job.output)
@@ -111,7 +111,7 @@ class _Course:
     def run(self, stop: Cancel) -> Attempt:
         """
         Raises:
-            Cancelled: `stop` was set.
+            Cancelled: `stop` was set, or what the run may cost is spent.
         """
         started, now = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
         deadline = Deadline(stop, started + self.job.timeout)
@@ -124,20 +124,27 @@ class _Course:
                 self._enter(Phase.WORK)
                 self._work(tree, deadline)
             ended = self.figures.finished
-            if ended is not None and ended.status is not Status.MODEL_FAILED:
+            failing = ended is None or ended.status is Status.MODEL_FAILED
+            if not failing and not deadline.is_set():
                 self._enter(Phase.TESTS)
                 grade = environment.grade(self.job.instance, self.patch, deadline)
-        except (Unavailable, AgentError, ToolError) as error:
+        except (Unavailable, AgentError, ToolError, OSError) as error:
             trouble = _line(error)
         except Cancelled:
             pass
-        if stop.is_set():
+        if stop.is_set() or self._rationed():
             raise Cancelled
         made = self._attempt(grade, trouble)
         if grade is None and not trouble and deadline.is_set():
             told = f"It was not done after {self.job.timeout:g} s."
             made = replace(made, cause=OUT_OF_TIME[self.phase], trouble=told)
         return replace(made, seconds=time.monotonic() - started, started=now)
+
+    def _rationed(self) -> bool:
+        """Whether the run's limit ended the session: that says nothing of the model."""
+        ended = self.figures.finished
+        limited = (Status.DOLLAR_LIMIT, Status.TOKEN_LIMIT)
+        return self.job.rationed and ended is not None and ended.status in limited
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase

@@ -1,4 +1,4 @@
-"""`agent replay`, `agent replay new` and `agent report`: their options.
+"""`agent replay`, `agent replay new`, `agent report`: their options.
 
 Owns the words of the command line. Must not know how anything is done; what does it is imported
 when it is asked for.
@@ -130,6 +130,66 @@ def run(
         **given,
     )
     raise SystemExit(replay(options, _confirm))
+
+
+@replay.command("new")
+@click.argument("commit")
+@click.option("--repo", type=_folder, default=Path("."), help="Default: the current folder.")
+@click.option("--output", "-o", type=_file, default=Path("tasks.jsonl"), show_default=True,
+              help="The row is added to this file.")  # fmt: skip
+@click.option("--issue", type=_file, help="What was wrong, in Markdown. Default: the commit's "
+              "message.")  # fmt: skip
+@click.option("--test-command", default="", help="How the tests are run. Default: found.")
+@click.option("--id", "name", default="", help="Default: the repository's name and the commit.")
+@click.option("--requirement", "requirements", multiple=True, metavar="PIN",
+              help="As pip reads it. Default: what is installed where the tests ran.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=600.0,
+              show_default=True, help="Seconds for one run of the tests.")  # fmt: skip
+def new(
+    commit: str,
+    repo: Path,
+    output: Path,
+    issue: Path | None,
+    test_command: str,
+    name: str,
+    requirements: tuple[str, ...],
+    timeout: float,
+) -> None:
+    """Make a task of COMMIT, a merged fix in a repository of yours.
+
+    Its tests are run before and after it: those that it fixed are what an answer must pass.
+    """
+    from agent.fix import interruptible  # the whole agent
+    from agent.replay.new import NewOptions, make_instance
+
+    options = NewOptions(commit, repo, output, issue, test_command, name, requirements, timeout)
+    with interruptible() as cancel:
+        raise SystemExit(make_instance(options, cancel))
+
+
+@click.command("report")
+@click.argument("folders", nargs=-1, required=True, type=_folder, metavar="DIR...")
+@click.option("--output", "-o", type=_file, help="The page. Default: report.html in the first "
+              "folder.")  # fmt: skip
+@click.option("--format", "style", type=click.Choice(["text", "markdown", "json"]), default="text",
+              show_default=True, help="Of what is printed.")  # fmt: skip
+@click.option("--sessions", type=click.FloatRange(min=0), help="Your sessions a day.")
+@click.option("--usd-per-session", type=click.FloatRange(min=0), help="What the API asks for one.")
+@click.option("--minutes", type=click.FloatRange(min=0), help="That your card works on one.")
+@click.option("--watts", type=click.FloatRange(min=0), help="That it draws meanwhile.")
+@click.option("--usd-per-kwh", type=click.FloatRange(min=0), help="The price of electricity.")
+@click.option("--card-usd", type=click.FloatRange(min=0), help="The price of the card.")
+def report(folders: tuple[Path, ...], output: Path | None, style: str, **month: float) -> None:
+    """Show what the replays in DIR came to, and write it as a page.
+
+    The page is one file, and needs no network.
+    """
+    from agent.replay.report.economics import Month
+    from agent.replay.report.writing import Style
+    from agent.replay.report.writing import report as write
+
+    given = {name: value for name, value in month.items() if value is not None}
+    raise SystemExit(write(folders, output, Style(style), Month(**given) if given else None))
 
 
 def _confirm(question: str) -> bool:

@@ -27,7 +27,7 @@ _LAUNCH = (
 )
 """The package is named by its place, so that neither the working directory nor PYTHONPATH can
 put another `agent` before it."""
-_TICK = 0.25
+TICK = 0.25
 """Seconds between two looks at the clock."""
 _GRACE = 20.0
 """Seconds that a job which was told to stop, or is out of time, has to put its things in order."""
@@ -74,7 +74,7 @@ class LocalEngine:
         self._errors = errors
 
     def run(self, schedule: Schedule, watcher: Watcher, cancel: Cancel) -> None:
-        slots: list[_Slot] = []
+        slots: list[Slot] = []
         with self._errors.open("ab") as errors:
             try:
                 while True:
@@ -84,10 +84,10 @@ class LocalEngine:
                     busy = [slot for slot in slots if slot.job is not None]
                     if not busy:
                         return
-                    ready = wait([slot.connection for slot in busy], _TICK)
+                    ready = wait([slot.connection for slot in busy], TICK)
                     for slot in busy:
                         if slot.connection in ready:
-                            slot.hear(schedule, watcher)
+                            _take_in(slot, schedule, watcher)
                         slot.look(stopping)
                     slots = [slot for slot in slots if not slot.gone]
                     watcher.tick()
@@ -96,7 +96,7 @@ class LocalEngine:
                     slot.close()
 
     def _fill(
-        self, slots: list[_Slot], schedule: Schedule, watcher: Watcher, errors: IO[bytes]
+        self, slots: list[Slot], schedule: Schedule, watcher: Watcher, errors: IO[bytes]
     ) -> None:
         idle = [slot for slot in slots if slot.job is None]
         while len(slots) - len(idle) < self._workers:
@@ -106,13 +106,13 @@ class LocalEngine:
             if idle:
                 slot = idle.pop()
             else:
-                slot = _Slot(errors)
+                slot = Slot(errors)
                 slots.append(slot)
             slot.begin(job)
             watcher.began(job)
 
 
-class _Slot:
+class Slot:
     """One process that takes jobs, one after the other; see `agent.replay.runner`."""
 
     def __init__(self, errors: IO[bytes]) -> None:
@@ -146,24 +146,22 @@ class _Slot:
         with suppress(BrokenPipeError):  # heard of at the next look
             self.connection.send(job)
 
-    def hear(self, schedule: Schedule, watcher: Watcher) -> None:
-        """Take in what the process says."""
-        assert self.job is not None
+    def hear(self) -> Progress | End | None:
+        """Wait for what the process says next; after an `End` it has no job."""
         try:
             told = self.connection.recv()
         except (EOFError, OSError):
             code = self._process.wait() or -signal.SIGKILL
-            self._finish(schedule, watcher, End(code, self._overdue))
             self.close()
-            return
+            return self._ended(code)
         match told:
             case Progress():
-                schedule.progressed(self.job, told)
-                watcher.progressed(self.job, told)
+                return told
             case Ended(code):
-                self._finish(schedule, watcher, End(code, self._overdue))
+                return self._ended(code)
             case Began(pid):
                 self._pid = pid
+        return None
 
     def look(self, stopping: bool) -> None:
         """Stop what is to stop, and kill what does not."""
@@ -193,12 +191,21 @@ class _Slot:
             self._process.kill()
             self._process.wait()
 
-    def _finish(self, schedule: Schedule, watcher: Watcher, end: End) -> None:
-        job, self.job = self.job, None
-        assert job is not None
-        if self._told_to_stop and end.code == -signal.SIGKILL:
-            end = End(STOPPED)
-        watcher.ended(job, schedule.finish(job, end))
+    def _ended(self, code: int) -> End:
+        self.job = None
+        stopped = self._told_to_stop and code == -signal.SIGKILL
+        return End(STOPPED if stopped else code, self._overdue)
+
+
+def _take_in(slot: Slot, schedule: Schedule, watcher: Watcher) -> None:
+    job, told = slot.job, slot.hear()
+    assert job is not None
+    match told:
+        case Progress():
+            schedule.progressed(job, told)
+            watcher.progressed(job, told)
+        case End():
+            watcher.ended(job, schedule.finish(job, told))
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -29,7 +29,7 @@ _CHANGED = re.compile(r"^(?:\+\+\+|---) (?:[ab]/)?(.*?)\t?$", re.MULTILINE)
 _RENAMED = re.compile(r"^rename (?:from|to) (.*)$", re.MULTILINE)
 _TOO_LONG = re.compile(r"\bwindow\b|request is too long")
 """In what a session says when its model cannot be asked: that the conversation does not fit."""
-_TESTING = re.compile(r"\b(?:pytest|unittest|tox|nox|runtests|tests?)\b")
+_TESTING = re.compile(r"\b(?:pytest|unittest|doctest|tox|nox|runtests)\b|bin/test\b|\btest_\w+\.py")
 
 
 @dataclass(slots=True)

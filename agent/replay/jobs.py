@@ -54,6 +54,8 @@ class Job:
     """Who takes the steps; None: as suits the model."""
     timeout: float = 3600.0
     """Seconds after which it is ended, whatever it does."""
+    rationed: bool = False
+    """Whether its limits are lower than asked for, as the rest of what the run may cost."""
     hints: bool = False
     """Whether the model is told what was said of the issue before the fix."""
 

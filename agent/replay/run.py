@@ -25,6 +25,8 @@ from agent.models.base import Steering
 from agent.models.opening import Backend, backend, open_model
 from agent.project import configure
 from agent.replay.engine import Engine, LocalEngine
+from agent.replay.environments.base import Unavailable
+from agent.replay.environments.opening import open_environment
 from agent.replay.figures import files_of, lines_of
 from agent.replay.gold import PLAYED, patch_of
 from agent.replay.instance import FunctionTask, Instance
@@ -94,6 +96,8 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
     if not instances:
         raise InputError(f"None of the {len(loaded.instances)} tasks in {options.tasks} is left.")
     _check_models(options)
+    where = _where(options)
+    _check_environment(where, instances)
     _warn(options, loaded)
     attempts = len(instances) * len(options.models) * options.attempts
     if not options.yes and not confirm(
@@ -104,17 +108,18 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
     store = Store(options.output.absolute())
     with _alone(store.folder):
         store.begin(_plan(options, loaded), map(listed, instances))
+        engine, local_workers = _engine(options, store)
         schedule = Schedule(
             store,
-            _jobs(options, instances),
+            _jobs(options, where, instances),
             validate=_validation(options),
             is_local=_is_local,
-            local_workers=options.local_workers,
+            local_workers=local_workers,
             budget=options.budget,
             again=lambda it: options.retry and it.cause is Cause.INFRASTRUCTURE,
         )
         with interruptible() as cancel:
-            _conduct(options, schedule, cancel)
+            _conduct(engine, schedule, cancel)
         write_official(store.read())
         return _tell(options, schedule, cancel)
 
@@ -136,14 +141,35 @@ def listed(instance: Instance) -> Listed:
     )
 
 
-def _jobs(options: RunOptions, instances: Sequence[Instance]) -> Iterator[Job]:
-    """Every attempt; all at an instance are next to each other, so that pairs are early there."""
+def _where(options: RunOptions) -> Where:
     cache = options.cache
     if cache is None:
         from platformdirs import user_cache_path  # 20 ms; only needed here
 
         cache = user_cache_path("parity", appauthor=False) / "replay"
-    where = Where(options.environment, cache.absolute(), options.mirrors)
+    mirrors = tuple(folder.absolute() for folder in options.mirrors)
+    for folder in mirrors:
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder} with clones.")
+    return Where(options.environment, cache.absolute(), mirrors)
+
+
+def _check_environment(where: Where, instances: Sequence[Instance]) -> None:
+    """Find out before the first attempt that a kind of environment is not to be had.
+
+    Raises:
+        InputError: It is not.
+    """
+    kinds = {type(instance.task): instance for instance in instances}
+    for instance in kinds.values():
+        try:
+            open_environment(instance, where)
+        except Unavailable as error:
+            raise InputError(str(error)) from error
+
+
+def _jobs(options: RunOptions, where: Where, instances: Sequence[Instance]) -> Iterator[Job]:
+    """Every attempt; all at an instance are next to each other, so that pairs are early there."""
     # Unattended: the user's own mode and second model are for sessions that somebody watches.
     flags = {name: value for name, value in options.flags.items() if value is not None}
     flags |= {"mode": "auto", "escalate": ""}
@@ -160,7 +186,7 @@ def _jobs(options: RunOptions, instances: Sequence[Instance]) -> Iterator[Job]:
                     flags,
                     steering,
                     options.timeout,
-                    options.hints,
+                    hints=options.hints,
                 )
 
 
@@ -223,22 +249,26 @@ def _validation(options: RunOptions) -> Callable[[Job], bool]:
     return lambda job: job.model not in PLAYED
 
 
-def _conduct(options: RunOptions, schedule: Schedule, cancel: Cancel) -> None:
+def _conduct(engine: Engine, schedule: Schedule, cancel: Cancel) -> None:
     live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     watcher = LiveTable(schedule, sys.stderr) if live else PlainLines(schedule, sys.stderr)
     try:
-        _engine(options).run(schedule, watcher, cancel)
+        engine.run(schedule, watcher, cancel)
     finally:
         watcher.close()
 
 
-def _engine(options: RunOptions) -> Engine:
-    workers = options.workers or max(1, (os.cpu_count() or 2) // 2)
+def _engine(options: RunOptions, store: Store) -> tuple[Engine, int]:
+    """What carries the jobs out, and how many of them may be a local model's at a time."""
     if options.engine == "ray":
-        from agent.replay.ray_engine import RayEngine  # seconds; only needed with a cluster
-
-        return RayEngine(workers)
-    return LocalEngine(workers, options.output / "errors.log")
+        try:
+            from agent.replay.ray_engine import RayEngine  # seconds; only needed with a cluster
+        except ImportError:
+            raise InputError("The Ray engine needs Ray: pip install 'parity-agent[ray]'.") from None
+        cluster = RayEngine(store, options.workers)
+        return cluster, cluster.cards
+    workers = options.workers or max(1, (os.cpu_count() or 2) // 2)
+    return LocalEngine(workers, store.folder / "errors.log"), options.local_workers
 
 
 def _tell(options: RunOptions, schedule: Schedule, cancel: Cancel) -> ExitCode:
@@ -251,7 +281,8 @@ def _tell(options: RunOptions, schedule: Schedule, cancel: Cancel) -> ExitCode:
     if not schedule.left:
         return ExitCode.VERIFIED
     why = "interrupted" if cancel.is_set() else f"the limit was reached: {schedule.exhausted}"
-    _say(f"{schedule.left} attempts are left ({why}); the same command goes on with them.")
+    left = "1 attempt is" if schedule.left == 1 else f"{schedule.left} attempts are"
+    _say(f"{left} left ({why}); the same command goes on.")
     return ExitCode.INTERRUPTED if cancel.is_set() else ExitCode.LIMIT
 
 

@@ -75,10 +75,15 @@ class Schedule:
         self.spent = Spent()
         self._store = store
         self._fitness = store.fitness()
-        self._is_local = is_local
+        self.is_local = is_local
+        """Whether a model, by its name, fills a machine's memory."""
         self._local_workers = local_workers
         self._budget = budget
+        self._spent_out = False
+        """Whether what is left of the budget was too little for a job."""
         self._running: dict[Job, Progress] = {}
+        self._wanted: dict[Job, Job] = {}
+        """The jobs at work as they were asked for."""
         self._waiting: list[Job] = []
         asked: set[str] = set()
         for job in jobs:
@@ -116,9 +121,11 @@ class Schedule:
     def exhausted(self) -> str:
         """The limit that the run has reached, in words; empty: none."""
         dollars, tokens = self._now()
-        if self._budget.dollars is not None and dollars >= self._budget.dollars:
+        if self._budget.dollars is not None and (
+            self._spent_out or dollars >= self._budget.dollars
+        ):
             return f"${self._budget.dollars:g} for the whole run"
-        if self._budget.tokens is not None and tokens >= self._budget.tokens:
+        if self._budget.tokens is not None and (self._spent_out or tokens >= self._budget.tokens):
             return f"{self._budget.tokens} tokens for the whole run"
         return ""
 
@@ -126,22 +133,23 @@ class Schedule:
         """The next job that can begin now; None: there is none."""
         if self.exhausted:
             return None
-        local = sum(self._is_local(job.model) for job in self._running if job.model)
+        local = sum(self.is_local(job.model) for job in self._running if job.model)
         for job in self._waiting:
             if job.model and job.instance.id in self._asked:
                 continue
-            if job.model and self._is_local(job.model) and local >= self._local_workers:
+            if job.model and self.is_local(job.model) and local >= self._local_workers:
                 continue
             self._waiting.remove(job)
-            job = self._affordable(job)
-            self._running[job] = Progress(Phase.ENVIRONMENT)
-            return job
+            begun = self._affordable(job)
+            self._running[begun] = Progress(Phase.ENVIRONMENT)
+            self._wanted[begun] = job
+            return begun
         return None
 
     def give_back(self, job: Job) -> None:
-        """A job could not be begun, or who did it is lost: it waits again, before all others."""
-        self._running.pop(job, None)
-        self._waiting.insert(0, job)
+        """A job was stopped, or who did it is lost: it waits again, before all others."""
+        self._stopped(job, self._running.pop(job))
+        self._waiting.insert(0, self._wanted.pop(job))
 
     def progressed(self, job: Job, progress: Progress) -> None:
         self._running[job] = progress
@@ -152,11 +160,12 @@ class Schedule:
         Raises:
             OSError: That cannot be written.
         """
-        progress = self._running.pop(job)
         if end.code == STOPPED:
-            self._stopped(job, progress)
-            self._waiting.insert(0, job)
+            self._spent_out = self._spent_out or job.rationed
+            self.give_back(job)
             return None
+        progress = self._running.pop(job)
+        del self._wanted[job]
         if not job.model:
             return self._judged(job, end)
         kept = self._store.attempt(job.model, job.instance.id, job.number)
@@ -194,15 +203,15 @@ class Schedule:
     def _affordable(self, job: Job) -> Job:
         """A job with the limits that the rest of the run's budget leaves."""
         dollars, tokens = self._now()
-        flags = dict(job.flags)
+        flags, rationed = dict(job.flags), False
         for name, most, used in (
             ("max_usd", self._budget.dollars, dollars),
             ("max_tokens", self._budget.tokens, tokens),
         ):
-            if most is not None:
-                own = flags.get(name)
-                flags[name] = most - used if own is None else min(own, most - used)
-        return replace(job, flags=flags)
+            own = job.flags.get(name)
+            if most is not None and (own is None or most - used < own):
+                flags[name], rationed = most - used, True
+        return replace(job, flags=flags, rationed=rationed)
 
     def _now(self) -> tuple[float, int]:
         """Dollars and tokens spent, those of jobs at work included."""

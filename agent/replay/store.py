@@ -206,6 +206,15 @@ class Store:
         private.make_folder(folder)
         return folder
 
+    def record(self, model: str, instance: str, number: int) -> Path | None:
+        """The trajectory of an attempt, also of one that is at work; None: there is none yet."""
+        place = self.place(model, instance, number)
+        kept = place / "session" / "record.jsonl"
+        if kept.is_file():
+            return kept
+        drafts = place.parent.glob(f".{instance}.*/state/sessions/*/record.jsonl")
+        return next(drafts, None)
+
     def keep(self, attempt: Attempt, draft: Path) -> None:
         """Make an attempt's folder final; one that is there is replaced.
 
@@ -219,13 +228,32 @@ class Store:
         grade = None if attempt.grade is None else replace(attempt.grade, log="")
         slim = replace(attempt, patch="", grade=grade)
         private.write(draft / "result.json", _adapter(Attempt).dump_json(slim, indent=1))
+        self._place(draft, self.place(attempt.model, attempt.instance, attempt.number))
+
+    def _place(self, draft: Path, place: Path) -> None:
         _sync(draft)
-        place = self.place(attempt.model, attempt.instance, attempt.number)
         if place.exists():  # a folder is not replaced by a rename
             place.rename(draft.with_name(f"{draft.name}.old"))
         draft.rename(place)
         _sync(place.parent)
         shutil.rmtree(draft.with_name(f"{draft.name}.old"), ignore_errors=True)
+
+    def packed(self, model: str, instance: str, number: int) -> dict[str, bytes]:
+        """The files of an attempt that ended, to be kept elsewhere; empty: it did not."""
+        place = self.place(model, instance, number)
+        files = (file for file in place.rglob("*") if file.is_file())
+        return {str(file.relative_to(place)): file.read_bytes() for file in files}
+
+    def adopt(self, model: str, instance: str, number: int, files: Mapping[str, bytes]) -> None:
+        """Keep an attempt that was made elsewhere.
+
+        Raises:
+            OSError: It cannot be written; nothing of it is kept.
+        """
+        draft = self.draft(model, instance, number)
+        for name, data in files.items():
+            private.write(draft / name, data)
+        self._place(draft, self.place(model, instance, number))
 
     def attempt(self, model: str, instance: str, number: int) -> Attempt | None:
         """An attempt that ended; None: there is none, or its files are damaged."""

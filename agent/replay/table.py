@@ -97,7 +97,7 @@ class LiveTable:
     def _draw(self) -> None:
         self._drawn = time.monotonic()
         width, height = shutil.get_terminal_size()
-        lines = [clip_line(line, width - 1) for line in self._table()][: max(1, height - 1)]
+        lines = [line[: width - 1] for line in self._table()][1 - height :]
         up = f"\x1b[{self._lines}A\r" if self._lines else ""
         body = "".join(f"\x1b[2K{line}\n" for line in lines)
         # What the last drawing had more than this one.
@@ -108,15 +108,18 @@ class LiveTable:
     def _table(self) -> list[str]:
         lines = [f"  {line}" for line in self._recent]
         if self._rows:
-            lines.append(f"{'instance':<34} {'model':<22} {'step':>4} {'tokens':>8} {'$':>8}  time")
+            lines.append(
+                f"{'instance':<30} {'model':<20} {'step':>4} {'tokens':>9} {'$':>8} {'time':>9}"
+            )
         now = time.monotonic()
         for row in self._rows.values():
             job, at = row.job, row.progress or Progress(Phase.ENVIRONMENT)
             doing = _WAITS.get(at.phase, at.doing) if job.model else "is it fit?"
+            model = shown(job.model.removesuffix("/").rpartition("/")[2])
             lines.append(
-                f"{clip_line(job.instance.id, 34):<34} {clip_line(shown(job.model), 22):<22} "
-                f"{at.steps:>4} {at.tokens:>8,} {at.dollars:>8.4f}  "
-                f"{duration(now - row.since):>6}  {doing}"
+                f"{clip_line(job.instance.id, 30):<30} {clip_line(model, 20):<20} "
+                f"{at.steps:>4} {at.tokens:>9,} {at.dollars:>8.4f} "
+                f"{duration(now - row.since):>9}  {shown(doing)}"
             )
         return [*lines, self._bar(now)]
 

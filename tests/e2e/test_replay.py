@@ -125,11 +125,11 @@ def test_an_attempt_whose_process_is_killed_stops_nothing(
 
 
 def test_a_run_that_is_killed_goes_on(agent: Agent, tmp_path: Path) -> None:
-    tasks = write_tasks(tmp_path / "tasks.jsonl", 24)
+    tasks = write_tasks(tmp_path / "tasks.jsonl", 12)
     chance, kept = random.Random(6), 0
     for _ in range(10):
         running = agent.start(*words(tasks, "gold"), cwd=tmp_path)
-        time.sleep(chance.uniform(0.3, 2.5))
+        time.sleep(chance.uniform(0.3, 1.8))
         started = descendants(running.process.pid)
         running.process.kill()
         running.end()
@@ -139,7 +139,7 @@ def test_a_run_that_is_killed_goes_on(agent: Agent, tmp_path: Path) -> None:
         kept = now
     done = agent.run(*words(tasks, "gold"), cwd=tmp_path)
     assert done.code == 0, done.err
-    assert done.out == "gold: 24 of 24 resolved\n"
+    assert done.out == "gold: 12 of 12 resolved\n"
     whole = tmp_path / "whole"
     whole.mkdir()
     agent.run(*words(tasks, "gold"), cwd=whole)
@@ -158,7 +158,7 @@ def test_a_run_that_is_killed_goes_on(agent: Agent, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_says_how_to_go_on(agent: Agent, tasks: Path, tmp_path: Path) -> None:
-    argv = words(tasks, agent.script(HANGS), "gold")
+    argv = words(tasks, agent.script(HANGS), "gold", workers=4)
     running = agent.start(*argv, "--no-validate", cwd=tmp_path)
     running.until("gold  resolved", 3)
     sent = time.monotonic()
@@ -176,15 +176,18 @@ def alive_children(running: Running) -> bool:
 
 
 def test_the_whole_run_has_a_limit(agent: Agent, tasks: Path, tmp_path: Path) -> None:
-    model = agent.script(COSTS)
-    argv = [*words(tasks, model, workers=1), "--no-validate"]
-    done = agent.run(*argv, "--total-usd", "0.03", cwd=tmp_path)
+    argv = [*words(tasks, agent.script(COSTS), workers=1), "--no-validate"]
+    done = agent.run(*argv, "--slice", ":1", cwd=tmp_path)
+    assert done.code == 0, done.err
+    (first,) = results(tmp_path / "run").values()
+    limit = 2.9 * first["cost"]["api_usd"]
+    done = agent.run(*argv, "--total-usd", f"{limit}", cwd=tmp_path)
     assert done.code == 4, done.err
-    assert "the limit was reached: $0.03 for the whole run" in done.err
-    ended = len(causes(tmp_path / "run"))
-    assert 1 <= ended < 3
-    spent = sum(row["cost"]["api_usd"] for row in results(tmp_path / "run").values())
-    assert spent <= 0.03
+    assert "left (the limit was reached: $" in done.err
+    ended = results(tmp_path / "run")
+    assert len(ended) < 3
+    assert {row["status"] for row in ended.values()} == {"failed"}  # none was cut short
+    assert sum(row["cost"]["api_usd"] for row in ended.values()) <= limit
     done = agent.run(*argv, cwd=tmp_path)
     assert done.code == 0
     assert len(causes(tmp_path / "run")) == 3
