@@ -74,7 +74,7 @@ class CommandScreen(Screen[None]):
         """Where each turn began among what was written."""
         self._answer = ""
         self._usage = Usage()
-        self._cost = Cost()
+        self._spent = Cost()
 
     def tell(self, text: str) -> None:
         """Tell the user a line."""
@@ -89,7 +89,7 @@ class CommandScreen(Screen[None]):
         said = (m.text for m in message.conversation.agent.history[::-1]
                 if isinstance(m, AssistantMessage) and m.text)  # fmt: skip
         self._answer = next(said, "")
-        self._usage, self._cost = Usage(), Cost()
+        self._usage, self._spent = Usage(), Cost()
         self.query_one(Prompt).opened(message.conversation)
 
     @on(Prompt.Submitted)
@@ -115,7 +115,7 @@ class CommandScreen(Screen[None]):
     def _counted(self, message: Reported) -> None:
         match message.event:
             case StepFinished(usage=usage, cost=cost):
-                self._usage, self._cost = self._usage + usage, self._cost + cost
+                self._usage, self._spent = self._usage + usage, self._spent + cost
             case Said(AssistantMessage(text=text)) if text:
                 self._answer = text
 
@@ -127,7 +127,7 @@ class CommandScreen(Screen[None]):
 
     @on(Prompt.ShellGiven)
     def _shell_given(self, message: Prompt.ShellGiven) -> None:
-        if (conversation := self._opened()) is None:
+        if (conversation := self._at_hand()) is None:
             return
         root, sandbox = conversation.workspace.root, conversation.sandbox
         self._begun(self.shell_lines.run(message.line, root, sandbox, told=message.told))
@@ -257,7 +257,7 @@ class CommandScreen(Screen[None]):
         self.engine.do(diff)
 
     def action_command_test(self, arguments: str) -> None:
-        if (conversation := self._opened()) is None:
+        if (conversation := self._at_hand()) is None:
             return
         tool = conversation.agent.toolbox.tools.get("run_tests")
         if tool is None:
@@ -279,7 +279,7 @@ class CommandScreen(Screen[None]):
         tokens = (
             f"{usage.prompt:,} prompt tokens ({usage.reused:,} reused), {usage.output:,} written"
         )
-        self._answered("/cost", "\n".join((tokens, *costs(self._cost))))
+        self._answered("/cost", "\n".join((tokens, *costs(self._spent))))
 
     async def action_command_clear(self, arguments: str) -> None:
         self.conversation = None
@@ -328,7 +328,7 @@ class CommandScreen(Screen[None]):
     def action_command_quit(self, arguments: str) -> None:
         self.app.exit()
 
-    def _opened(self) -> Conversation | None:
+    def _at_hand(self) -> Conversation | None:
         if self.conversation is None:
             self.tell("The session is not open yet.")
         return self.conversation

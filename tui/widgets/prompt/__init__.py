@@ -240,7 +240,7 @@ class Prompt(Vertical):
             case "escape" if self._menu.display:
                 self._dismissed = self._editor.text
                 self._menu.dismiss()
-            case "up" if self._editor.on_first_line:
+            case "up" if self._editor.on_first_line or self._untouched:
                 return self._earlier()
             case "down" if self._editor.on_last_line:
                 return self._later()
@@ -338,8 +338,6 @@ class Prompt(Vertical):
             self._own = self._editor.draft
         self._recalled = back + 1
         self._recall(drafts[-self._recalled])
-        # So that the next key goes on to the one before.
-        self._editor.move_cursor((0, 0))
         return True
 
     def _later(self) -> bool:
@@ -352,6 +350,13 @@ class Prompt(Vertical):
             self._recalled = None
             self._recall(self._own)
         return True
+
+    @property
+    def _untouched(self) -> bool:
+        """Whether an earlier prompt stands there as it was put there."""
+        editor = self._editor
+        at_end = editor.cursor_location == editor.document.end
+        return self._recalled is not None and editor.text == self._dismissed and at_end
 
     def _recall(self, draft: Draft) -> None:
         self._editor.load(draft)
@@ -428,7 +433,7 @@ class Prompt(Vertical):
         text, box = self._editor.text, self.query_one("#box")
         shell = text.startswith("!") and not self._searching
         self.set_class(shell, "-shell")
-        sign = "?" if self._searching else "!" if shell else "❯"
+        sign = "?" if self._searching else "$" if shell else "❯"
         self.query_one("#sign", Static).update(sign)
         box.border_subtitle = Content(self._hint(text))
         self._editor.placeholder = (
