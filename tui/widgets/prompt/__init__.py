@@ -43,6 +43,10 @@ _OFFERED = 50
 """Choices of a list at most."""
 _LINE = 200
 """Characters of a prompt where it is shown as one line."""
+_SHARE = 0.4
+"""Of the screen's height, that the text may take."""
+_LEAST = 3
+"""Lines of the text that can be seen in any terminal."""
 _NEW_LINE = ("shift+enter", "ctrl+j", "alt+enter")
 _AT_ONCE = ("ctrl+enter", "ctrl+s")
 _NAMING = re.compile(r"""(?:^|(?<=[\s("'`\[]))@([^\s"@]*)$""")
@@ -428,8 +432,16 @@ class Prompt(Vertical):
         queue.display = bool(lines)
         self._dress()
 
+    @on(events.Resize)
+    def _fit(self) -> None:
+        """As high as the text, up to a part of the screen."""
+        # Not left to `height: auto` with a most: the box would take the height of all the text.
+        highest = max(_LEAST, int(self.screen.size.height * _SHARE))
+        self._editor.styles.height = min(self._editor.wrapped_document.height, highest)
+
     def _dress(self) -> None:
         """The signs of what the text will be."""
+        self._fit()
         text, box = self._editor.text, self.query_one("#box")
         shell = text.startswith("!") and not self._searching
         self.set_class(shell, "-shell")
