@@ -224,7 +224,9 @@ def test_an_unknown_command_names_the_nearest_and_keeps_the_text(drive: Drive) -
     async def behave(pilot: Pilot[None]) -> None:
         await type_text(pilot, "/xcostx")
         await pilot.press("enter")
-        await until(pilot, lambda: "There is no command /xcostx. Nearest: /cost, /export." in told(pilot))
+        await until(
+            pilot, lambda: "There is no command /xcostx. Nearest: /cost, /export." in told(pilot)
+        )
         assert prompt_of(pilot).text == "/xcostx"
         for _ in range(7):
             await pilot.press("backspace")
