@@ -53,6 +53,18 @@ def test_every_answer_is_right_and_none_is_missing() -> None:
         assert len(hits) == len(expected)
 
 
+def test_letter_by_letter_is_as_all_at_once() -> None:
+    random.seed(2)
+    texts = ["".join(random.choices("abcdefgh._/", k=random.randint(1, 12))) for _ in range(900)]
+    for _ in range(60):
+        query, typed = "".join(random.choices("abcdefgh", k=6)), Haystack(texts)
+        for length in range(1, 7):
+            typed.search(query[:length], 20)
+        for length in (6, 5, 3, 4):  # and back
+            once = Haystack(texts).search(query[:length], 20)
+            assert typed.search(query[:length], 20) == once
+
+
 def test_an_empty_query_finds_the_shortest_first() -> None:
     assert found(["ccc", "a", "bb"], " ") == ["a", "bb", "ccc"]
     assert found(["x" * n for n in range(1, 30)], "x", 3) == ["x", "xx", "xxx"]

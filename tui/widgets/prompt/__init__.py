@@ -127,6 +127,10 @@ class Prompt(Vertical):
     def on_mount(self) -> None:
         self._dress()
 
+    def on_unmount(self) -> None:
+        if self._places is not None:
+            self._places.close()
+
     @property
     def text(self) -> str:
         """As it is shown, what was pasted folded."""

@@ -18,7 +18,7 @@ from tui.fuzzy import Haystack
 from tui.prompt_history import Draft
 from tui.widgets.prompt.menu import Choice
 
-OFFERED = 50
+OFFERED = 30
 """Choices of a list at most."""
 _LINE = 200
 """Characters of a prompt where it is shown as one line."""
