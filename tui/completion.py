@@ -1,24 +1,31 @@
 """What `@` may name: the files of a repository and the symbols in them.
 
 Owns their search, and what a message that names them tells a model. Must not know how a choice is
-shown. The tree is read in a thread, with a workspace of its own: looking never waits for it.
+shown. The tree is listed in a thread and indexed in a process of its own: nothing waits for it, and
+typing is not slowed by it.
 """
 
 from __future__ import annotations
 
+import marshal
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.base import ToolError
+from tools.process import clean_environment
 from tui.fuzzy import Haystack
 
 if TYPE_CHECKING:
-    from tools.outline import Index
     from tools.syntax import Symbol
     from tools.workspace import Workspace
 
@@ -30,6 +37,12 @@ _LARGEST = 1 << 20
 """Bytes of a file that is looked through for a symbol while a message is sent."""
 _MENTION = re.compile(r"""(?<![^\s("'`\[])@(?:"([^"\n]+)"|([^\s"@]+))""")
 _TRAILING = ".,;:!?)]}'`"
+_WORKER = (
+    "import marshal, sys; sys.path[:], root, cache = marshal.load(sys.stdin.buffer); "
+    "from tui.completion import serve; serve(root, cache)"
+)
+_NICE = 10
+"""By how much the indexing stands back for what else the machine does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,8 @@ class Places:
         self._symbols = _Symbols()
         self._looking = threading.Lock()
         self._looked = float("-inf")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
 
     def refresh(self) -> None:
         """Look at the tree again, unless that was done a moment ago."""
@@ -132,38 +147,78 @@ class Places:
         names = Haystack([name for _, name in chosen], ordered=True)
         yield from (Place(*chosen[hit.index], hit.marks) for hit in names.search(name, limit))
 
+    def close(self) -> None:
+        """Look no more."""
+        self._closed = True
+        if self._process is not None:
+            with suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     def _look(self) -> None:
         try:
-            # 60 ms; only needed to complete
-            from tools.outline import Index
-            from tools.workspace import Workspace
+            from tools.workspace import Workspace  # 30 ms; only needed to complete
 
             workspace = Workspace(self._root)
             paths = tuple(filter(_plain, workspace.files()))
             if paths != self._files.paths:
                 self._files = _Files(paths, Haystack(paths))
                 self._changed()
-            self._symbols = _symbols(Index.build(workspace, self._cache))
-            self._changed()
-        except (ToolError, OSError):
+            names = self._indexed()
+            if not self._closed:
+                self._symbols = _symbols(names)
+                self._changed()
+        except (ToolError, OSError, ValueError, EOFError, TypeError):
             pass  # what was found before is still offered
         finally:
             self._looked = time.monotonic()
             self._looking.release()
 
+    def _indexed(self) -> list[tuple[str, list[str]]]:
+        """The names of the symbols, by their files.
 
-def _symbols(index: Index) -> _Symbols:
-    from tools.syntax import Kind  # loaded with the index
+        Raises:
+            OSError, EOFError, ValueError: The process could not be started, or has died.
+        """
+        cache = os.fspath(self._cache) if self._cache else None
+        with subprocess.Popen(
+            [sys.executable, "-I", "-c", _WORKER],
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as self._process:
+            if self._closed:  # meanwhile
+                self.close()
+            told, _ = self._process.communicate(
+                marshal.dumps((sys.path, os.fspath(self._root), cache))
+            )
+        self._process = None
+        names: list[tuple[str, list[str]]] = marshal.loads(told)
+        return names
 
+
+def serve(root: str, cache: str | None) -> None:
+    """The other end of `Places`: write the symbols' names, by their files, to standard output."""
+    os.nice(_NICE)
+    from tools.outline import Index  # only this process reads code
+    from tools.syntax import Kind
+    from tools.workspace import Workspace
+
+    index = Index.build(Workspace(Path(root)), Path(cache) if cache else None)
+    names = [
+        (path, [item.name for item in index.symbols(path) if item.kind is not Kind.IMPORTS])
+        for path in index.paths
+    ]
+    sys.stdout.buffer.write(marshal.dumps(names))
+
+
+def _symbols(names: Iterable[tuple[str, list[str]]]) -> _Symbols:
     found: list[tuple[str, str]] = []
     spans: dict[str, range] = {}
-    for path in index.paths:
+    for path, own in names:
         first = len(found)
-        found += [
-            (path, symbol.name)
-            for symbol in index.symbols(path)
-            if symbol.kind is not Kind.IMPORTS and _plain(symbol.name)
-        ]
+        found += [(path, name) for name in own if _plain(name)]
         spans[path] = range(first, len(found))
     return _Symbols(tuple(found), spans, Haystack([name for _, name in found]))
 

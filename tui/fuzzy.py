@@ -13,7 +13,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 SCATTERED = 4
@@ -44,6 +44,7 @@ class Haystack:
             texts: None holds a line end.
             ordered: Whether they come best first; else the shortest are.
         """
+        self._texts = texts
         order = range(len(texts))
         self._order = order if ordered else sorted(order, key=lambda at: len(texts[at]))
         lower = [_lower(texts[at]) for at in self._order]
@@ -53,6 +54,8 @@ class Haystack:
             self._starts.append(position)
             position += len(text) + 1
         self._all = "\n" + "\n".join(lower) + "\n"
+        self._narrowed: tuple[str, list[int], Haystack] | None = None
+        """A query, all texts that match it, and those alone: the next letter needs no others."""
 
     def search(self, query: str, limit: int) -> list[Match]:
         """The best, best first; all texts match a query without letters.
@@ -63,6 +66,10 @@ class Haystack:
         query = _lower("".join(query.split()))
         if not query:
             return [Match(at, ()) for at in islice(self._order, limit)]
+        if self._narrowed is not None and query.startswith(self._narrowed[0]):
+            _, there, few = self._narrowed
+            hits = few.search(query, limit)
+            return [replace(hit, index=there[hit.index]) for hit in hits]
         found: dict[int, Match] = {}
         for match in self._tiers(query, limit):
             found.setdefault(match.index, match)
@@ -77,8 +84,13 @@ class Haystack:
             yield from self._literal(before, query, 2)
         yield from self._literal("", query, 3)
         letters = "".join(f"[^\n{re.escape(char)}]*+{re.escape(char)}" for char in query)
-        hits = islice(re.finditer("\n" + letters, self._all), max(limit, _CANDIDATES))
+        most = max(limit, _CANDIDATES)
+        hits = islice(re.finditer("\n" + letters, self._all), most)
         matches = [self._spread(hit.start() + 1, query) for hit in hits]
+        if len(matches) < most < len(self._texts):
+            there = [match.index for match in matches]
+            few = Haystack([self._texts[at] for at in there], ordered=True)
+            self._narrowed = query, there, few
         yield from sorted(matches, key=_gaps)
 
     def _literal(self, before: str, query: str, tier: int) -> Iterator[Match]:

@@ -73,7 +73,7 @@ class Parser(XTermParser):
         return rest
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
-        if alt and sequence in ("\r", "\n"):  # ESC before it: how most terminals write Alt
+        if sequence in ("\x1b\r", "\x1b\n"):  # how most terminals write Alt
             yield events.Key("alt+enter", None)
             return
         for key in super()._sequence_to_key_events(sequence, alt):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -209,7 +208,7 @@ class Store:
 
         self._database.close()
         if self.place is not None:
-            beside = f"{self.place}.{os.getpid()}-{threading.get_ident()}"
+            beside = f"{self.place}.{os.getpid()}"
             try:
                 self.place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with open(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb"):

@@ -111,7 +111,7 @@ class CommandScreen(ControlScreen):
 
     @on(Prompt.ShellGiven)
     def _shell_given(self, message: Prompt.ShellGiven) -> None:
-        if (conversation := self._open_one()) is None:
+        if (conversation := self._at_hand()) is None:
             return
         root, sandbox = conversation.workspace.root, conversation.sandbox
         self._begun(self.shell_lines.run(message.line, root, sandbox, told=message.told))
@@ -203,7 +203,7 @@ class CommandScreen(ControlScreen):
         self.engine.do(diff)
 
     def action_command_test(self, arguments: str) -> None:
-        if (conversation := self._open_one()) is None:
+        if (conversation := self._at_hand()) is None:
             return
         tool = conversation.agent.toolbox.tools.get("run_tests")
         if tool is None:
@@ -269,7 +269,7 @@ class CommandScreen(ControlScreen):
     def action_command_quit(self, arguments: str) -> None:
         self.app.exit()
 
-    def _open_one(self) -> Conversation | None:
+    def _at_hand(self) -> Conversation | None:
         if self.conversation is None:
             self.tell("The session is not open yet.")
         return self.conversation

@@ -7,8 +7,6 @@ what becomes of it: it is told by messages.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,25 +25,32 @@ from agent.conversation import Conversation
 from agent.errors import AgentError
 from agent.session import state_folder
 from agent.work_tree import find_root
-from tools.text import shown
-from tools.text_filter import clip_line
 from tui import commands
 from tui.commands import UnknownCommand
 from tui.completion import Place, Places
 from tui.engine import Complaint
-from tui.fuzzy import Haystack
 from tui.prompt_history import Draft, PromptHistory
 from tui.widgets.prompt.editor import Editor
-from tui.widgets.prompt.menu import Choice, Menu
+from tui.widgets.prompt.menu import Menu
+from tui.widgets.prompt.offers import (
+    OFFERED,
+    hint,
+    is_command,
+    named,
+    naming,
+    one_line,
+    placed,
+    sent_before,
+)
 from tui.widgets.prompt.pastes import clean, expanded, folded, joined
+from tui.widgets.prompt.recall import Recall
 
-_OFFERED = 50
-"""Choices of a list at most."""
-_LINE = 200
-"""Characters of a prompt where it is shown as one line."""
+_SHARE = 0.4
+"""Of the screen's height, that the text may take."""
+_LEAST = 3
+"""Lines of the text that can be seen in any terminal."""
 _NEW_LINE = ("shift+enter", "ctrl+j", "alt+enter")
 _AT_ONCE = ("ctrl+enter", "ctrl+s")
-_NAMING = re.compile(r"""(?:^|(?<=[\s("'`\[]))@([^\s"@]*)$""")
 
 
 class Prompt(Vertical):
@@ -100,10 +105,6 @@ class Prompt(Vertical):
         self._menu = Menu()
         self._history: PromptHistory | None = None
         self._places: Places | None = None
-        self._recalled: int | None = None
-        """How far back in the history the text comes from; None: it is the user's own."""
-        self._own = Draft("")
-        """What the user was writing before something earlier took its place."""
         self._searching = False
         self._dismissed = ""
         """The text for which the list was closed."""
@@ -112,6 +113,7 @@ class Prompt(Vertical):
             self._history = PromptHistory.of(root, state_folder())
             more = self._MoreFound
             self._places = Places(root, state_folder() / "index", lambda: self.post_message(more()))
+        self._recall = Recall(self._history)
 
     def compose(self) -> ComposeResult:
         yield Static(id="queue", markup=False)
@@ -122,6 +124,10 @@ class Prompt(Vertical):
 
     def on_mount(self) -> None:
         self._dress()
+
+    def on_unmount(self) -> None:
+        if self._places is not None:
+            self._places.close()
 
     @property
     def text(self) -> str:
@@ -187,7 +193,7 @@ class Prompt(Vertical):
         if self._searching:
             self._menu.action_cursor_down()
             return
-        self._own, self._searching = self._editor.draft, True
+        self._recall.own, self._searching = self._editor.draft, True
         self._editor.load(Draft(""))
         self._dress()
         self._offer()
@@ -225,15 +231,15 @@ class Prompt(Vertical):
             case "down" if self._menu.display:
                 self._menu.action_cursor_down()
             case "pageup" if self._menu.display:
-                self._menu.action_page_up()
+                self._menu.action_page_up()  # type: ignore[no-untyped-call]  the library's
             case "pagedown" if self._menu.display:
-                self._menu.action_page_down()
+                self._menu.action_page_down()  # type: ignore[no-untyped-call]  the library's
             case "escape" if self._searching:
-                self._end_search(self._own)
+                self._end_search(self._recall.own)
             case "escape" if self._menu.display:
                 self._dismissed = self._editor.text
                 self._menu.dismiss()
-            case "up" if self._editor.on_first_line:
+            case "up" if self._editor.on_first_line or self._untouched:
                 return self._earlier()
             case "down" if self._editor.on_last_line:
                 return self._later()
@@ -247,7 +253,7 @@ class Prompt(Vertical):
         if self._menu.choice is not None:
             self._choose(send=True)
         elif self._searching:
-            self._end_search(self._own)
+            self._end_search(self._recall.own)
         elif self._editor.before.endswith("\\"):
             self._editor.replace_before(1, "\n")
         else:
@@ -258,7 +264,7 @@ class Prompt(Vertical):
         text = draft.text.strip()
         if not text:
             return
-        if _is_command(text):
+        if is_command(text):
             if not self._give_command(text):
                 return
         elif text.startswith("!"):
@@ -269,7 +275,7 @@ class Prompt(Vertical):
             self.post_message(self.ShellGiven(line, told))
         else:
             self._send_draft(draft)
-        self._keep(draft)
+        self._recall.sent(draft)
         self._editor.load(Draft(""))
 
     def _send_at_once(self) -> None:
@@ -277,9 +283,9 @@ class Prompt(Vertical):
             self._enter()
             return
         draft = self._editor.draft
-        if draft and not _is_command(draft.text) and not draft.text.startswith("!"):
+        if draft and not is_command(draft.text) and not draft.text.startswith("!"):
             self.queue.insert(0, draft)
-            self._keep(draft)
+            self._recall.sent(draft)
             self._editor.load(Draft(""))
             self._show_queue()
         if self.queue:
@@ -313,40 +319,29 @@ class Prompt(Vertical):
         self.post_message(self.CommandGiven(command.name, arguments))
         return True
 
-    def _keep(self, draft: Draft) -> None:
-        self._recalled, self._own = None, Draft("")
-        if self._history is not None:
-            self._history.add(draft)
-
     def _earlier(self) -> bool:
         if self.queue and not self._editor.text:
             self._editor.load(self.queue.pop())
             self._show_queue()
-            return True
-        drafts = self._history.drafts if self._history is not None else []
-        back = 0 if self._recalled is None else self._recalled
-        if back >= len(drafts):
-            return True
-        if self._recalled is None:
-            self._own = self._editor.draft
-        self._recalled = back + 1
-        self._recall(drafts[-self._recalled])
-        # So that the next key goes on to the one before.
-        self._editor.move_cursor((0, 0))
+        elif (draft := self._recall.earlier(self._editor.draft)) is not None:
+            self._put(draft)
         return True
 
     def _later(self) -> bool:
-        if self._recalled is None or self._history is None:
-            return False
-        self._recalled -= 1
-        if self._recalled:
-            self._recall(self._history.drafts[-self._recalled])
-        else:
-            self._recalled = None
-            self._recall(self._own)
-        return True
+        draft = self._recall.later()
+        if draft is not None:
+            self._put(draft)
+        return draft is not None
 
-    def _recall(self, draft: Draft) -> None:
+    @property
+    def _untouched(self) -> bool:
+        """Whether an earlier prompt stands there as it was put there."""
+        editor = self._editor
+        at_end = editor.cursor_location == editor.document.end
+        return self._recall.away and editor.text == self._dismissed and at_end
+
+    def _put(self, draft: Draft) -> None:
+        """Write a prompt for which nothing is offered until it is changed."""
         self._editor.load(draft)
         self._dismissed = self._editor.text
 
@@ -354,7 +349,7 @@ class Prompt(Vertical):
         """Show what may be meant by what stands before the cursor."""
         editor = self._editor
         if self._searching:
-            choices = list(self._found_prompts(editor.text))
+            choices = list(sent_before(self._recall.drafts, editor.text))
             self._menu.offer(choices, "earlier prompts", "Nothing like that was sent here.")
             return
         if editor.text == self._dismissed and editor.text:
@@ -363,12 +358,12 @@ class Prompt(Vertical):
         self._dismissed = ""
         before = editor.before
         if before.startswith("/") and " " not in before and editor.cursor_location[0] == 0:
-            self._menu.offer(list(_named(before[1:])), "commands")
-        elif (naming := _NAMING.search(before)) and self._places is not None:
+            self._menu.offer(list(named(before[1:])), "commands")
+        elif (name := naming(before)) is not None and self._places is not None:
             self._places.refresh()
-            places = self._places.search(naming[1], _OFFERED)
+            places = self._places.search(name, OFFERED)
             looking = "Looking at the repository …" if self._places.looking else ""
-            self._menu.offer([_placed(place) for place in places], "files and symbols", looking)
+            self._menu.offer(placed(places), "files and symbols", looking)
         else:
             self._menu.dismiss()
 
@@ -388,42 +383,44 @@ class Prompt(Vertical):
                 else:
                     self._editor.replace_before(len(before), f"/{command.name} ")
             case Place() as place:
-                naming = _NAMING.search(before)
-                if naming is not None:
-                    self._editor.replace_before(len(naming[0]), f"{place.mention} ")
+                if (name := naming(before)) is not None:
+                    self._editor.replace_before(len(name) + 1, f"{place.mention} ")
             case Draft() as draft:
                 self._end_search(draft)
 
     def _end_search(self, draft: Draft) -> None:
         self._searching = False
         self._menu.dismiss()
-        self._recall(draft)
+        self._put(draft)
         self._dress()
 
-    def _found_prompts(self, query: str) -> Iterator[Choice]:
-        drafts = self._history.drafts[::-1] if self._history is not None else []
-        lines = [clip_line(shown(draft.text), _LINE) for draft in drafts]
-        seen: set[str] = set()
-        for hit in Haystack(lines, ordered=True).search(query, len(lines)):
-            if lines[hit.index] not in seen and len(seen) < _OFFERED:
-                seen.add(lines[hit.index])
-                yield Choice(drafts[hit.index], lines[hit.index], "", hit.marks)
-
     def _show_queue(self) -> None:
-        lines = [clip_line(shown(draft.text.strip()), _LINE) for draft in self.queue]
+        lines = [one_line(draft) for draft in self.queue]
         queue = self.query_one("#queue", Static)
         queue.update(Content("\n".join(f"queued: {line}" for line in lines)))
         queue.display = bool(lines)
         self._dress()
 
+    @on(events.Resize)
+    def _fit(self) -> None:
+        """As high as the text, up to a part of the screen."""
+        # Not left to `height: auto` with a most: the box would take the height of all the text.
+        highest = max(_LEAST, int(self.screen.size.height * _SHARE))
+        self._editor.styles.height = min(self._editor.wrapped_document.height, highest)
+
     def _dress(self) -> None:
         """The signs of what the text will be."""
+        self._fit()
         text, box = self._editor.text, self.query_one("#box")
         shell = text.startswith("!") and not self._searching
         self.set_class(shell, "-shell")
-        sign = "?" if self._searching else "!" if shell else "❯"
+        sign = "?" if self._searching else "$" if shell else "❯"
         self.query_one("#sign", Static).update(sign)
-        box.border_subtitle = Content(self._hint(text))
+        box.border_subtitle = Content(
+            "Enter takes it · Esc goes back"
+            if self._searching
+            else hint(text, at_work=self.at_work, queued=bool(self.queue))
+        )
         self._editor.placeholder = (
             "Words of an earlier prompt"
             if self._searching
@@ -431,42 +428,3 @@ class Prompt(Vertical):
             if self.at_work
             else "What shall be done?"
         )
-
-    def _hint(self, text: str) -> str:
-        if self._searching:
-            return "Enter takes it · Esc goes back"
-        if text.startswith("!!"):
-            return "a shell line in the sandbox; the model is not told"
-        if text.startswith("!"):
-            return "a shell line in the sandbox; !! keeps it from the model"
-        if _is_command(text):
-            with suppress(UnknownCommand):
-                command, _ = commands.parse(text)
-                return f"/{command.name} {command.arguments}".strip() + f": {command.help}"
-        if self.queue:
-            return "↑ takes the last one back · ctrl+s sends now"
-        if self.at_work:
-            return "Enter queues · ctrl+s sends now · Esc interrupts" if text else ""
-        return "" if text else "@ files · / commands · ! shell"
-
-
-def _is_command(text: str) -> bool:
-    """Whether a text is meant as a command: no path, and one line."""
-    word = text.strip().split(maxsplit=1)[:1]
-    return (
-        text.startswith("/")
-        and "\n" not in text.strip()
-        and bool(word)
-        and "/" not in word[0][1:]
-        and word[0] != "/"
-    )
-
-
-def _named(query: str) -> Iterator[Choice]:
-    for command, hit in commands.search(query):
-        label = f"/{command.name} {command.arguments}".strip()
-        yield Choice(command, label, command.help, tuple(place + 1 for place in hit.marks))
-
-
-def _placed(place: Place) -> Choice:
-    return Choice(place, place.label, place.path if place.symbol else "", place.marks)

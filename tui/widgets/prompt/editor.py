@@ -49,8 +49,8 @@ class Editor(TextArea):
     def replace_before(self, length: int, text: str) -> None:
         """Replace so many characters before the cursor, on its line."""
         row, column = self.cursor_location
-        self.replace(text, (row, column - length), (row, column))
-        self.move_cursor((row, column - length + len(text)))
+        done = self.replace(text, (row, column - length), (row, column))
+        self.move_cursor(done.end_location)
 
     @property
     def before(self) -> str:

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from tools.text_filter import visible
 
-_WIDEST = 48
+_WIDEST = 36
 """Cells of the first column at most."""
 
 
@@ -35,8 +35,6 @@ class Choice:
 
 class Menu(OptionList, can_focus=False):
     """A few choices, of which one is always highlighted."""
-
-    COMPONENT_CLASSES = {"menu--mark", "menu--note"}  # noqa: RUF012  as the library declares it
 
     def __init__(self) -> None:
         super().__init__(markup=False, compact=True)
@@ -72,14 +70,14 @@ class Menu(OptionList, can_focus=False):
         self.display = False
         self._choices = ()
 
-    def _line(self, choice: Choice, width: int) -> Content:
+    @staticmethod
+    def _line(choice: Choice, width: int) -> Content:
         label, note = visible(choice.label), visible(choice.note)
         line = Content(label)
         if label == choice.label:
-            style = self.get_visual_style("menu--mark")
             for place in choice.marks:
-                line = line.stylize(style, place, place + 1)
+                line = line.stylize("bold $text-accent", place, place + 1)
         if not note:
             return line
         gap = " " * max(2, width - cell_len(label) + 2)
-        return line + Content(gap) + Content(note).stylize(self.get_visual_style("menu--note"))
+        return line + Content(gap) + Content.styled(note, "$text-muted")

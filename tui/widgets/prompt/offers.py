@@ -1,0 +1,92 @@
+"""What the text may mean: what is offered for it, what it will be when it is sent.
+
+Owns the reading of an unfinished text. Must not know the widgets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from tools.text import shown
+from tools.text_filter import clip_line
+from tui import commands
+from tui.commands import UnknownCommand
+from tui.completion import Place
+from tui.fuzzy import Haystack
+from tui.prompt_history import Draft
+from tui.widgets.prompt.menu import Choice
+
+OFFERED = 30
+"""Choices of a list at most."""
+_LINE = 200
+"""Characters of a prompt where it is shown as one line."""
+_NAMING = re.compile(r"""(?:^|(?<=[\s("'`\[]))@([^\s"@]*)$""")
+
+
+def naming(before: str) -> str | None:
+    """What stands behind the `@` that is being written; None if none is.
+
+    Args:
+        before: The line up to the cursor.
+    """
+    found = _NAMING.search(before)
+    return found[1] if found else None
+
+
+def is_command(text: str) -> bool:
+    """Whether a text is meant as a command: no path, and one line."""
+    text = text.rstrip()
+    name = text.partition(" ")[0]
+    return len(name) > 1 and name[0] == "/" and "/" not in name[1:] and "\n" not in text
+
+
+def one_line(draft: Draft) -> str:
+    """A prompt as it stands in a list."""
+    return clip_line(shown(draft.text.strip()), _LINE)
+
+
+def named(query: str) -> Iterator[Choice]:
+    """Commands."""
+    for command, hit in commands.search(query):
+        label = f"/{command.name} {command.arguments}".strip()
+        yield Choice(command, label, command.help, tuple(place + 1 for place in hit.marks))
+
+
+def placed(places: Sequence[Place]) -> list[Choice]:
+    """Files and symbols."""
+    return [Choice(each, each.label, each.path if each.symbol else "", each.marks)
+            for each in places]  # fmt: skip
+
+
+def sent_before(drafts: Sequence[Draft], query: str) -> Iterator[Choice]:
+    """Earlier prompts, each once, the last ones first.
+
+    Args:
+        drafts: The oldest first.
+    """
+    newest = drafts[::-1]
+    lines = [one_line(draft) for draft in newest]
+    seen: set[str] = set()
+    for hit in Haystack(lines, ordered=True).search(query, len(lines)):
+        if lines[hit.index] not in seen and len(seen) < OFFERED:
+            seen.add(lines[hit.index])
+            yield Choice(newest[hit.index], lines[hit.index], "", hit.marks)
+
+
+def hint(text: str, *, at_work: bool, queued: bool) -> str:
+    """One line on what the text will be, or what can be done."""
+    if text.startswith("!!"):
+        return "a shell line in the sandbox; the model is not told"
+    if text.startswith("!"):
+        return "a shell line in the sandbox; !! keeps it from the model"
+    if is_command(text):
+        with suppress(UnknownCommand):
+            command, _ = commands.parse(text)
+            return f"/{command.name} {command.arguments}".strip() + f": {command.help}"
+    if queued:
+        return "↑ takes the last one back · ctrl+s sends now"
+    if at_work:
+        return "Enter queues · ctrl+s sends now · Esc interrupts" if text else ""
+    return "" if text else "@ files · / commands · ! shell"
