@@ -68,6 +68,8 @@ class Changed(Message):
 
     name: str
     cost: Switched
+    begun: bool
+    """Whether there is anything that it has to read."""
 
 
 @dataclass
@@ -218,29 +220,30 @@ class ControlScreen(Screen[None]):
         self.engine.do(partial(self._cost, name))
 
     def _cost(self, name: str, conversation: Conversation) -> None:
-        self.post_message(Costed(name, conversation.cost(name)))
+        if conversation.agent.history:
+            self.post_message(Costed(name, conversation.cost(name)))
+        else:  # there is nothing yet that would have to be read anew
+            self._switch(name, conversation)
 
     @on(Costed)
     async def _costed(self, message: Costed) -> None:
         self.query_one(StatusLine).tell("")
-        if message.cost.tokens:
-            await self.query_one(SwitchOffer).put(message.name, message.cost)
-        else:
-            self.engine.do(partial(self._switch, message.name))
+        await self.query_one(SwitchOffer).put(message.name, message.cost)
 
     @on(SwitchOffer.Taken)
     def _switch_taken(self, message: SwitchOffer.Taken) -> None:
         self.engine.do(partial(self._switch, message.name))
 
     def _switch(self, name: str, conversation: Conversation) -> None:
-        self.post_message(Changed(name, conversation.switch(name)))
+        begun = bool(conversation.agent.history)
+        self.post_message(Changed(name, conversation.switch(name), begun))
 
     @on(Changed)
     def _switched(self, message: Changed) -> None:
         self._used.append(message.name)
         self.query_one(StatusLine).switched(message.cost.model)
         self.query_one(Figures).switched(message.name, message.cost.model)
-        cost = f": {switch_cost(message.cost)}" if message.cost.tokens else "."
+        cost = f": {switch_cost(message.cost)}" if message.begun else "."
         self.query_one(StatusLine).tell(f"{shown(message.cost.model)} goes on{cost}")
 
     # Interrupting, and going back.
