@@ -57,7 +57,7 @@ class Figures(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="figures")
         self._measures = Measures()
-        self._settings = Settings()
+        self._settings: Settings | None = None
         self._names: list[str] = []
         """The models of this session by the names they were asked for."""
         self._reckoned = -1
@@ -73,7 +73,7 @@ class Figures(Horizontal):
         """A session is ready: with whose models it may be compared."""
         self._settings = conversation.configuration.settings
         self._measures = Measures(model=conversation.agent.going.spec.name)
-        self._names = [self._settings.model]
+        self._names = [conversation.configuration.settings.model]
         self._reckoned = -1
         self._draw()
 
@@ -111,14 +111,14 @@ class Figures(Horizontal):
             self.query_one(f"#{name}", _Curve).show(
                 _title(f"prompt {name}", f"{last} tokens, {total} in all"), values
             )
-        if len(steps) != self._reckoned:
+        if self._settings is not None and len(steps) != self._reckoned:
             self._reckoned = len(steps)
             # In a thread: the table of prices takes half a second, a look at the memory too.
-            reckon = partial(self._reckon, list(steps))
+            reckon = partial(self._reckon, list(steps), self._settings)
             self.run_worker(reckon, thread=True, exclusive=True, group="figures")
 
-    def _reckon(self, steps: list[Step]) -> None:
-        comparison = compare(steps, Others.of(self._names), self._settings)
+    def _reckon(self, steps: list[Step], settings: Settings) -> None:
+        comparison = compare(steps, Others.of(self._names), settings)
         self.post_message(self.Reckoned(comparison))
 
     @on(Reckoned)

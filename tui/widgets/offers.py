@@ -61,10 +61,10 @@ class SwitchOffer(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="switch-offer")
-        self._name = ""
+        self._wanted = ""
 
     async def put(self, name: str, cost: Switched) -> None:
-        self._name = name
+        self._wanted = name
         title = Content.assemble(
             ("Go on with ", "bold"), (shown(cost.model), "bold $text-primary"), ("?", "bold"),
             (f"  {switch_cost(cost)}", MUTED),
@@ -76,4 +76,4 @@ class SwitchOffer(Panel):
         message.stop()
         self.leave()
         if message.key == "enter":
-            self.post_message(self.Taken(self._name))
+            self.post_message(self.Taken(self._wanted))

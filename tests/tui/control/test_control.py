@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from agent.approval import Mode
 from tests.tui.control.conftest import Drive, Person
@@ -36,6 +37,10 @@ items = "[x] one\\n[>] two [red]\\u001b[2J\\n[ ] three"
 """
 
 
+def _has_mode(person: Person, mode: Mode) -> bool:
+    return person.conversation.gate.mode is mode
+
+
 def line(person: Person) -> str:
     """What the status line says."""
     return str(person.screen.query_one(StatusLine).render())
@@ -45,7 +50,7 @@ def test_the_modes_follow_each_other(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         for mode in (Mode.EDIT, Mode.AUTO, Mode.PLAN, Mode.ASK):
             await person.press("shift+tab")
-            await person.until(lambda mode=mode: person.conversation.gate.mode is mode)
+            await person.until(partial(_has_mode, person, mode))
             assert person.screen.has_class(f"-mode-{mode}")
         await person.until(lambda: "Ask mode" in line(person))
 
