@@ -72,7 +72,7 @@ class Figures(Horizontal):
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: with whose models it may be compared."""
         self._settings = conversation.configuration.settings
-        self._measures = Measures(model=conversation.agent.going.spec.name)
+        self._measures = Measures(model=conversation.agent.upcoming.model.spec.name)
         self._names = [conversation.configuration.settings.model]
         self._reckoned = -1
         self._draw()

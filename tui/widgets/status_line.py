@@ -81,7 +81,7 @@ class StatusLine(Static):
 
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: what it works with."""
-        self._measures = Measures(model=conversation.agent.going.spec.name)
+        self._measures = Measures(model=conversation.agent.upcoming.model.spec.name)
         self._root = conversation.project.root
         self._tier = conversation.sandbox.tier
         self.mode = conversation.mode

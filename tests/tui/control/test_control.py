@@ -109,11 +109,13 @@ def test_a_change_of_models_is_told_and_confirmed(drive: Drive) -> None:
         offer = await person.asked(SwitchOffer)
         assert "tokens anew" in str(offer.query_one(".title").render())
         await person.press("n")
-        assert person.conversation.agent.going.spec.name == "scripted:script.toml"
+        assert person.conversation.agent.upcoming.model.spec.name == "scripted:script.toml"
         person.screen.switch(f"scripted:{other}")
         await person.asked(SwitchOffer)
         await person.press("enter")
-        await person.until(lambda: person.conversation.agent.going.spec.name.endswith("other.toml"))
+        await person.until(
+            lambda: person.conversation.agent.upcoming.model.spec.name.endswith("other.toml")
+        )
         await person.until(lambda: "goes on: it reads about" in line(person))
 
     drive(behave, DONE)
@@ -125,7 +127,9 @@ def test_before_a_word_is_said_a_change_costs_nothing(drive: Drive) -> None:
 
     async def behave(person: Person) -> None:
         person.screen.switch(f"scripted:{other}")
-        await person.until(lambda: person.conversation.agent.going.spec.name.endswith("other.toml"))
+        await person.until(
+            lambda: person.conversation.agent.upcoming.model.spec.name.endswith("other.toml")
+        )
 
     drive(behave, DONE)
 
@@ -134,7 +138,7 @@ def test_a_model_that_is_not_there_leaves_all_as_it_was(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         person.screen.switch("scripted:/nowhere.toml")
         await person.pilot.pause(0.3)
-        assert person.conversation.agent.going.spec.name == "scripted:script.toml"
+        assert person.conversation.agent.upcoming.model.spec.name == "scripted:script.toml"
         await person.send("hello")
         await person.rest()
 
