@@ -26,7 +26,7 @@ from agent.printer import switch_cost
 from tools.text import shown
 from tui.engine import Asked, Engine, Opened, Reported, Rested
 from tui.screens.rewind import Choice as RewindChoice
-from tui.screens.rewind import Rewinds, Turn
+from tui.screens.rewind import Report, Rewinds, Turn
 from tui.widgets.approval import Approval
 from tui.widgets.figures import Figures
 from tui.widgets.offers import DO_IT, PlanOffer, SwitchOffer
@@ -84,7 +84,7 @@ class WentBack(Message):
     """The session is where it was before a turn."""
 
     turn: Turn
-    files: bool
+    report: Report
 
 
 class ControlScreen(Screen[None]):
@@ -190,7 +190,23 @@ class ControlScreen(Screen[None]):
         self.set_mode(message.mode)
         self.engine.run(DO_IT)
 
+    def action_command_mode(self, arguments: str) -> None:
+        """`/mode`, with the name of one or to the next."""
+        if not arguments:
+            self.action_mode()
+        elif arguments in list(Mode):
+            self.set_mode(Mode(arguments))
+        else:
+            self.tell(f"There is no mode {shown(arguments)}: {', '.join(_ORDER)}.")
+
     # Models.
+
+    def action_command_model(self, arguments: str) -> None:
+        """`/model`, with its name or to the list."""
+        if arguments:
+            self.switch(arguments)
+        else:
+            self.action_models()
 
     def action_switch(self) -> None:
         """Go to the other of local and Claude: the one that was used last."""
@@ -291,12 +307,15 @@ class ControlScreen(Screen[None]):
         if isinstance(conversation, Rewinds):
             report = conversation.rewind(choice.turn.number, files=choice.files)
             self.post_message(Reported(report.event))
-            self.post_message(WentBack(choice.turn, choice.files))
+            self.post_message(WentBack(choice.turn, report))
 
     @on(WentBack)
     def _went_back(self, message: WentBack) -> None:
-        files = "conversation and files" if message.files else "the conversation alone"
-        self.query_one(StatusLine).tell(f"Back to before turn {message.turn.number}: {files}.")
+        task = shown(message.turn.task.strip().split("\n")[0])[:60]
+        self.query_one(StatusLine).tell(f"Back to before: {task}")
+        kept = [shown(file.path) for file in message.report.files if file.outcome == "kept"]
+        if kept:
+            self.tell(f"Left as it is, for you edited the same lines: {', '.join(kept)}.")
 
     def action_figures(self) -> None:
         """Show the panel of figures, or hide it."""

@@ -21,6 +21,7 @@ from textual.widgets.option_list import Option
 
 from agent.events import Event
 from tools.text import shown
+from tools.undo import Restored
 from tui.widgets.change import patch_lines
 from tui.widgets.panel import MUTED
 
@@ -47,6 +48,8 @@ class Report(Protocol):
 
     @property
     def event(self) -> Event: ...
+    @property
+    def files(self) -> Sequence[Restored]: ...
 
 
 @runtime_checkable
@@ -111,7 +114,7 @@ class RewindScreen(ModalScreen[Choice | None]):
             lines.append(Content.styled("Your own later edits of these files stay:", MUTED))
             lines += [Content(f"  {shown(path)}") for path in files]
         for turn in gone:
-            lines += [Content(), *patch_lines(turn.patch)] if turn.patch else []
+            lines += patch_lines(turn.patch) if turn.patch else []
         self.query_one("#taken", Static).update(Content("\n").join(lines))
         self.query_one(VerticalScroll).scroll_home(animate=False)
 

@@ -35,8 +35,7 @@ class Approval(Panel):
     """The question that is to be answered first; others wait behind it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "choose(1)", show=False),
-        Binding("shift+tab", "choose(-1)", show=False),
+        Binding("tab", "choose", show=False),
     ]
 
     @dataclass
@@ -142,14 +141,14 @@ class Approval(Panel):
         else:
             self.leave()
 
-    def action_choose(self, step: int) -> None:
-        """Go to another part of the change."""
+    def action_choose(self) -> None:
+        """Go to the next part of the change."""
         hunks = self._hunks
         if not hunks:
             return
         now = next(place for place, hunk in enumerate(hunks) if hunk.chosen)
         hunks[now].chosen = False
-        chosen = hunks[(now + step) % len(hunks)]
+        chosen = hunks[(now + 1) % len(hunks)]
         chosen.chosen = True
         chosen.scroll_visible(animate=False, top=True)
 

@@ -93,8 +93,17 @@ class Hunk(Static):
 
 
 def patch_lines(patch: str) -> list[Content]:
-    """A patch, coloured."""
-    return [_line(line) for line in _limited(patch)]
+    """A patch of several files, coloured; of their heads, the names."""
+    lines, head = [], False
+    for line in _limited(patch):
+        if line.startswith("diff --git "):
+            head = True
+            name = visible(line.rpartition(" b/")[2])
+            lines += [Content(), Content.styled(name, f"bold {MUTED}")]
+        head = head and not line.startswith("@@")
+        if not head:
+            lines.append(_line(line))
+    return lines
 
 
 def _lines(*lines: Content) -> Static:

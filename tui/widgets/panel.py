@@ -97,7 +97,7 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         await self.offer(answers)
         self.arm()
         self.display = True
-        if self.screen.focused is not self:
+        if self._before is None:  # else a question was there already
             self._before = self.screen.focused
         self.focus()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from textual.widgets import Static
 
-from agent.approval import Choice, Mode
+from agent.approval import ApprovalAnswer, Choice, Mode
 from tests.tui.control.conftest import Drive, Person
+from tui.engine import Asked
 from tui.widgets.change import Hunk
+from tui.widgets.prompt import Prompt
 
 WRITE = """
 [[step]]
@@ -178,3 +180,25 @@ def test_auto_mode_asks_nothing_about_edits(drive: Drive) -> None:
         assert (person.root / "made.txt").exists()
 
     drive(behave, WRITE + DONE, Mode.AUTO)
+
+
+def test_questions_wait_for_each_other(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        first = await person.asked()
+        (waiting,) = person.approval._waiting
+        answers: list[ApprovalAnswer] = []
+        await person.approval.put(Asked(waiting.request, answers.append))
+        await person.press("n", "enter")
+        await person.until(lambda: len(person.approval._waiting) == 1)
+        await person.asked()
+        assert first.display
+        await person.press("n", *"later", "enter")
+        await person.until(lambda: answers)
+        assert answers == [ApprovalAnswer(Choice.DENY, "later")]
+        assert not first.display
+        assert isinstance(person.screen.focused, Prompt)
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, WRITE + SLOW)

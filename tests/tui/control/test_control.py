@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from functools import partial
 
+import pytest
+
 from agent.approval import Mode
 from tests.tui.control.conftest import Drive, Person
 from tui.screens.models import ModelsScreen
@@ -151,6 +153,38 @@ def test_the_key_for_the_other_model_opens_the_list_where_there_is_none(drive: D
         await person.until(lambda: isinstance(person.pilot.app.screen, ModelsScreen))
         await person.press("escape")
         assert person.pilot.app.screen is person.screen
+
+    drive(behave, DONE)
+
+
+def test_one_key_goes_to_claude_and_back(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-not-a-real-key")
+
+    async def behave(person: Person) -> None:
+        def name() -> str:
+            return person.conversation.agent.upcoming.model.spec.name
+
+        person.screen.action_command_model("claude")
+        await person.until(lambda: name() == "claude-sonnet-5-5")
+        await person.until(lambda: "claude-sonnet-5-5" in line(person))
+        await person.press("ctrl+t")
+        await person.until(lambda: name() == "scripted:script.toml")
+        await person.send("hello")
+        await person.rest()
+        await person.press("ctrl+t")
+        await person.asked(SwitchOffer)
+        await person.press("enter")
+        await person.until(lambda: name() == "claude-sonnet-5-5")
+
+    drive(behave, DONE)
+
+
+def test_a_mode_can_be_named(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        person.screen.action_command_mode("auto")
+        await person.until(partial(_has_mode, person, Mode.AUTO))
+        person.screen.action_command_mode("fast")
+        assert person.screen.mode is Mode.AUTO
 
     drive(behave, DONE)
 
