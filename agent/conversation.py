@@ -265,8 +265,8 @@ class Conversation:
     def _turn(self, task: str, cancel: Cancel) -> Iterator[Event]:
         if self._planning != (self._mode is Mode.PLAN):
             self._planning = not self._planning
-            self.agent.switch(self._equipment(self.agent.going))
-        model = self.agent.going
+            self.agent.switch(self._equipment(self.agent.upcoming.model))
+        model = self.agent.upcoming.model
         yield self.redactor.scrub(
             TurnStarted(
                 task,

@@ -99,9 +99,9 @@ class Agent:
         return Equipment(self.model, self.toolbox, self.steering, self.instructions)
 
     @property
-    def going(self) -> Model:
-        """The model that takes the next step."""
-        return self._next.model if self._next is not None else self.model
+    def upcoming(self) -> Equipment:
+        """Who takes the next step."""
+        return self._next or self.equipment
 
     def switch(self, to: Equipment) -> Switched:
         """Let another model go on from the next step on; what that will cost.

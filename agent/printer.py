@@ -129,7 +129,7 @@ class TextPrinter:
             self.out.write(self._patch(event.patch).rstrip("\n") + "\n\n")
         if event.answer and not (self.live and self.out.isatty()):  # there it was just read
             self.out.write(printable(event.answer).rstrip("\n") + "\n\n")
-        good = event.status in (Status.VERIFIED, Status.PLANNED)
+        good = event.status in (Status.VERIFIED, Status.PLANNED, Status.ANSWERED)
         colour = GREEN if good else RED
         status = self._style(event.status.value, BOLD + colour)
         self.out.write(f"{status}: {shown(event.summary)}\n")

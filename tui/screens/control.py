@@ -22,6 +22,7 @@ from agent.approval import Mode
 from agent.conversation import Conversation, Wanted
 from agent.errors import InputError
 from agent.events import Status, Switched, TurnFinished, TurnStarted
+from agent.going_back import RewindReport
 from agent.models.opening import Backend, backend
 from agent.printer import switch_cost
 from agent.recorded import TurnInfo
@@ -70,6 +71,8 @@ class Changed(Message):
 
     name: str
     cost: Switched
+    begun: bool
+    """Whether there is anything that it has to read."""
 
 
 @dataclass
@@ -84,7 +87,7 @@ class WentBack(Message):
     """The session is where it was before a turn."""
 
     turn: TurnInfo
-    files: bool
+    report: RewindReport
 
 
 class ControlScreen(Screen[None]):
@@ -200,7 +203,23 @@ class ControlScreen(Screen[None]):
         self.set_mode(message.mode)
         self.engine.run(DO_IT)
 
+    def action_command_mode(self, arguments: str) -> None:
+        """`/mode`, with the name of one or to the next."""
+        if not arguments:
+            self.action_mode()
+        elif arguments in list(Mode):
+            self.set_mode(Mode(arguments))
+        else:
+            self.tell(f"There is no mode {shown(arguments)}: {', '.join(_ORDER)}.")
+
     # Models.
+
+    def action_command_model(self, arguments: str) -> None:
+        """`/model`, with its name or to the list."""
+        if arguments:
+            self.switch(arguments)
+        else:
+            self.action_models()
 
     def action_switch(self) -> None:
         """Go to the other of local and Claude: the one that was used last."""
@@ -230,29 +249,30 @@ class ControlScreen(Screen[None]):
         self.engine.do(partial(self._cost, name))
 
     def _cost(self, name: str, conversation: Conversation) -> None:
-        self.post_message(Costed(name, conversation.cost(name)))
+        if conversation.agent.history:
+            self.post_message(Costed(name, conversation.cost(name)))
+        else:  # there is nothing yet that would have to be read anew
+            self._switch(name, conversation)
 
     @on(Costed)
     async def _costed(self, message: Costed) -> None:
         self.query_one(StatusLine).tell("")
-        if message.cost.tokens:
-            await self.query_one(SwitchOffer).put(message.name, message.cost)
-        else:
-            self.engine.do(partial(self._switch, message.name))
+        await self.query_one(SwitchOffer).put(message.name, message.cost)
 
     @on(SwitchOffer.Taken)
     def _switch_taken(self, message: SwitchOffer.Taken) -> None:
         self.engine.do(partial(self._switch, message.name))
 
     def _switch(self, name: str, conversation: Conversation) -> None:
-        self.post_message(Changed(name, conversation.switch(name)))
+        begun = bool(conversation.agent.history)
+        self.post_message(Changed(name, conversation.switch(name), begun))
 
     @on(Changed)
     def _switched(self, message: Changed) -> None:
         self._used.append(message.name)
         self.query_one(StatusLine).switched(message.cost.model)
         self.query_one(Figures).switched(message.name, message.cost.model)
-        cost = f": {switch_cost(message.cost)}" if message.cost.tokens else "."
+        cost = f": {switch_cost(message.cost)}" if message.begun else "."
         self.query_one(StatusLine).tell(f"{shown(message.cost.model)} goes on{cost}")
 
     # Interrupting, and going back.
@@ -298,7 +318,7 @@ class ControlScreen(Screen[None]):
     def _rewind(self, choice: RewindChoice, conversation: Conversation) -> None:
         report = conversation.rewind(choice.turn.number, files=choice.files)
         self.post_message(Reported(report.event))
-        self.post_message(WentBack(choice.turn, choice.files))
+        self.post_message(WentBack(choice.turn, report))
 
     def undo(self, conversation: Conversation) -> None:
         """Go back to before the last turn; in the session's thread."""
@@ -309,8 +329,11 @@ class ControlScreen(Screen[None]):
 
     @on(WentBack)
     def _went_back(self, message: WentBack) -> None:
-        files = "conversation and files" if message.files else "the conversation alone"
-        self.query_one(StatusLine).tell(f"Back to before turn {message.turn.number}: {files}.")
+        task = shown(message.turn.task.strip().split("\n")[0])[:60]
+        self.query_one(StatusLine).tell(f"Back to before: {task}")
+        kept = [shown(file.path) for file in message.report.files if file.outcome == "kept"]
+        if kept:
+            self.tell(f"Left as it is, for you edited the same lines: {', '.join(kept)}.")
 
     def action_figures(self) -> None:
         """Show the panel of figures, or hide it."""

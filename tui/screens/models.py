@@ -27,10 +27,14 @@ from agent.errors import AgentError
 from agent.models.entry import Entry
 from agent.models.survey import ClaudeChoice, Here, LocalChoice
 from tools.text import shown
+from tui.widgets.panel import MUTED
 from tui.widgets.status_line import thousands
 
-_NAME = 30
+_NAME = 28
 """Characters of a name."""
+_WIDTHS = (9, 6, 9, 8, 6)
+"""Of the columns behind it; with them a line fits 80 columns."""
+_RUNS = {"gpu": "card", "cpu": "processor", "gpu+cpu": "both"}
 _EVERY = 0.1
 """Seconds between two looks at how far a fetch is."""
 
@@ -156,7 +160,7 @@ class ModelsScreen(ModalScreen[str | None]):
         typed = self.query_one("#filter", Input).value.strip()
         yield from self._rows
         if typed.startswith(("http://", "https://", "ollama:")):
-            text = Content.assemble((typed, "bold"), ("  ask this server", "$text-muted"))
+            text = Content.assemble((typed, "bold"), ("  ask this server", MUTED))
             yield Row(typed, "Server", text)
 
     def on_key(self, event: events.Key) -> None:
@@ -279,41 +283,45 @@ class _Progress:
 
 
 def _local_row(choice: LocalChoice) -> Row:
-    speed = f"{choice.ceiling * REACHED:.0f} tok/s" if choice.ceiling else ""
-    if choice.ceiling and choice.ceiling * REACHED < 1:
-        speed = "<1 tok/s"
-    fits = {"gpu": "on the card", "cpu": "on the processor", "gpu+cpu": "on both"}
+    speed = "–"
+    if choice.ceiling:
+        rate = choice.ceiling * REACHED
+        speed = f"{rate:.0f} tok/s" if rate >= 1 else "<1 tok/s"
+    missing = choice.entry if choice.here is Here.NO else None
     columns = (
-        fits.get(choice.runs, "does not fit"),
-        f"{thousands(choice.context)} context" if choice.context else "",
+        _RUNS.get(choice.runs, "too big"),
+        thousands(choice.context) if choice.fits else "–",
         speed,
         f"{choice.size / 1e9:.1f} GB",
-        "here" if choice.here is not Here.NO else "to be fetched",
+        "here" if missing is None else "fetch",
     )
-    colour = "$text" if choice.fits else "$text-disabled"
     problem = "" if choice.fits else f"{choice.name} does not fit in this machine's memory."
-    missing = choice.entry if choice.here is Here.NO else None
-    text = _columns(choice.name, columns, (16, 14, 10, 8, 13), colour)
-    return Row(choice.name, "On this machine", text, missing, problem)
+    text = _columns(choice.name, columns, dim=not choice.fits)
+    return Row(choice.name, _LOCAL, text, missing, problem)
 
 
 def _claude_row(choice: ClaudeChoice) -> Row:
-    price = "price unknown"
+    price = ("–", "–")
     if choice.rates is not None:
-        price = f"${choice.rates[0]:g} in, ${choice.rates[1]:g} out"
-    columns = (
-        f"{price}{' a million tokens' if choice.rates else ''}",
-        f"{thousands(choice.context)} context",
-        "" if choice.key else "no key",
-    )
+        price = (f"${choice.rates[0]:g} in", f"${choice.rates[1]:g} out")
+    columns = ("", thousands(choice.context), *price, "" if choice.key else "no key")
     problem = "" if choice.key else "Claude needs a key: `agent keys set ANTHROPIC_API_KEY`."
-    colour = "$text" if choice.key else "$text-disabled"
-    text = _columns(choice.name, columns, (32, 14, 6), colour)
-    return Row(choice.name, "Claude", text, None, problem)
+    text = _columns(choice.name, columns, dim=not choice.key)
+    return Row(choice.name, _CLAUDE, text, None, problem)
 
 
-def _columns(name: str, columns: Sequence[str], widths: Sequence[int], colour: str) -> Content:
-    cells = "  ".join(cell.ljust(width) for cell, width in zip(columns, widths, strict=True))
+def _columns(name: str, columns: Sequence[str], *, dim: bool) -> Content:
+    cells = " ".join(cell.rjust(width) for cell, width in zip(columns, _WIDTHS, strict=True))
     name = shown(name)
     name = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
-    return Content.assemble((name.ljust(_NAME), f"bold {colour}"), (f" {cells}", "$text-muted"))
+    colour = "$foreground-disabled" if dim else "$foreground"
+    return Content.assemble((name.ljust(_NAME), f"bold {colour}"), (f" {cells}", MUTED))
+
+
+def _head(title: str, columns: Sequence[str]) -> str:
+    cells = " ".join(cell.rjust(width) for cell, width in zip(columns, _WIDTHS, strict=True))
+    return f"{title.ljust(_NAME + 2)} {cells}".rstrip()
+
+
+_LOCAL = _head("On this machine", ("runs on", "window", "speed", "size", ""))
+_CLAUDE = _head("Claude", ("", "window", "$ for a", "M tokens", ""))

@@ -21,7 +21,9 @@ from textual.widgets.option_list import Option
 
 from agent.recorded import TurnInfo
 from tools.text import shown
+from tools.undo import Restored
 from tui.widgets.change import patch_lines
+from tui.widgets.panel import MUTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,12 @@ class RewindScreen(ModalScreen[Choice | None]):
         one = "This turn" if len(gone) == 1 else f"These {len(gone)} turns"
         lines = [Content.styled(f"{one} would be taken back.", "bold")]
         if not files:
-            lines.append(Content.styled("No file was changed.", "$text-muted"))
+            lines.append(Content.styled("No file was changed.", MUTED))
         else:
-            lines.append(Content.styled("Your own later edits of these files stay:", "$text-muted"))
+            lines.append(Content.styled("Your own later edits of these files stay:", MUTED))
             lines += [Content(f"  {shown(path)}") for path in files]
         for turn in gone:
-            lines += [Content(), *patch_lines(turn.patch)] if turn.patch else []
+            lines += patch_lines(turn.patch) if turn.patch else []
         self.query_one("#taken", Static).update(Content("\n").join(lines))
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
@@ -104,7 +106,7 @@ def _row(turn: TurnInfo) -> Option:
     task = shown(turn.task.strip().split("\n")[0])[:200]
     return Option(
         Content.assemble(
-            (f"{when}  ", "$text-muted"), (task, "bold"),
-            (f"\n       {turn.status or 'not ended'}, {changed}", "$text-muted"),
+            (f"{when}  ", MUTED), (task, "bold"),
+            (f"\n       {turn.status or 'not ended'}, {changed}", MUTED),
         )
     )  # fmt: skip

@@ -21,7 +21,7 @@ from agent.approval import ApprovalAnswer, ApprovalRequest, Choice
 from tools.text_filter import visible
 from tui.engine import Asked
 from tui.widgets.change import Hunk, described, title
-from tui.widgets.panel import Answer, Panel
+from tui.widgets.panel import MUTED, Answer, Panel
 
 _KEYS = {"y": Choice.ONCE, "s": Choice.SESSION, "a": Choice.ALWAYS}
 _WORDS = {
@@ -35,8 +35,7 @@ class Approval(Panel):
     """The question that is to be answered first; others wait behind it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "choose(1)", show=False),
-        Binding("shift+tab", "choose(-1)", show=False),
+        Binding("tab", "choose", show=False),
     ]
 
     @dataclass
@@ -46,6 +45,8 @@ class Approval(Panel):
     def __init__(self) -> None:
         super().__init__(id="approval")
         self._waiting: deque[Asked] = deque()
+        self._hunks: list[Hunk] = []
+        """Of the change that is asked about, where it has several."""
 
     def compose(self) -> ComposeResult:
         yield from super().compose()
@@ -74,13 +75,14 @@ class Approval(Panel):
         self._rule.update(_rule(request))
         self._rule.display = request.rule is not None
         body = described(request)
-        if isinstance(body[0], Hunk):
-            body[0].chosen = True
+        self._hunks = [widget for widget in body if isinstance(widget, Hunk)]
+        if self._hunks:
+            self._hunks[0].chosen = True
         more = f"  (1 of {len(self._waiting)})" if len(self._waiting) > 1 else ""
         await self.ask(Content.assemble(title(request), more), body, self._answers())
 
     def _answers(self) -> list[Answer]:
-        request, hunks = self._request, self._hunks()
+        request, hunks = self._request, self._hunks
         refused = sum(not hunk.allowed for hunk in hunks)
         answers = [
             Answer(key, _WORDS[choice])
@@ -94,9 +96,6 @@ class Approval(Panel):
         if hunks:
             answers.append(Answer("space", "tick a part", "Tab Space"))
         return answers
-
-    def _hunks(self) -> list[Hunk]:
-        return list(self.query(Hunk))
 
     @property
     def _word(self) -> Input:
@@ -130,7 +129,7 @@ class Approval(Panel):
         await self._reply(ApprovalAnswer(Choice.DENY, message.value.strip()))
 
     def _allowed(self) -> tuple[int, ...] | None:
-        hunks = self._hunks()
+        hunks = self._hunks
         allowed = tuple(hunk.number for hunk in hunks if hunk.allowed)
         return None if len(allowed) == len(hunks) else allowed
 
@@ -142,19 +141,19 @@ class Approval(Panel):
         else:
             self.leave()
 
-    def action_choose(self, step: int) -> None:
-        """Go to another part of the change."""
-        hunks = self._hunks()
+    def action_choose(self) -> None:
+        """Go to the next part of the change."""
+        hunks = self._hunks
         if not hunks:
             return
         now = next(place for place, hunk in enumerate(hunks) if hunk.chosen)
         hunks[now].chosen = False
-        chosen = hunks[(now + step) % len(hunks)]
+        chosen = hunks[(now + 1) % len(hunks)]
         chosen.chosen = True
         chosen.scroll_visible(animate=False, top=True)
 
     async def _tick(self) -> None:
-        for hunk in self._hunks():
+        for hunk in self._hunks:
             if hunk.chosen:
                 hunk.allowed = not hunk.allowed
                 await self.offer(self._answers())
@@ -163,4 +162,4 @@ class Approval(Panel):
 def _rule(request: ApprovalRequest) -> Content:
     offered = [key for key, choice in _KEYS.items() if choice in request.choices][1:]
     rule = visible(str(request.rule))
-    return Content.styled(f"{' and '.join(offered)} would allow {rule}", "$text-muted")
+    return Content.styled(f"{' and '.join(offered)} would allow {rule}", MUTED)

@@ -17,6 +17,7 @@ from agent.approval import ApprovalRequest
 from tools.action import Command, FileChange
 from tools.patch import hunks
 from tools.text_filter import visible
+from tui.widgets.panel import MUTED
 
 MOST = 100_000
 """Characters of one text that are shown: more than anybody reads before saying yes."""
@@ -50,7 +51,7 @@ def title(request: ApprovalRequest) -> Content:
         case None:
             what = f"use {visible(request.tool)}"
     reason = f"  {visible(request.reason)}"
-    return Content.assemble((f"May the agent {what}?", "bold"), (reason, "$text-muted"))
+    return Content.assemble((f"May the agent {what}?", "bold"), (reason, MUTED))
 
 
 class Hunk(Static):
@@ -86,14 +87,23 @@ class Hunk(Static):
             ),
             (self.BOX[self.allowed], f"bold {mark}"),
             (self._title, "bold" if self.chosen else ""),
-            (visible(self._head), "$text-muted"),
+            (visible(self._head), MUTED),
         )
         self.update(Content("\n").join([head, *self._body]))
 
 
 def patch_lines(patch: str) -> list[Content]:
-    """A patch, coloured."""
-    return [_line(line) for line in _limited(patch)]
+    """A patch of several files, coloured; of their heads, the names."""
+    lines, head = [], False
+    for line in _limited(patch):
+        if line.startswith("diff --git "):
+            head = True
+            name = visible(line.rpartition(" b/")[2])
+            lines += [Content(), Content.styled(name, f"bold {MUTED}")]
+        head = head and not line.startswith("@@")
+        if not head:
+            lines.append(_line(line))
+    return lines
 
 
 def _lines(*lines: Content) -> Static:
@@ -102,7 +112,7 @@ def _lines(*lines: Content) -> Static:
 
 def _line(line: str) -> Content:
     shown = visible(line, keep="\t").expandtabs(_TAB)
-    return Content.styled(shown, _STYLES.get(line[:1], "$text-muted" if line[:1] == "@" else ""))
+    return Content.styled(shown, _STYLES.get(line[:1], MUTED if line[:1] == "@" else ""))
 
 
 def _command(command: Command) -> list[Content]:
@@ -110,9 +120,9 @@ def _command(command: Command) -> list[Content]:
     text = shlex.join((*words, *(command.chosen or ())))
     first, *rest = _whole(text)
     program = visible(command.program) or "no program of that name"
-    lines = [Content.assemble(("$ ", "$text-muted"), (first, "bold"))]
+    lines = [Content.assemble(("$ ", MUTED), (first, "bold"))]
     lines += [Content.styled(f"  {line}", "bold") for line in rest]
-    lines += [Content.styled(f"{program}, in {visible(command.folder)}", "$text-muted")]
+    lines += [Content.styled(f"{program}, in {visible(command.folder)}", MUTED)]
     if command.network:
         lines.append(Content.styled("with the network", "bold $text-warning"))
     return lines

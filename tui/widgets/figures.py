@@ -21,6 +21,7 @@ from agent.events import Event, StepFinished, TurnFinished
 from tools.text import shown
 from tui.comparison import Comparison, Line, Others, compare
 from tui.measures import Measures, Step
+from tui.widgets.panel import MUTED
 from tui.widgets.status_line import thousands
 
 MOST = 60
@@ -39,7 +40,9 @@ class _Curve(Vertical):
 
     def show(self, title: Content, values: list[float]) -> None:
         self.query_one(Static).update(title)
-        self.query_one(Sparkline).data = values[-MOST:]
+        curve = self.query_one(Sparkline)
+        curve.visible = any(values)
+        curve.data = values[-MOST:] or [0.0]
 
 
 class Figures(Horizontal):
@@ -54,7 +57,7 @@ class Figures(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="figures")
         self._measures = Measures()
-        self._settings = Settings()
+        self._settings: Settings | None = None
         self._names: list[str] = []
         """The models of this session by the names they were asked for."""
         self._reckoned = -1
@@ -69,8 +72,8 @@ class Figures(Horizontal):
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: with whose models it may be compared."""
         self._settings = conversation.configuration.settings
-        self._measures = Measures(model=conversation.agent.going.spec.name)
-        self._names = [self._settings.model]
+        self._measures = Measures(model=conversation.agent.upcoming.model.spec.name)
+        self._names = [conversation.configuration.settings.model]
         self._reckoned = -1
         self._draw()
 
@@ -97,7 +100,7 @@ class Figures(Horizontal):
         steps = self._measures.steps
         rates = [step.rate for step in steps if step.rate is not None]
         now = f"{rates[-1]:.1f}" if rates else "–"
-        self.query_one("#rate", _Curve).show(_title("output", f"{now} tok/s"), rates or [0.0])
+        self.query_one("#rate", _Curve).show(_title("output", f"{now} tok/s"), rates)
         for name in ("read", "reused"):
             values = [
                 float(step.usage.evaluated if name == "read" else step.usage.reused)
@@ -106,40 +109,40 @@ class Figures(Horizontal):
             last = thousands(int(values[-1])) if values else "–"
             total = thousands(int(sum(values)))
             self.query_one(f"#{name}", _Curve).show(
-                _title(f"prompt {name}", f"{last} tokens, {total} in all"), values or [0.0]
+                _title(f"prompt {name}", f"{last} tokens, {total} in all"), values
             )
-        if len(steps) != self._reckoned:
+        if self._settings is not None and len(steps) != self._reckoned:
             self._reckoned = len(steps)
             # In a thread: the table of prices takes half a second, a look at the memory too.
-            reckon = partial(self._reckon, list(steps))
+            reckon = partial(self._reckon, list(steps), self._settings)
             self.run_worker(reckon, thread=True, exclusive=True, group="figures")
 
-    def _reckon(self, steps: list[Step]) -> None:
-        comparison = compare(steps, Others.of(self._names), self._settings)
+    def _reckon(self, steps: list[Step], settings: Settings) -> None:
+        comparison = compare(steps, Others.of(self._names), settings)
         self.post_message(self.Reckoned(comparison))
 
     @on(Reckoned)
     def _tell(self, message: Reckoned) -> None:
         message.stop()
         made = message.comparison
-        lines = [Content.assemble(("This session", "bold"), ("  as measured", "$text-muted"))]
+        lines = [Content.assemble(("This session", "bold"), ("  as measured", MUTED))]
         lines += map(_row, made.here)
         if not made.here:
-            lines.append(Content.styled("  nothing yet", "$text-muted"))
+            lines.append(Content.styled("  nothing yet", MUTED))
         lines.append(Content())
-        lines.append(Content.assemble(("The other way", "bold"), ("  an estimate", "$text-muted")))
+        lines.append(Content.assemble(("The other way", "bold"), ("  an estimate", MUTED)))
         lines += map(_row, made.there)
-        lines += [Content.styled(f"  {shown(text)}", "$text-muted") for text in made.assumptions]
+        lines += [Content.styled(f"  {shown(text)}", MUTED) for text in made.assumptions]
         self.query_one("#money", Static).update(Content("\n").join(lines))
 
 
 def _title(name: str, figure: str) -> Content:
-    return Content.assemble((name, "bold"), (f"  {figure}", "$text-muted"))
+    return Content.assemble((name, "bold"), (f"  {figure}", MUTED))
 
 
 def _row(line: Line) -> Content:
     first, *rest = line.parts
     return Content.assemble(
         (f"  {shown(line.model)}  ", ""), (first, "bold $text-primary"),
-        ("".join(f" · {part}" for part in rest), "$text-muted"),
+        ("".join(f" · {part}" for part in rest), MUTED),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from agent.approval import Mode
 from agent.events import Switched
 from agent.printer import switch_cost
 from tools.text import shown
-from tui.widgets.panel import Answer, Panel
+from tui.widgets.panel import MUTED, Answer, Panel
 
 DO_IT = "Carry out the plan."
 """What the model is told when the user says yes."""
@@ -34,9 +34,9 @@ class PlanOffer(Panel):
         super().__init__(id="plan-offer")
 
     async def put(self) -> None:
-        title = Content.assemble(("Do it?", "bold"), ("  The plan is above.", "$text-muted"))
+        title = Content.assemble(("Do it?", "bold"), ("  The plan is above.", MUTED))
         answers = [
-            Answer("y", "in edit mode: edits are free, commands ask"),
+            Answer("y", "in edit mode"),
             Answer("a", "in auto mode"),
             Answer("n", "keep planning"),
         ]
@@ -61,13 +61,13 @@ class SwitchOffer(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="switch-offer")
-        self._name = ""
+        self._wanted = ""
 
     async def put(self, name: str, cost: Switched) -> None:
-        self._name = name
+        self._wanted = name
         title = Content.assemble(
             ("Go on with ", "bold"), (shown(cost.model), "bold $text-primary"), ("?", "bold"),
-            (f"  {switch_cost(cost)}", "$text-muted"),
+            (f"  {switch_cost(cost)}", MUTED),
         )  # fmt: skip
         await self.ask(title, [], [Answer("enter", "switch", "Enter"), Answer("n", "stay")])
 
@@ -76,4 +76,4 @@ class SwitchOffer(Panel):
         message.stop()
         self.leave()
         if message.key == "enter":
-            self.post_message(self.Taken(self._name))
+            self.post_message(self.Taken(self._wanted))

@@ -20,6 +20,8 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
+MUTED = "$foreground 60%"
+"""The text colour of what matters less; a `Content` does not know `$text-muted`."""
 QUIET = 0.4
 """Seconds without a key after which a question that has appeared may be answered."""
 
@@ -95,7 +97,7 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         await self.offer(answers)
         self.arm()
         self.display = True
-        if self.screen.focused is not self:
+        if self._before is None:  # else a question was there already
             self._before = self.screen.focused
         self.focus()
 

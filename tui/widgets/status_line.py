@@ -36,6 +36,7 @@ from tools.git_folder import git_folder
 from tools.sandbox import Tier
 from tools.text import shown
 from tui.measures import Measures
+from tui.widgets.panel import MUTED
 
 _TICK = 0.1
 """Seconds between two pictures of the spinner."""
@@ -80,7 +81,7 @@ class StatusLine(Static):
 
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: what it works with."""
-        self._measures = Measures(model=conversation.agent.going.spec.name)
+        self._measures = Measures(model=conversation.agent.upcoming.model.spec.name)
         self._root = conversation.project.root
         self._tier = conversation.sandbox.tier
         self.mode = conversation.mode
@@ -111,6 +112,7 @@ class StatusLine(Static):
         match event:
             case TurnStarted():
                 self._began, self._step, self._doing = time.monotonic(), 0, "starting"
+                self._said = ""
                 self._spin()
             case TurnFinished():
                 self._doing = ""
@@ -159,7 +161,7 @@ class StatusLine(Static):
                 room + 1, ellipsis=True
             )
         parts = dict(self._parts())
-        gap = Content.styled("  ", "$text-muted")
+        gap = Content.styled("  ", MUTED)
         chosen: list[str] = []
         for name in self.ORDER:
             if name in parts:
@@ -172,27 +174,27 @@ class StatusLine(Static):
 
     def _parts(self) -> Iterator[tuple[str, Content]]:
         """What there is to say, from left to right."""
-        measures, muted = self._measures, "$text-muted"
+        measures = self._measures
         if self._doing:
             yield "work", self._work()
         if self.mode is not None:
             yield "mode", Content.styled(self.mode.value, f"bold {_COLOURS[self.mode]}")
         if measures.model:
-            yield "model", Content.styled(_short(measures.model), "$text")
+            yield "model", Content.styled(_short(measures.model), "$foreground")
         if self._branch:
-            yield "branch", Content.assemble(("⎇ ", muted), (_short(self._branch), muted))
+            yield "branch", Content.assemble(("⎇ ", MUTED), (_short(self._branch), MUTED))
         if self._tier is Tier.NONE:
             yield "sandbox", Content.styled("no sandbox", "$text-error")
         elif self._tier is not None:
-            yield "sandbox", Content.styled(self._tier.value, muted)
+            yield "sandbox", Content.styled(self._tier.value, MUTED)
         if measures.context.window:
             yield "context", self._fullness()
         if measures.context.reused:
-            yield "cached", Content.styled(f"{measures.context.reused:.0%} cached", muted)
+            yield "cached", Content.styled(f"{measures.context.reused:.0%} cached", MUTED)
         if measures.rate is not None:
-            yield "rate", Content.styled(f"{measures.rate:.1f} tok/s", muted)
+            yield "rate", Content.styled(f"{measures.rate:.1f} tok/s", MUTED)
         if measures.steps and (told := costs(measures.cost)):
-            yield "cost", Content.styled(" ".join(told), muted)
+            yield "cost", Content.styled(" ".join(told), MUTED)
 
     def _work(self) -> Content:
         elapsed = time.monotonic() - self._began
@@ -200,7 +202,7 @@ class StatusLine(Static):
         step = f"step {self._step} " if self._step else ""
         return Content.assemble(
             (f"{frame} ", "$text-primary"), (self._doing, "bold"),
-            (f"  {step}{elapsed:.0f} s  Esc interrupts ", "$text-muted"),
+            (f"  {step}{elapsed:.0f} s  Esc interrupts ", MUTED),
         )  # fmt: skip
 
     def _fullness(self) -> Content:
@@ -210,7 +212,7 @@ class StatusLine(Static):
         colour = "$text-warning" if share >= _FULL else "$text-primary"
         return Content.assemble(
             ("━" * cells, colour), ("━" * (_BAR - cells), "$surface-lighten-2"),
-            (f" {thousands(meter.used)}/{thousands(meter.window)}", "$text-muted"),
+            (f" {thousands(meter.used)}/{thousands(meter.window)}", MUTED),
         )  # fmt: skip
 
 

@@ -15,13 +15,14 @@ from agent.events import Event, ToolFinished, TurnStarted
 from agent.messages import AssistantMessage, Message
 from tools.text import shown
 from tools.todo import NAME, State, TodoList, told_in
+from tui.widgets.panel import MUTED
 
 ROWS = 6
 """Items that are shown at once."""
 _LOOKS = {
-    State.OPEN: ("○", "$text-muted", ""),
+    State.OPEN: ("○", MUTED, ""),
     State.AT_WORK: ("◐", "$text-primary", "bold"),
-    State.DONE: ("●", "$text-success", "$text-muted strike"),
+    State.DONE: ("●", "$text-success", f"{MUTED} strike"),
 }
 
 
@@ -52,15 +53,13 @@ class TodoPanel(Static):
         items = todo.items
         begin = next((n for n, item in enumerate(items) if item.state is not State.DONE), 0)
         first = max(0, min(begin - 1, len(items) - ROWS))
-        head = Content.assemble(
-            ("To do", "bold"), (f"  {todo.done} of {len(items)}", "$text-muted")
-        )
+        head = Content.assemble(("To do", "bold"), (f"  {todo.done} of {len(items)}", MUTED))
         lines = [head]
         for item in items[first : first + ROWS]:
             mark, colour, style = _LOOKS[item.state]
             lines.append(Content.assemble((f" {mark} ", colour), (shown(item.text), style)))
         if more := len(items) - first - ROWS if len(items) > first + ROWS else 0:
-            lines.append(Content.styled(f"   and {more} more", "$text-muted"))
+            lines.append(Content.styled(f"   and {more} more", MUTED))
         self.update(Content("\n").join(lines))
 
 

@@ -21,8 +21,9 @@ from tools.outline import Outline
 from tools.search import Search
 from tools.shell import Run
 from tools.tests import RunTests
+from tools.todo import Todo
 
-OFFERED = (ReadFile, Search, Outline, Edit, WriteFile, RunTests, Run)
+OFFERED = (ReadFile, Search, Outline, Edit, WriteFile, RunTests, Run, Todo)
 """The tools that Claude is offered."""
 TOOLS = tuple(
     ToolSpec(tool.name, tool.description, tool.Args.model_json_schema(), tool.bodies)

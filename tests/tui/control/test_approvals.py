@@ -1,0 +1,204 @@
+"""Questions above the prompt: what they show, what answers them, and what never does."""
+
+from __future__ import annotations
+
+from textual.widgets import Static
+
+from agent.approval import ApprovalAnswer, Choice, Mode
+from tests.tui.control.conftest import Drive, Person
+from tui.engine import Asked
+from tui.widgets.change import Hunk
+
+WRITE = """
+[[step]]
+[[step.call]]
+tool = "write_file"
+path = "made.txt"
+content = "hello"
+"""
+BOTH_ENDS = """
+[[step]]
+[[step.call]]
+tool = "read_file"
+path = "long.txt"
+[[step]]
+[[step.call]]
+tool = "write_file"
+path = "long.txt"
+content = '''
+first
+{middle}
+last
+'''
+""".format(middle="\n".join(f"line {number}" for number in range(1, 29)))
+DONE = """
+[[step]]
+text = "Done."
+"""
+HOSTILE = r"""
+[[step]]
+[[step.call]]
+tool = "run"
+argv = ["sh", "-c", "echo hi\nrm -rf x \u001b[2J\u202e [@click=app.quit]no[/]PADDINGend"]
+""".replace("PADDING", " " * 25)
+SLOW = """
+[[step]]
+text = "Now I think for long."
+delay = 60.0
+"""
+
+
+def shown(person: Person) -> str:
+    """What the question shows."""
+    return "\n".join(str(part.render()) for part in person.approval.query(Static) if part.display)
+
+
+def test_what_was_typed_before_a_question_does_not_answer_it(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.until(lambda: person.screen.focused is person.approval)
+        await person.press("y", "e", "s", "enter")
+        assert person.approval.display
+        assert person.prompt == "yes"
+        await person.asked()
+        assert not (person.root / "made.txt").exists()
+        await person.press("enter")
+        await person.pilot.pause(0.1)
+        assert person.approval.display
+        await person.press("y")
+        await person.rest()
+        assert (person.root / "made.txt").read_text() == "hello\n"
+        assert person.prompt == "yes"
+        assert not person.approval.display
+
+    drive(behave, WRITE + DONE)
+
+
+def test_no_reaches_the_model_with_a_word(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        await person.press("n", *"other", "enter")
+        await person.rest()
+        assert "The user says: other" in person.told()
+        assert not (person.root / "made.txt").exists()
+
+    drive(behave, WRITE + DONE)
+
+
+def test_escape_denies_and_interrupts(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.until(lambda: person.screen.focused is person.approval)
+        await person.press("escape")
+        await person.rest()
+        assert "did not allow" in person.told() or "made.txt" not in person.told()
+        assert not (person.root / "made.txt").exists()
+        assert len(person.conversation.agent.history) < 6
+
+    drive(behave, WRITE + SLOW)
+
+
+def test_a_session_long_answer_says_what_it_allows_and_holds(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        assert "s and a would allow edits of the files directly in the top folder" in shown(person)
+        await person.press("s")
+        await person.rest()
+        assert (person.root / "more.txt").exists()
+
+    drive(behave, WRITE + WRITE.replace("made", "more") + DONE)
+
+
+def test_parts_of_a_change_are_allowed_and_the_model_hears_of_the_others(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("change it")
+        await person.asked()
+        assert len(person.approval.query(Hunk)) == 2
+        await person.press("tab", "space")
+        await person.pilot.pause()
+        assert "allow 1 of 2 parts" in shown(person)
+        assert "for this session" not in shown(person)
+        await person.press("y")
+        await person.rest()
+        lines = (person.root / "long.txt").read_text().splitlines()
+        assert (lines[0], lines[-1]) == ("first", "line 29")
+        assert "refused 1 of 2 parts" in person.told()
+
+    drive(behave, BOTH_ENDS + DONE)
+
+
+def test_nothing_hides_in_a_command(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("run it")
+        await person.asked()
+        told = shown(person)
+        assert r"rm -rf x \x1b[2J\u202e [@click=app.quit]no[/][25 spaces]end" in told
+        assert r"echo hi\n" in told
+        assert "/sh, in " in told
+        await person.press("n", "enter")
+        await person.rest()
+
+    drive(behave, HOSTILE + DONE)
+
+
+def test_an_endless_text_is_cut_and_that_is_told(drive: Drive) -> None:
+    huge = WRITE.replace("hello", "x" * 400_000)
+
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        assert "300,0" in shown(person)
+        assert "more characters are not shown" in shown(person)
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, huge + DONE)
+
+
+def test_every_answer_can_be_reached_at_80_by_24(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("change it")
+        await person.asked()
+        for choice in person.approval.query(".choice"):
+            assert person.screen.region.contains_region(choice.region)
+            assert choice.region.height
+        offered = person.approval._request.choices
+        assert offered == (Choice.ONCE, Choice.SESSION, Choice.ALWAYS, Choice.DENY)
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, BOTH_ENDS + DONE)
+
+
+def test_auto_mode_asks_nothing_about_edits(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.rest()
+        assert (person.root / "made.txt").exists()
+
+    drive(behave, WRITE + DONE, Mode.AUTO)
+
+
+def test_questions_wait_for_each_other(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        before = person.screen.focused
+        await person.send("make it")
+        first = await person.asked()
+        (waiting,) = person.approval._waiting
+        answers: list[ApprovalAnswer] = []
+        await person.approval.put(Asked(waiting.request, answers.append))
+        await person.press("n", "enter")
+        await person.until(lambda: len(person.approval._waiting) == 1)
+        await person.asked()
+        assert first.display
+        await person.press("n", *"later", "enter")
+        await person.until(lambda: answers)
+        assert answers == [ApprovalAnswer(Choice.DENY, "later")]
+        assert not first.display
+        assert person.screen.focused is before
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, WRITE + SLOW)

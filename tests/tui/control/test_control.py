@@ -1,0 +1,248 @@
+"""Modes, plans, the change of models, interrupting: by keys."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import pytest
+
+from agent.approval import Mode
+from tests.tui.control.conftest import Drive, Person
+from tui.screens.models import ModelsScreen
+from tui.screens.rewind import Choice, RewindScreen
+from tui.widgets.offers import PlanOffer, SwitchOffer
+from tui.widgets.status_line import StatusLine
+from tui.widgets.todo import TodoPanel
+
+DONE = """
+[[step]]
+text = "Done."
+"""
+WRITE = """
+[[step]]
+[[step.call]]
+tool = "write_file"
+path = "made.txt"
+content = "hello"
+"""
+SLOW = """
+[[step]]
+text = "Now I think for long."
+delay = 60.0
+"""
+TODO = """
+[[step]]
+[[step.call]]
+tool = "todo"
+items = "[x] one\\n[>] two [red]\\u001b[2J\\n[ ] three"
+"""
+
+
+def _has_mode(person: Person, mode: Mode) -> bool:
+    return person.conversation.gate.mode is mode
+
+
+def line(person: Person) -> str:
+    """What the status line says."""
+    return str(person.screen.query_one(StatusLine).render())
+
+
+def test_the_modes_follow_each_other(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        for mode in (Mode.EDIT, Mode.AUTO, Mode.PLAN, Mode.ASK):
+            await person.press("shift+tab")
+            await person.until(partial(_has_mode, person, mode))
+            assert person.screen.has_class(f"-mode-{mode}")
+        await person.until(lambda: "Ask mode" in line(person))
+
+    drive(behave, DONE)
+
+
+def test_a_plan_ends_in_do_it(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("think")
+        await person.asked(PlanOffer)
+        await person.press("y")
+        await person.until(lambda: "Carry out the plan." in person.told())
+        await person.rest()
+        assert person.screen.mode is Mode.EDIT
+        assert (person.root / "made.txt").exists()
+
+    drive(behave, DONE + WRITE + DONE, Mode.PLAN)
+
+
+def test_a_plan_can_go_on(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("think")
+        await person.asked(PlanOffer)
+        await person.press("n")
+        assert not person.screen.query_one(PlanOffer).display
+        await person.send("think more")
+        await person.asked(PlanOffer)
+        assert person.screen.mode is Mode.PLAN
+
+    drive(behave, DONE + DONE, Mode.PLAN)
+
+
+def test_escape_interrupts_at_once_and_keeps_the_work(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.until(lambda: "step 2" in line(person))
+        assert "Esc interrupts" in line(person)
+        began = time.monotonic()
+        await person.press("escape")
+        await person.rest()
+        assert time.monotonic() - began < 2
+        assert (person.root / "made.txt").exists()
+        assert "Esc interrupts" not in line(person)
+
+    drive(behave, WRITE + SLOW, Mode.AUTO)
+
+
+def test_a_change_of_models_is_told_and_confirmed(drive: Drive) -> None:
+    other = drive.root.parent / "other.toml"
+    other.write_text(f'price_as = "claude-sonnet-5-5"\n{DONE}')
+
+    async def behave(person: Person) -> None:
+        await person.send("hello")
+        await person.rest()
+        person.screen.switch(f"scripted:{other}")
+        offer = await person.asked(SwitchOffer)
+        assert "tokens anew" in str(offer.query_one(".title").render())
+        await person.press("n")
+        assert person.conversation.agent.upcoming.model.spec.name == "scripted:script.toml"
+        person.screen.switch(f"scripted:{other}")
+        await person.asked(SwitchOffer)
+        await person.press("enter")
+        await person.until(
+            lambda: person.conversation.agent.upcoming.model.spec.name.endswith("other.toml")
+        )
+        await person.until(lambda: "goes on: it reads about" in line(person))
+
+    drive(behave, DONE)
+
+
+def test_before_a_word_is_said_a_change_costs_nothing(drive: Drive) -> None:
+    other = drive.root.parent / "other.toml"
+    other.write_text(DONE)
+
+    async def behave(person: Person) -> None:
+        person.screen.switch(f"scripted:{other}")
+        await person.until(
+            lambda: person.conversation.agent.upcoming.model.spec.name.endswith("other.toml")
+        )
+
+    drive(behave, DONE)
+
+
+def test_a_model_that_is_not_there_leaves_all_as_it_was(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        person.screen.switch("scripted:/nowhere.toml")
+        await person.pilot.pause(0.3)
+        assert person.conversation.agent.upcoming.model.spec.name == "scripted:script.toml"
+        await person.send("hello")
+        await person.rest()
+
+    drive(behave, DONE)
+
+
+def test_the_key_for_the_other_model_opens_the_list_where_there_is_none(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.press("ctrl+t")
+        await person.until(lambda: isinstance(person.pilot.app.screen, ModelsScreen))
+        await person.press("escape")
+        assert person.pilot.app.screen is person.screen
+
+    drive(behave, DONE)
+
+
+def test_one_key_goes_to_claude_and_back(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-not-a-real-key")
+
+    async def behave(person: Person) -> None:
+        def name() -> str:
+            return person.conversation.agent.upcoming.model.spec.name
+
+        person.screen.action_command_model("claude")
+        await person.until(lambda: name() == "claude-sonnet-5-5")
+        await person.until(lambda: "claude-sonnet-5-5" in line(person))
+        await person.press("ctrl+t")
+        await person.until(lambda: name() == "scripted:script.toml")
+        await person.send("hello")
+        await person.rest()
+        await person.press("ctrl+t")
+        await person.asked(SwitchOffer)
+        await person.press("enter")
+        await person.until(lambda: name() == "claude-sonnet-5-5")
+
+    drive(behave, DONE)
+
+
+def test_a_mode_can_be_named(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        person.screen.action_command_mode("auto")
+        await person.until(partial(_has_mode, person, Mode.AUTO))
+        person.screen.action_command_mode("fast")
+        assert person.screen.mode is Mode.AUTO
+
+    drive(behave, DONE)
+
+
+def test_the_list_is_shown_and_ticked_off(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        panel = person.screen.query_one(TodoPanel)
+        assert not panel.display
+        await person.send("do three things")
+        await person.until(lambda: panel.display)
+        text = str(panel.render())
+        assert "To do  1 of 3" in text
+        assert "◐ two [red]" in text
+        assert "\x1b" not in text
+        await person.until(lambda: panel.todo.done == 3)
+        await person.rest()
+        await person.send("thanks")
+        await person.until(lambda: not panel.display)
+        await person.rest()
+
+    ticked = TODO.replace("[>]", "[x]").replace("[ ]", "[x]")
+    ticked = ticked.replace("[[step]]", "[[step]]\ndelay = 1.0")
+    drive(behave, TODO + ticked + DONE + DONE)
+
+
+class Turn:
+    """A turn that can be gone back to."""
+
+    def __init__(self, number: int, changed: tuple[str, ...] = ()) -> None:
+        self.number, self.task, self.when, self.status = number, f"Task {number}", 0.0, "answered"
+        self.changed = changed
+        self.patch = "".join(f"@@ -1 +1 @@\n-old {path}\n+new \x1b[2J\n" for path in changed)
+
+
+def test_the_way_back_shows_what_is_taken_back(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        chosen: list[Choice | None] = []
+        turns = [Turn(1), Turn(2, ("a.py",)), Turn(3, ("b.py",))]
+        await person.pilot.app.push_screen(RewindScreen(turns), chosen.append)
+        taken = person.pilot.app.screen.query_one("#taken")
+        await person.until(lambda: "This turn would be taken back" in str(taken.render()))
+        await person.press("down")
+        await person.until(lambda: "These 2 turns" in str(taken.render()))
+        text = str(taken.render())
+        assert text.index("b.py") < text.index("a.py")
+        assert "\x1b" not in text
+        await person.press("enter")
+        await person.until(lambda: chosen)
+        assert chosen[0] is not None
+        assert (chosen[0].turn.number, chosen[0].files) == (2, True)
+        await person.pilot.app.push_screen(RewindScreen(turns), chosen.append)
+        await person.press("c")
+        await person.until(lambda: len(chosen) == 2)
+        assert chosen[1] is not None
+        assert (chosen[1].turn.number, chosen[1].files) == (3, False)
+        await person.pilot.app.push_screen(RewindScreen(turns), chosen.append)
+        await person.press("escape")
+        await person.until(lambda: len(chosen) == 3)
+        assert chosen[2] is None
+
+    drive(behave, DONE)
