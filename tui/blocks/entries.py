@@ -78,8 +78,9 @@ class _Written(Entry):
         """Add what was written."""
         left = MOST_SHOWN - len(self.text)
         if left > 0:
-            piece = printable(piece)
-            self.text += piece if len(piece) <= left else piece[:left] + _MORE
+            self.text += printable(piece[:left])
+            if len(piece) > left:
+                self.text += _MORE
 
 
 _MORE = "\n\n… the rest is too long to be shown; the session's record has it."

@@ -25,6 +25,7 @@ from textual.widgets import Static
 
 from agent import events
 from agent.events import Event
+from tools.text_filter import clip, printable
 from tui.blocks import heads
 from tui.blocks.entries import Answer, Call, Entry, Kind, Lookups, Remark, Shell, Thought
 from tui.blocks.story import Story
@@ -146,9 +147,9 @@ class Transcript(VerticalScroll):
 
     def tell(self, text: str) -> None:
         """Add a line of ours."""
-        from tools.text_filter import printable
+        
 
-        self.touch([self.story.add(Remark(printable(text), Kind.COMPLAINT))])
+        self.touch([self.story.add(Remark(printable(clip(text, 4_000)), Kind.COMPLAINT))])
 
     def shell(self, command: str) -> ShellLine:
         """Add a command of the user's that begins now."""
