@@ -21,6 +21,8 @@ _CLOSING = re.compile(r"(?m)^\s*(?:`{3,}|~{3,})")
 """A line that may end a block of code."""
 _HIGHLIGHTED = 3_000
 """Lines of code that are highlighted at most: it costs some 50 µs a line."""
+_AT_ONCE = 40
+"""Lines of code that are highlighted in the frame that they are shown in."""
 _WIDE = 4_000
 """Characters of a line of code that are shown."""
 _NARROW = 4
@@ -62,11 +64,14 @@ class Code:
     language: str
     closed: bool
     before: Content = _EMPTY
+    coloured: bool = False
     _styled: list[Content] | None = None
 
     def lines(self, width: int) -> list[Content]:
         if self._styled is None:
-            self._styled = self._highlighted()
+            self._styled = [Content(line) for line in self._shown.split("\n")]
+            if self.closed and len(self._styled) <= _AT_ONCE:
+                self.highlight()
         lines = self._styled
         # A line that has only just begun would make the view jump when the fence closes.
         if len(lines) > 1 and not lines[-1].plain:
@@ -82,15 +87,22 @@ class Code:
             for line in folded
         ]
 
-    def _highlighted(self) -> list[Content]:
-        code = "\n".join(line[:_WIDE] for line in self.text.expandtabs(4).split("\n"))
-        if not self.closed or not self.language or code.count("\n") > _HIGHLIGHTED:
-            return [Content(line) for line in code.split("\n")]
-        # 15 ms; only needed once there is code
-        from textual.highlight import highlight
+    @property
+    def _shown(self) -> str:
+        return "\n".join(line[:_WIDE] for line in self.text.expandtabs(4).split("\n"))
 
-        found = highlight(code, language=self.language)
-        return found.split("\n", allow_blank=True)
+    def highlight(self) -> None:
+        """Colour it, for good; of no effect on where its lines are."""
+        self.coloured = True
+        code = self._shown
+        if self.language and code.count("\n") <= _HIGHLIGHTED:
+            # 15 ms; only needed once there is code
+            from textual.highlight import highlight
+
+            found = highlight(code, language=self.language).split("\n", allow_blank=True)
+            # The highlighter leaves out empty lines at the end.
+            lines = code.count("\n") + 1
+            self._styled = [*found, *[_EMPTY] * lines][:lines]
 
 
 @dataclass(slots=True)
@@ -207,6 +219,19 @@ class Document:
         """How many lines there are."""
         done, last = self.lines(width)
         return len(done) + len(last)
+
+    def plain_code(self) -> list[Code]:
+        """Code that is whole and was not highlighted yet."""
+        pieces = [*(piece for block in self._done for piece in block), *self._open]
+        return [
+            piece
+            for piece in pieces
+            if isinstance(piece, Code) and piece.closed and not piece.coloured
+        ]
+
+    def forget_lines(self) -> None:
+        """Make them anew: some code was highlighted."""
+        self._width = 0
 
     def _settle(self, pieces: list[Piece]) -> None:
         self._done_lines += [*self._lines_of(pieces), _EMPTY]
@@ -331,7 +356,8 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[Piece]:
 
 def _code(token: Token, before: Content) -> Code:
     first, last = token.map or (0, 0)
-    closed = token.type != "fence" or last - first == token.content.count("\n") + 2
+    lines = len(token.content.split("\n")) - token.content.endswith("\n")
+    closed = token.type != "fence" or last - first == lines + 2
     # The end of the line tells where open code goes on.
     text = token.content.removesuffix("\n") if closed else token.content
     return Code(text, (token.info.split() or [""])[0], closed, before)
