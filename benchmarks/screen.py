@@ -28,6 +28,7 @@ import tty
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -194,9 +195,7 @@ def start(agent: Sequence[str], folder: Path) -> None:
     script.write_text('steering = "free"\n[[step]]\ntext = "Hello."\n')
     found = []
     for _ in range(6):
-        screen = Screen(
-            [*agent, "--model", f"scripted:{script}"], repository, folder / "state"
-        )
+        screen = Screen([*agent, "--model", f"scripted:{script}"], repository, folder / "state")
         found.append(screen.takes_keys() - screen.began)
         if len(found) < 6:
             screen.close()
@@ -229,7 +228,7 @@ def stream(agent: Sequence[str], folder: Path, *, typing: bool) -> None:
     if typing:
         told("a key while it streams, p95", percentile(latencies, 0.95) * 1e3, 50, "ms")
         return
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     took = Streaming.written[1] - Streaming.written[0]
     print(f"({len(ANSWER) / 4:.0f} tokens in {took:.1f} s, {len(times)} frames)")
     told(f"streaming {RATE} tokens/s, of one core", share, 25, "%")
@@ -358,7 +357,7 @@ def run_inner(kind: str) -> None:
                 view.tell("ready to load")
 
         def pour(self, line: object) -> None:
-            from tui.widgets.transcript import ShellLine
+            from tui.blocks.shell_line import ShellLine
 
             assert isinstance(line, ShellLine)
             with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as process:

@@ -157,8 +157,8 @@ class HunkDiff(DiffView):
         """The lines at the places that they have in the file; nothing between them."""
         placed: list[Content] = []
         for steps, shift in zip(self._sides.groups, self._sides.shifts, strict=True):
-            start = steps[0][1 + 2 * side]
-            end = steps[-1][2 + 2 * side]
+            (_, a, _, b, _), (_, _, c, _, d) = steps[0], steps[-1]
+            start, end = (b, d) if side else (a, c)
             placed += [Content()] * (start + shift[side] - len(placed))
             placed += lines[start:end]
         return placed

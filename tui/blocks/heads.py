@@ -89,7 +89,9 @@ def call(entry: Call) -> Content:
     line = Content.assemble(*parts)
     if entry.open:
         return line
-    return Content("\n").join([line, *(Content.styled(f"  {text}", DIM) for text in _preview(entry))])
+    return Content("\n").join(
+        [line, *(Content.styled(f"  {text}", DIM) for text in _preview(entry))]
+    )
 
 
 def _title(entry: Call) -> str:

@@ -243,7 +243,7 @@ class Document:
     def _goes_on(self, text: str) -> bool:
         """Whether it only adds lines to open code; then they are all that is done."""
         match self._open:
-            case [Code(closed=False, language=_, text=code) as piece] if code:
+            case [Code(closed=False) as piece] if piece.text:
                 pass
             case _:
                 return False
@@ -260,8 +260,8 @@ class Document:
             if gone:
                 del self._open_lines[-gone:]
             shown = new[:-1] if not new[-1].plain and len(piece._styled) > 1 else new
-            for code in shown:
-                self._open_lines += piece.boxed(code, self._width)
+            for line_of_code in shown:
+                self._open_lines += piece.boxed(line_of_code, self._width)
         return True
 
 

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from agent import events
 from agent.approval import Choice, Denial
-from agent.events import Event, Origin
+from agent.events import Event
 from agent.messages import AssistantMessage, Message, UserMessage
 from agent.printer import switch_cost
 from tools.action import FileChange

@@ -83,7 +83,11 @@ class MarkdownText(Widget):
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(y)) is not None:
             start, end = span
-            line = line.stylize(self.selection_style, start, len(line) if end == -1 else end)
+            line = line.stylize(
+                self.screen.get_visual_style("screen--selection"),
+                start,
+                len(line) if end == -1 else end,
+            )
         strip = Strip(line.render_segments(style), line.cell_length)
         return strip.adjust_cell_length(width, style.rich_style).apply_offsets(0, y)
 
