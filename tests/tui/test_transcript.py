@@ -118,7 +118,7 @@ def test_a_turn_is_shown_as_it_happens() -> None:
         view.show(events.TurnFinished(Status.VERIFIED, "all pass", Totals(), PATCH))
         await settled(pilot)
         text = shown(pilot)
-        assert "thought for" in text
+        assert "▸ thought" in text
         assert "Let me see." not in text
         assert "read 2 files, searched once" in text
         assert "verified  all pass" in text
@@ -146,7 +146,7 @@ def test_an_edit_is_shown_with_its_lines_numbers() -> None:
     async def behave(pilot: Pilot[None], view: Transcript) -> None:
         started(view)
         change = FileChange("shop.py", PATCH, "")
-        used(view, call("edit"), ToolResult("Changed.", "edit shop.py +1 −1", details=change))
+        used(view, call("edit"), ToolResult("Changed.", "edit shop.py +1", details=change))
         await settled(pilot)
         text = shown(pilot)
         assert "42" in text

@@ -69,7 +69,7 @@ def thought(entry: Thought) -> Content:
     if not entry.done:
         passed = seconds(time.monotonic() - entry.started)
         return Content.styled(f"{spinner()} thinking for {passed}", DIM)
-    took = "" if entry.seconds is None else f" for {seconds(entry.seconds)}"
+    took = "" if not entry.seconds or entry.seconds < 0.1 else f" for {seconds(entry.seconds)}"
     fold = "▾" if entry.open else "▸"
     return Content.styled(f"{fold} thought{took}", f"{DIM} italic")
 

@@ -17,6 +17,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from textual.content import Content
 
+from tui.blocks.table import FAINT, Table
+
 _CLOSING = re.compile(r"(?m)^\s*(?:`{3,}|~{3,})")
 """A line that may end a block of code."""
 _HIGHLIGHTED = 3_000
@@ -25,11 +27,8 @@ _AT_ONCE = 40
 """Lines of code that are highlighted in the frame that they are shown in."""
 _WIDE = 4_000
 """Characters of a line of code that are shown."""
-_NARROW = 4
-"""Columns that a cell of a table has at least."""
 _HEADINGS = {"h1": "bold underline $text-primary", "h2": "bold $text-primary"}
 _CODE = "on $surface"
-_FAINT = "$foreground 40%"
 _EMPTY = Content("")
 
 
@@ -106,42 +105,11 @@ class Code:
 
 
 @dataclass(slots=True)
-class Table:
-    """Rows of cells, the first of them the heads."""
-
-    rows: list[list[Content]]
-    before: Content = _EMPTY
-
-    def lines(self, width: int) -> list[Content]:
-        count = max(map(len, self.rows), default=0)
-        if not count:
-            return []
-        rows = [[*row, *[_EMPTY] * (count - len(row))] for row in self.rows]
-        wanted = [max(row[at].cell_length for row in rows) for at in range(count)]
-        widths = _shares(wanted, width - self.before.cell_length - 3 * (count - 1))
-        bar = Content.styled(" │ ", _FAINT)
-        found = []
-        for number, row in enumerate(rows):
-            cells = [cell.wrap(room) or [_EMPTY] for cell, room in zip(row, widths, strict=True)]
-            for line in range(max(map(len, cells))):
-                parts = [cell[line] if line < len(cell) else _EMPTY for cell in cells]
-                padded = [
-                    part.pad_right(max(0, room - part.cell_length))
-                    for part, room in zip(parts, widths, strict=True)
-                ]
-                found.append(self.before + bar.join(padded))
-            if number == 0:
-                rule = "─┼─".join("─" * room for room in widths)
-                found.append(self.before + Content.styled(rule, _FAINT))
-        return found
-
-
-@dataclass(slots=True)
 class Rule:
     """A line across."""
 
     def lines(self, width: int) -> list[Content]:
-        return [Content.styled("─" * width, _FAINT)]
+        return [Content.styled("─" * width, FAINT)]
 
 
 @dataclass(slots=True)
@@ -152,18 +120,6 @@ class Gap:
 
     def lines(self, width: int) -> list[Content]:
         return [self.before]
-
-
-def _shares(wanted: list[int], room: int) -> list[int]:
-    """What each column gets of the room, the narrow ones all that they want."""
-    widths = [max(1, width) for width in wanted]
-    while sum(widths) > room and max(widths) > _NARROW:
-        widest = max(range(len(widths)), key=widths.__getitem__)
-        over = sum(widths) - room
-        second = sorted(widths)[-2] if len(widths) > 1 else _NARROW
-        floor = max(_NARROW, min(second - 1, widths[widest] - 1))
-        widths[widest] = max(floor, widths[widest] - over)
-    return widths
 
 
 @cache

@@ -319,50 +319,16 @@ class Transcript(VerticalScroll):
         if not shown:
             return
         if self._current not in shown:
-            self._point(self._in_sight(last=by < 0))
+            self._point(self._window.in_sight(last=by < 0))
             return
-        spot = self._window.row_of(self._blocks[self._current])
-        if spot is not None and self._scroll_through(spot, by):
+        if self._window.scroll_through(self._blocks[self._current], by):
             return
         index = entries.index(self._current) + by
         if self.first <= index < self.last:
             self._point(entries[index])
-            self._reveal(entries[index], by)
+            self._window.reveal(self._blocks[entries[index]], by)
         elif index >= len(entries):
             self.action_bottom()
-
-    def _in_sight(self, *, last: bool) -> Entry:
-        shown = self.story.entries[self.first : self.last]
-        inside = [
-            entry
-            for entry in shown
-            if (spot := self._window.row_of(self._blocks[entry]))
-            and spot[1] > self.scroll_y
-            and spot[0] < self.scroll_y + self.size.height
-        ]
-        return (inside or shown)[-1 if last else 0]
-
-    def _scroll_through(self, spot: tuple[int, int], by: int) -> bool:
-        first, end = spot
-        top, bottom = self.scroll_y, self.scroll_y + self.size.height
-        if by < 0 and first < top and end > top:
-            self.scroll_relative(y=-3, animate=False)
-            return True
-        if by > 0 and end > bottom and first < bottom:
-            self.scroll_relative(y=3, animate=False)
-            return True
-        return False
-
-    def _reveal(self, entry: Entry, by: int) -> None:
-        spot = self._window.row_of(self._blocks[entry])
-        if spot is None:
-            return
-        first, end = spot
-        page = self.size.height
-        if first < self.scroll_y:
-            self.scroll_to(y=first if by > 0 else max(first, end - page), animate=False)
-        elif end > self.scroll_y + page:
-            self.scroll_to(y=min(first, end - page), animate=False)
 
     async def action_open(self) -> None:
         """Open the block, or fold it."""
