@@ -365,6 +365,7 @@ def run_inner(kind: str) -> None:
                 while self.is_running:
                     data = os.read(process.stdout.fileno(), 1 << 16)
                     self.call_from_thread(line.write, data.decode())
+                    time.sleep(0.005)  # as whoever reads a program's output for a screen does
 
         def key_l(self) -> None:
             if kind == "long":
