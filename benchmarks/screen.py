@@ -28,6 +28,7 @@ import tty
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,6 +102,16 @@ class Screen:
         self.close()
         tail = b"".join(data for _, data in self.frames)[-3000:]
         sys.exit(f"it never wrote {text!r}: {tail.decode(errors='replace')}")
+
+    def takes_keys(self) -> float:
+        """Type a letter until it is shown; when that was."""
+        letter = "Ω".encode()
+        while not any(letter in data for _, data in list(self.frames)):
+            self.type(letter)
+            time.sleep(0.02)
+            if time.perf_counter() > self.began + 60:
+                sys.exit("it takes no keys")
+        return self.until(letter)
 
     def cpu(self) -> float:
         """Seconds of a processor that it has used."""
@@ -185,8 +196,7 @@ def start(agent: Sequence[str], folder: Path) -> None:
     found = []
     for _ in range(6):
         screen = Screen([*agent, "--model", f"scripted:{script}"], repository, folder / "state")
-        screen.type("Ω".encode())
-        found.append(screen.until("Ω".encode()) - screen.began)
+        found.append(screen.takes_keys() - screen.began)
         if len(found) < 6:
             screen.close()
     told("start to a key that is shown, median", statistics.median(found[1:]) * 1e3, 450, "ms")
@@ -203,10 +213,9 @@ def stream(agent: Sequence[str], folder: Path, *, typing: bool) -> None:
     repository = make_repository(folder / f"stream{typing}")
     with server() as address:
         screen = Screen([*agent, "--model", address], repository, folder / "state")
-        screen.type("Ω".encode())
-        screen.until("Ω".encode())
+        screen.takes_keys()
         time.sleep(1)
-        screen.type(b"\x7fgo\r")
+        screen.type(b"go\r")
         screen.until(b"What is to be done")
         used, began = screen.cpu(), time.perf_counter()
         latencies = answers(screen, 25, 0.25) if typing else []
@@ -219,7 +228,7 @@ def stream(agent: Sequence[str], folder: Path, *, typing: bool) -> None:
     if typing:
         told("a key while it streams, p95", percentile(latencies, 0.95) * 1e3, 50, "ms")
         return
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     took = Streaming.written[1] - Streaming.written[0]
     print(f"({len(ANSWER) / 4:.0f} tokens in {took:.1f} s, {len(times)} frames)")
     told(f"streaming {RATE} tokens/s, of one core", share, 25, "%")
@@ -272,14 +281,14 @@ def long(folder: Path) -> None:
     for name, key in (("up", PAGE_UP), ("down", PAGE_DOWN)):
         found = []
         used, began = screen.cpu(), time.perf_counter()
-        for _ in range(60):
+        for _ in range(40):
             typed = screen.type(key)
             end = typed + 2
-            shown = None
-            while shown is None and time.perf_counter() < end:
-                shown = next((when for when, _ in list(screen.frames)[-20:] if when > typed), None)
+            while not (later := [when for when, _ in screen.frames[-20:] if when > typed]):
                 time.sleep(0.001)
-            found.append((shown or end) - typed)
+                if time.perf_counter() > end:
+                    sys.exit(f"a page {name} changed nothing")
+            found.append(later[0] - typed)
             time.sleep(max(0, typed + 0.1 - time.perf_counter()))
         share = (screen.cpu() - used) / (time.perf_counter() - began)
         told(f"a page {name}, p95", percentile(found, 0.95) * 1e3, 50, "ms")
@@ -348,7 +357,7 @@ def run_inner(kind: str) -> None:
                 view.tell("ready to load")
 
         def pour(self, line: object) -> None:
-            from tui.widgets.transcript import ShellLine
+            from tui.blocks.shell_line import ShellLine
 
             assert isinstance(line, ShellLine)
             with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as process:
@@ -356,6 +365,7 @@ def run_inner(kind: str) -> None:
                 while self.is_running:
                     data = os.read(process.stdout.fileno(), 1 << 16)
                     self.call_from_thread(line.write, data.decode())
+                    time.sleep(0.005)  # as whoever reads a program's output for a screen does
 
         def key_l(self) -> None:
             if kind == "long":

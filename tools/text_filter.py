@@ -25,7 +25,6 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uf
 """Letters and marks that show nothing, though Unicode counts them as printable."""
 _PADDING = re.compile(" {24,}")
 """More spaces than a person would write: what follows them may be out of sight."""
-_OVERWRITTEN = re.compile(r"[^\r\n]*\r(?=[^\r\n])")
 
 
 def printable(text: str) -> str:
@@ -36,7 +35,8 @@ def printable(text: str) -> str:
     after a carriage return (a progress bar) the last state is kept.
     """
     text = _SEQUENCE.sub("", text.replace("\r\n", "\n"))
-    text = _OVERWRITTEN.sub("", text).replace("\r", "")
+    if "\r" in text:
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return _UNSEEN.sub(_escape, text)
 
 

@@ -18,6 +18,7 @@ from agent.conversation import Conversation, Wanted
 from agent.errors import AgentError
 from agent.events import Event
 from tools.base import Cancel, Cancelled, ToolError
+from tui.merging import Merging, merged
 
 _TICK = 0.05
 """Seconds between two looks at `cancel` while a question waits."""
@@ -78,6 +79,13 @@ Post = Callable[[Message], object]
 Job = Callable[[Conversation], None]
 
 
+def _merged(first: Message, second: Message) -> Message | None:
+    if isinstance(first, Reported) and isinstance(second, Reported):
+        event = merged(first.event, second.event)
+        return None if event is None else Reported(event)
+    return None
+
+
 class _Questions:
     """Implements `agent.approval.Approver`: a question becomes a message."""
 
@@ -103,7 +111,8 @@ class Engine:
         Args:
             post: Takes a message from any thread.
         """
-        self._post = post
+        self._messages = Merging[Message](post, _merged)
+        self._post: Post = self._messages.put
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._between: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._conversation: Conversation | None = None
@@ -139,6 +148,7 @@ class Engine:
         self._cancel.set()
         self._jobs.put(None)
         self._thread.join(patience)
+        self._messages.close(_TICK)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._closing:

@@ -54,7 +54,7 @@ def diffs(patch: str) -> list[Widget]:
 
 
 def _plain(text: str) -> Widget:
-    lines = [clip_line(printable(line), _WIDE) for line in text.split("\n")[:_LINES]]
+    lines = [printable(clip_line(line, _WIDE)) for line in text.split("\n")[:_LINES]]
     return Static(Content("\n".join(lines)), classes="output")
 
 
@@ -85,7 +85,7 @@ def _sides(file: PatchedFile) -> tuple[_Sides, int]:
         lines = [line for line in hunk if line.line_type in " +-"][:_LINES]
         gone += len(hunk) - len(lines)
         for kind, run in groupby(lines, key=lambda line: line.line_type):
-            texts = [clip_line(_safe(line.value), _WIDE) for line in run]
+            texts = [_safe(line.value) for line in run]
             i, j = len(sides.before), len(sides.after)
             if kind != "+":
                 sides.before += texts
@@ -102,7 +102,7 @@ def _sides(file: PatchedFile) -> tuple[_Sides, int]:
 
 
 def _safe(line: str) -> str:
-    return printable(line.removesuffix("\n")).expandtabs(4)
+    return printable(clip_line(line.removesuffix("\n"), _WIDE)).expandtabs(4)
 
 
 class HunkDiff(DiffView):
@@ -157,8 +157,8 @@ class HunkDiff(DiffView):
         """The lines at the places that they have in the file; nothing between them."""
         placed: list[Content] = []
         for steps, shift in zip(self._sides.groups, self._sides.shifts, strict=True):
-            start = steps[0][1 + 2 * side]
-            end = steps[-1][2 + 2 * side]
+            (_, a, _, b, _), (_, _, c, _, d) = steps[0], steps[-1]
+            start, end = (b, d) if side else (a, c)
             placed += [Content()] * (start + shift[side] - len(placed))
             placed += lines[start:end]
         return placed

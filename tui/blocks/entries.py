@@ -15,14 +15,16 @@ from agent.costs import Cost
 from agent.events import Origin, Status, Totals
 from agent.messages import ToolCall
 from tools.base import ToolResult
-from tools.text_filter import printable
+from tools.text_filter import clip_line, printable
 
 MOST_SHOWN = 200_000
 """Characters of one answer that are shown; more would slow every frame."""
-_OUTPUT_LINES = 2_000
-"""Lines kept of the end of a shell line's output."""
-_OUTPUT_HEAD = 20
-"""Lines kept of its beginning."""
+_HEAD = 8_000
+"""Characters kept of the beginning of a shell line's output."""
+_TAIL = 100_000
+"""Characters kept of its end."""
+_COPIED = 5_000
+"""Lines of it that are copied at most."""
 _LINE = 2_000
 """Characters kept of one line of output."""
 
@@ -78,8 +80,9 @@ class _Written(Entry):
         """Add what was written."""
         left = MOST_SHOWN - len(self.text)
         if left > 0:
-            piece = printable(piece)
-            self.text += piece if len(piece) <= left else piece[:left] + _MORE
+            self.text += printable(piece[:left])
+            if len(piece) > left:
+                self.text += _MORE
 
 
 _MORE = "\n\n… the rest is too long to be shown; the session's record has it."
@@ -209,43 +212,45 @@ class Verdict(Entry):
         return f"{self.status.value}: {self.summary}\n\n{printable(self.patch)}".strip()
 
 
+def _shown(line: str) -> str:
+    return printable(clip_line(line, _LINE))
+
+
 @dataclass(slots=True, eq=False)
 class Shell(Entry):
     """A command of the user's own."""
 
     command: str
-    head: list[str] = field(default_factory=list)
-    """The first lines of the output."""
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_OUTPUT_LINES))
-    """Its last lines."""
-    left_out: int = 0
-    """How many lines between the two are gone."""
-    partial: str = ""
-    """The last line, which has no end yet."""
+    head: str = ""
+    """The beginning of its output, raw."""
+    tail: deque[str] = field(default_factory=deque)
+    """The last pieces of it, raw."""
+    lines_in_all: int = 0
     code: int | None = None
     """Exit code; None while it runs, and where it was stopped."""
     seconds: float = 0.0
     started: float = field(default_factory=time.monotonic)
     ended: bool = False
+    _kept: int = 0
+    """Characters of `tail`."""
+    _cut: bool = False
+    """Whether there was more between `head` and `tail`."""
 
     SHOWN: ClassVar[int] = 12
     """Lines that are shown while the block is folded."""
 
     def write(self, piece: str) -> None:
-        """Add output: raw text, in pieces of any size."""
-        *lines, self.partial = (self.partial + piece).split("\n")
-        self.partial = self.partial[-_LINE:]
-        if len(lines) > _OUTPUT_LINES + _OUTPUT_HEAD:
-            # Of a flood only what is kept is looked at.
-            spare = lines[_OUTPUT_HEAD:-_OUTPUT_LINES]
-            lines = [*lines[:_OUTPUT_HEAD], *lines[-_OUTPUT_LINES:]]
-            self.left_out += len(spare)
-        for line in lines:
-            if len(self.head) < _OUTPUT_HEAD:
-                self.head.append(line[:_LINE])
-            else:
-                self.left_out += len(self.tail) == _OUTPUT_LINES
-                self.tail.append(line[:_LINE])
+        """Add output: raw text, in pieces of any size. A flood is not looked at."""
+        self.lines_in_all += piece.count("\n")
+        room = _HEAD - len(self.head)
+        self.head += piece[:room] if room > 0 else ""
+        piece = piece[max(0, room) :]
+        if piece:
+            self.tail.append(piece[-_TAIL:])
+            self._kept += len(self.tail[-1])
+        while self._kept - len(self.tail[0] if self.tail else "") > _TAIL:
+            self._kept -= len(self.tail.popleft())
+            self._cut = True
 
     def close(self, code: int | None, seconds: float) -> None:
         """It has ended."""
@@ -253,20 +258,18 @@ class Shell(Entry):
 
     def lines(self, most: int) -> list[str]:
         """At most so many of the lines: the first, a mark for those left out, the last."""
-        last = [self.partial] if self.partial else []
-        kept = [*self.head, *self.tail, *last]
-        gone = self.left_out
-        if len(kept) > most:
-            first = most // 3
-            gone += len(kept) - most
-            kept = [*kept[:first], *kept[len(kept) - (most - first) :]]
-        else:
-            first = len(self.head)
-        kept = [printable(line) for line in kept]
-        if gone:
-            kept.insert(first, f"… {gone:,} lines left out …")
-        return kept
+        end = "".join(self.tail)
+        text = self.head if self._cut else self.head + end
+        first = text.split("\n", most)
+        if not self._cut and len(first) <= most:
+            return [_shown(line) for line in first[: len(first) - (not first[-1])]]
+        head = most // 3
+        last = (end if self._cut else text).rstrip("\n").rsplit("\n", most - head)
+        last = last[1:] if len(last) > most - head else last
+        gone = self.lines_in_all - head - len(last)
+        middle = [f"… {gone:,} lines left out …"] if gone > 0 else []
+        return [*map(_shown, first[:head]), *middle, *map(_shown, last)]
 
     @property
     def copied(self) -> str:
-        return "\n".join([f"$ {self.command}", *self.lines(_OUTPUT_LINES * 2)])
+        return "\n".join([f"$ {self.command}", *self.lines(_COPIED)])

@@ -69,7 +69,7 @@ def thought(entry: Thought) -> Content:
     if not entry.done:
         passed = seconds(time.monotonic() - entry.started)
         return Content.styled(f"{spinner()} thinking for {passed}", DIM)
-    took = "" if entry.seconds is None else f" for {seconds(entry.seconds)}"
+    took = "" if not entry.seconds or entry.seconds < 0.1 else f" for {seconds(entry.seconds)}"
     fold = "▾" if entry.open else "▸"
     return Content.styled(f"{fold} thought{took}", f"{DIM} italic")
 
@@ -96,13 +96,13 @@ def call(entry: Call) -> Content:
 
 def _title(entry: Call) -> str:
     if entry.result is not None:
-        return clip_line(shown(entry.result.display), _WIDE)
+        return shown(clip_line(entry.result.display, _WIDE))
     given = entry.call.arguments
     main = next((given[name] for name in _MAIN if given.get(name)), "")
     if isinstance(main, list | tuple):
         main = shlex.join(map(str, main))
     verb = shown(entry.call.name).replace("_", " ")
-    return f"{verb} {clip_line(shown(str(main)), _ARGUMENT)}".rstrip()
+    return f"{verb} {shown(clip_line(str(main), _ARGUMENT))}".rstrip()
 
 
 def _preview(entry: Call) -> list[str]:
@@ -110,7 +110,7 @@ def _preview(entry: Call) -> list[str]:
     if result is None:
         return []
     if isinstance(result.details, TestRun):
-        return [clip_line(shown(line), _WIDE) for line in first_failure(result.details)]
+        return [shown(clip_line(line, _WIDE)) for line in first_failure(result.details)]
     if entry.call.name == "run":
         lines = [line for line in printable(result.output[:50_000]).split("\n")[1:] if line.strip()]
         return head_and_tail([clip_line(line, _WIDE) for line in lines], _PREVIEW)
@@ -196,7 +196,7 @@ def shell(entry: Shell) -> Content:
     bad = "$text-error" if entry.ended and entry.code != 0 else DIM
     head = Content.assemble(
         Content.styled(f"{mark} ", colour),
-        Content.styled(shown(entry.command), "bold"),
+        Content.styled(shown(clip_line(entry.command, 10 * _WIDE)), "bold"),
         Content.styled(f"  {ending}", bad),
     )
     most = 400 if entry.open else entry.SHOWN

@@ -17,17 +17,18 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from textual.content import Content
 
+from tui.blocks.table import FAINT, Table
+
 _CLOSING = re.compile(r"(?m)^\s*(?:`{3,}|~{3,})")
 """A line that may end a block of code."""
 _HIGHLIGHTED = 3_000
 """Lines of code that are highlighted at most: it costs some 50 µs a line."""
+_AT_ONCE = 40
+"""Lines of code that are highlighted in the frame that they are shown in."""
 _WIDE = 4_000
 """Characters of a line of code that are shown."""
-_NARROW = 4
-"""Columns that a cell of a table has at least."""
 _HEADINGS = {"h1": "bold underline $text-primary", "h2": "bold $text-primary"}
 _CODE = "on $surface"
-_FAINT = "$foreground 40%"
 _EMPTY = Content("")
 
 
@@ -62,11 +63,14 @@ class Code:
     language: str
     closed: bool
     before: Content = _EMPTY
+    coloured: bool = False
     _styled: list[Content] | None = None
 
     def lines(self, width: int) -> list[Content]:
         if self._styled is None:
-            self._styled = self._highlighted()
+            self._styled = [Content(line) for line in self._shown.split("\n")]
+            if self.closed and len(self._styled) <= _AT_ONCE:
+                self.highlight()
         lines = self._styled
         # A line that has only just begun would make the view jump when the fence closes.
         if len(lines) > 1 and not lines[-1].plain:
@@ -82,46 +86,22 @@ class Code:
             for line in folded
         ]
 
-    def _highlighted(self) -> list[Content]:
-        code = "\n".join(line[:_WIDE] for line in self.text.expandtabs(4).split("\n"))
-        if not self.closed or not self.language or code.count("\n") > _HIGHLIGHTED:
-            return [Content(line) for line in code.split("\n")]
-        # 15 ms; only needed once there is code
-        from textual.highlight import highlight
+    @property
+    def _shown(self) -> str:
+        return "\n".join(line[:_WIDE] for line in self.text.expandtabs(4).split("\n"))
 
-        found = highlight(code, language=self.language)
-        return found.split("\n", allow_blank=True)
+    def highlight(self) -> None:
+        """Colour it, for good; of no effect on where its lines are."""
+        self.coloured = True
+        code = self._shown
+        if self.language and code.count("\n") <= _HIGHLIGHTED:
+            # 15 ms; only needed once there is code
+            from textual.highlight import highlight
 
-
-@dataclass(slots=True)
-class Table:
-    """Rows of cells, the first of them the heads."""
-
-    rows: list[list[Content]]
-    before: Content = _EMPTY
-
-    def lines(self, width: int) -> list[Content]:
-        count = max(map(len, self.rows), default=0)
-        if not count:
-            return []
-        rows = [[*row, *[_EMPTY] * (count - len(row))] for row in self.rows]
-        wanted = [max(row[at].cell_length for row in rows) for at in range(count)]
-        widths = _shares(wanted, width - self.before.cell_length - 3 * (count - 1))
-        bar = Content.styled(" │ ", _FAINT)
-        found = []
-        for number, row in enumerate(rows):
-            cells = [cell.wrap(room) or [_EMPTY] for cell, room in zip(row, widths, strict=True)]
-            for line in range(max(map(len, cells))):
-                parts = [cell[line] if line < len(cell) else _EMPTY for cell in cells]
-                padded = [
-                    part.pad_right(max(0, room - part.cell_length))
-                    for part, room in zip(parts, widths, strict=True)
-                ]
-                found.append(self.before + bar.join(padded))
-            if number == 0:
-                rule = "─┼─".join("─" * room for room in widths)
-                found.append(self.before + Content.styled(rule, _FAINT))
-        return found
+            found = highlight(code, language=self.language).split("\n", allow_blank=True)
+            # The highlighter leaves out empty lines at the end.
+            lines = code.count("\n") + 1
+            self._styled = [*found, *[_EMPTY] * lines][:lines]
 
 
 @dataclass(slots=True)
@@ -129,7 +109,7 @@ class Rule:
     """A line across."""
 
     def lines(self, width: int) -> list[Content]:
-        return [Content.styled("─" * width, _FAINT)]
+        return [Content.styled("─" * width, FAINT)]
 
 
 @dataclass(slots=True)
@@ -140,18 +120,6 @@ class Gap:
 
     def lines(self, width: int) -> list[Content]:
         return [self.before]
-
-
-def _shares(wanted: list[int], room: int) -> list[int]:
-    """What each column gets of the room, the narrow ones all that they want."""
-    widths = [max(1, width) for width in wanted]
-    while sum(widths) > room and max(widths) > _NARROW:
-        widest = max(range(len(widths)), key=widths.__getitem__)
-        over = sum(widths) - room
-        second = sorted(widths)[-2] if len(widths) > 1 else _NARROW
-        floor = max(_NARROW, min(second - 1, widths[widest] - 1))
-        widths[widest] = max(floor, widths[widest] - over)
-    return widths
 
 
 @cache
@@ -208,6 +176,19 @@ class Document:
         done, last = self.lines(width)
         return len(done) + len(last)
 
+    def plain_code(self) -> list[Code]:
+        """Code that is whole and was not highlighted yet."""
+        pieces = [*(piece for block in self._done for piece in block), *self._open]
+        return [
+            piece
+            for piece in pieces
+            if isinstance(piece, Code) and piece.closed and not piece.coloured
+        ]
+
+    def forget_lines(self) -> None:
+        """Make them anew: some code was highlighted."""
+        self._width = 0
+
     def _settle(self, pieces: list[Piece]) -> None:
         self._done_lines += [*self._lines_of(pieces), _EMPTY]
 
@@ -218,7 +199,7 @@ class Document:
     def _goes_on(self, text: str) -> bool:
         """Whether it only adds lines to open code; then they are all that is done."""
         match self._open:
-            case [Code(closed=False, language=_, text=code) as piece] if code:
+            case [Code(closed=False) as piece] if piece.text:
                 pass
             case _:
                 return False
@@ -235,8 +216,8 @@ class Document:
             if gone:
                 del self._open_lines[-gone:]
             shown = new[:-1] if not new[-1].plain and len(piece._styled) > 1 else new
-            for code in shown:
-                self._open_lines += piece.boxed(code, self._width)
+            for line_of_code in shown:
+                self._open_lines += piece.boxed(line_of_code, self._width)
         return True
 
 
@@ -331,7 +312,8 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[Piece]:
 
 def _code(token: Token, before: Content) -> Code:
     first, last = token.map or (0, 0)
-    closed = token.type != "fence" or last - first == token.content.count("\n") + 2
+    lines = len(token.content.split("\n")) - token.content.endswith("\n")
+    closed = token.type != "fence" or last - first == lines + 2
     # The end of the line tells where open code goes on.
     text = token.content.removesuffix("\n") if closed else token.content
     return Code(text, (token.info.split() or [""])[0], closed, before)

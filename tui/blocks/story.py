@@ -17,7 +17,7 @@ from agent.printer import switch_cost
 from tools.action import FileChange
 from tools.testing.reports import TestRun
 from tools.text import shown
-from tools.text_filter import clip, printable
+from tools.text_filter import clip, clip_line, printable
 from tui.blocks.entries import (
     MOST_SHOWN,
     Answer,
@@ -39,6 +39,8 @@ LOOKUPS = {"read_file": "read", "search": "searched", "outline": "outlined"}
 
 _SMALL = 60
 """Lines of a patch that is shown without being asked for."""
+_LONG = 2_000
+"""Characters of a line of ours that are shown."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Story:
         match event:
             case events.TurnStarted(task):
                 self._task, self.doing = task.strip(), "starting"
-                return [self.add(Prompted(clip(printable(task), MOST_SHOWN)))]
+                return [self.add(Prompted(_safe(task)))]
             case events.Said(message):
                 return self._said(message)
             case events.StepStarted():
@@ -72,7 +74,7 @@ class Story:
                 self.doing = "thinking" if reasoning else "writing"
                 return self._wrote(text, reasoning=reasoning)
             case events.WroteCall(tool):
-                self.doing = f"writing {shown(tool)}"
+                self.doing = f"writing {_line(tool)}"
                 return self._close_writing()
             case events.StepFinished():
                 self.doing = ""
@@ -87,13 +89,13 @@ class Story:
             case events.ToolFinished():
                 return self._finish(event)
             case events.Rewound(_, reason):
-                return [self.add(Remark(shown(reason), Kind.REWOUND))]
+                return [self.add(Remark(_line(reason), Kind.REWOUND))]
             case events.Compacted():
                 return [self.add(Remark(_compacted(event), Kind.COMPACTED))]
             case events.Switched(model):
-                return [self.add(Change(shown(model), switch_cost(event)))]
+                return [self.add(Change(_line(model), switch_cost(event)))]
             case events.Notice(text):
-                return [self.add(Remark(printable(text)))]
+                return [self.add(Remark(printable(clip(text, _LONG))))]
             case events.TurnFinished():
                 return self._end(event)
             case _:
@@ -139,7 +141,7 @@ class Story:
             case UserMessage(text) if self._task and self._task in text:
                 self._task = ""  # shown as the user's own
             case UserMessage(text):
-                return [self.add(Question(clip(printable(text), MOST_SHOWN)))]
+                return [self.add(Question(_safe(text)))]
             case _:
                 pass
         return []
@@ -148,9 +150,9 @@ class Story:
         """An answer is whole: what was written is replaced by what it says outside its calls."""
         changed = self._close_writing()
         if message.reasoning.strip() and self._thought is None:
-            thought = Thought(clip(printable(message.reasoning), MOST_SHOWN), done=True)
+            thought = Thought(_safe(message.reasoning), done=True)
             changed.append(self.add(thought))
-        text = clip(printable(message.text), MOST_SHOWN).strip()
+        text = _safe(message.text).strip()
         answer = self._answer
         if answer is None and text:
             answer = Answer()
@@ -161,7 +163,7 @@ class Story:
             answer.done = True
             changed.append(answer)
         self._answer = self._thought = None
-        told = [f"A tool call could not be read: {shown(line)}" for line in message.malformed]
+        told = [f"A tool call could not be read: {_line(line)}" for line in message.malformed]
         return [*changed, *(self.add(Remark(line, Kind.MALFORMED)) for line in told)]
 
     def _begin(self, event: events.ToolStarted) -> Entry:
@@ -226,13 +228,22 @@ class Story:
         self._answer = self._thought = None
         self._running.clear()
         self.doing = ""
-        verdict = Verdict(event.status, shown(event.summary), event.totals, event.patch)
+        verdict = Verdict(event.status, _line(event.summary), event.totals, event.patch)
         return [*changed, self.add(verdict)]
+
+
+def _safe(text: str) -> str:
+    """A text as it may be shown; what is clipped is not looked at."""
+    return printable(clip(text, MOST_SHOWN))
+
+
+def _line(text: str) -> str:
+    return shown(clip_line(text, _LONG))
 
 
 def _compacted(event: events.Compacted) -> str:
     return (
-        f"{shown(event.reason)}: shortened from {event.messages_before:,} to "
+        f"{_line(event.reason)}: shortened from {event.messages_before:,} to "
         f"{event.messages_after:,} messages, about {event.tokens_before:,} to "
         f"{event.tokens_after:,} tokens"
     )

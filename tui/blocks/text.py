@@ -5,12 +5,14 @@ Owns selection and colours. Must not know what the text is about.
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual.geometry import Size
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.blocks.markdown import Document
+from tui.blocks.markdown import Code, Document
 
 
 class MarkdownText(Widget):
@@ -37,12 +39,33 @@ class MarkdownText(Widget):
         self._document.write(text)
         changed = not width or self._document.height(width) != before
         self.refresh(layout=changed)
+        self._colour()
 
     def replace(self, text: str) -> None:
         """Show another text."""
         self._document = Document()
         self._document.write(text)
         self.refresh(layout=True)
+        self._colour()
+
+    def on_mount(self) -> None:
+        self._colour()
+
+    def _colour(self) -> None:
+        """Highlight long code beside the drawing: it takes some 200 ms for 400 lines."""
+        if self.is_mounted and (found := self._document.plain_code()):
+            for code in found:
+                code.coloured = True
+            self.run_worker(partial(self._highlight, found), thread=True, group="highlight")
+
+    def _highlight(self, found: list[Code]) -> None:
+        for code in found:
+            code.highlight()
+        self.app.call_from_thread(self._coloured)
+
+    def _coloured(self) -> None:
+        self._document.forget_lines()
+        self.refresh()
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
@@ -60,7 +83,11 @@ class MarkdownText(Widget):
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(y)) is not None:
             start, end = span
-            line = line.stylize(self.selection_style, start, len(line) if end == -1 else end)
+            line = line.stylize(
+                self.screen.get_visual_style("screen--selection"),
+                start,
+                len(line) if end == -1 else end,
+            )
         strip = Strip(line.render_segments(style), line.cell_length)
         return strip.adjust_cell_length(width, style.rich_style).apply_offsets(0, y)
 

@@ -175,7 +175,7 @@ def head(entry: Entry) -> Content:
 
 
 def _text(text: str, limit: int = _OUTPUT) -> Widget:
-    lines = clip(printable(text), limit).strip("\n").split("\n")
+    lines = printable(clip(text, limit)).strip("\n").split("\n")
     return Static(Content("\n".join(clip_line(line, _WIDE) for line in lines)), classes="output")
 
 
@@ -205,7 +205,7 @@ def _call(entry: Entry) -> list[Widget]:
 def _arguments(entry: entries.Call) -> list[Widget]:
     lines: list[str] = []
     for name, value in entry.call.arguments.items():
-        text = clip(printable(value if isinstance(value, str) else repr(value)), _ARGUMENT)
+        text = printable(clip(value if isinstance(value, str) else repr(value), _ARGUMENT))
         between = "\n" if "\n" in text else " "
         lines.append(f"{shown(name)}:{between}{text.rstrip()}")
     return [Static(Content("\n".join(lines)), classes="arguments")] if lines else []

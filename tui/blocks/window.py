@@ -23,6 +23,8 @@ MOST = 70
 """Blocks in the tree before some are taken out."""
 KEPT = 40
 """Blocks that are left then."""
+_LINES = 3
+"""Rows that are gone on by in a block that is higher than the view."""
 STEP = 8
 """Blocks that are put in at once: more would be felt as a pause."""
 
@@ -138,6 +140,43 @@ class WindowLayout(Layout):
         blocks = [item for item in self._last if isinstance(item[0], Block)]
         return (blocks[0][1], blocks[-1][2]) if blocks else (0, 0)
 
-    def row_of(self, widget: Widget) -> tuple[int, int] | None:
-        """The first row of a block, and the row after it."""
-        return next(((y, end) for known, y, end in self._last if known is widget), None)
+    def in_sight(self, *, last: bool) -> Entry | None:
+        """The first or the last block that is seen."""
+        top, bottom = self._view
+        placed = [(item, y, end) for item, y, end in self._last if isinstance(item, Block)]
+        inside = [item for item, y, end in placed if end > top and y < bottom]
+        found = inside or [item for item, _, _ in placed]
+        return found[-1 if last else 0].entry if found else None
+
+    def scroll_through(self, block: Block, by: int) -> bool:
+        """Go on within a block that is higher than the view; whether there was more of it.
+
+        Args:
+            by: Whether down (1) or up (-1).
+        """
+        first, end = self._rows_of(block)
+        top, bottom = self._view
+        more = first < top < end if by < 0 else first < bottom < end
+        if more:
+            self._transcript.scroll_relative(y=_LINES * by, animate=False)
+        return more
+
+    def reveal(self, block: Block, by: int) -> None:
+        """Bring a block into sight: its beginning, or coming from below its end."""
+        first, end = self._rows_of(block)
+        top, bottom = self._view
+        page = bottom - top
+        if first < top:
+            self._transcript.scroll_to(y=first if by > 0 else max(first, end - page))
+        elif end > bottom:
+            self._transcript.scroll_to(y=min(first, end - page))
+
+    @property
+    def _view(self) -> tuple[float, float]:
+        top = self._transcript.scroll_y
+        return top, top + self._transcript.size.height
+
+    def _rows_of(self, block: Block) -> tuple[int, int]:
+        """Its first row, and the row after it."""
+        found = ((y, end) for known, y, end in self._last if known is block)
+        return next(found, (0, 0))

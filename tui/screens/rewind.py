@@ -21,7 +21,6 @@ from textual.widgets.option_list import Option
 
 from agent.recorded import TurnInfo
 from tools.text import shown
-from tools.undo import Restored
 from tui.widgets.change import patch_lines
 from tui.widgets.panel import MUTED
 

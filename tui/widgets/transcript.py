@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,13 +19,16 @@ from textual.content import Content
 from textual.layout import Layout
 from textual.message import Message
 from textual.reactive import var
+from textual.scrollbar import ScrollBar
 from textual.timer import Timer
 from textual.widgets import Static
 
 from agent import events
 from agent.events import Event
+from tools.text_filter import clip, printable
 from tui.blocks import heads
 from tui.blocks.entries import Call, Entry, Kind, Lookups, Remark, Shell, Thought
+from tui.blocks.shell_line import ShellLine
 from tui.blocks.story import Story
 from tui.blocks.widgets import Block, block_for, openable
 from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
@@ -48,35 +51,13 @@ class Below(Static):
     """Says that there is more further down."""
 
 
-class ShellLine:
-    """The user's command at work, to be told what becomes of it."""
-
-    def __init__(self, transcript: Transcript, entry: Shell) -> None:
-        self._transcript = transcript
-        self._entry = entry
-
-    def write(self, text: str) -> None:
-        """Add output: pieces of any size, raw."""
-        self._entry.write(text)
-        self._transcript.touch([self._entry])
-
-    def end(self, code: int | None, seconds: float) -> None:
-        """It has ended.
-
-        Args:
-            code: Its exit code; None: it was stopped.
-        """
-        self._entry.close(code, seconds)
-        self._transcript.touch([self._entry])
-
-
 class Transcript(VerticalScroll):
     """The conversation, the newest at its end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Block before", show=False),
         Binding("down", "move(1)", "Block after", show=False),
-        Binding("enter,space", "toggle", "Open"),
+        Binding("enter,space", "open", "Open"),
         Binding("c", "copy", "Copy"),
         Binding("home", "top", "Beginning", show=False),
         Binding("end", "bottom", "End", show=False),
@@ -145,15 +126,14 @@ class Transcript(VerticalScroll):
 
     def tell(self, text: str) -> None:
         """Add a line of ours."""
-        from tools.text_filter import printable
 
-        self.touch([self.story.add(Remark(printable(text), Kind.COMPLAINT))])
+        self.touch([self.story.add(Remark(printable(clip(text, 4_000)), Kind.COMPLAINT))])
 
     def shell(self, command: str) -> ShellLine:
         """Add a command of the user's that begins now."""
         entry = Shell(command)
         self.touch([self.story.add(entry)])
-        return ShellLine(self, entry)
+        return ShellLine(entry, lambda: self.touch([entry]))
 
     # What is drawn
 
@@ -257,7 +237,7 @@ class Transcript(VerticalScroll):
             y = max(0, self.scroll_y + rows)
             self.set_reactive(VerticalScroll.scroll_y, y)
             self.set_reactive(VerticalScroll.scroll_target_y, y)
-            self.vertical_scrollbar._reactive_position = y
+            self.vertical_scrollbar.set_reactive(ScrollBar.position, y)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -327,9 +307,9 @@ class Transcript(VerticalScroll):
         return self._current
 
     def _point(self, entry: Entry | None) -> None:
-        for known, on in ((self._current, False), (entry, True)):
+        for known, chosen in ((self._current, False), (entry, True)):
             if known is not None and (block := self._blocks.get(known)):
-                block.set_class(on, "-current")
+                block.set_class(chosen, "-current")
         self._current = entry
 
     def action_move(self, by: int) -> None:
@@ -339,52 +319,18 @@ class Transcript(VerticalScroll):
         if not shown:
             return
         if self._current not in shown:
-            self._point(self._in_sight(last=by < 0))
+            self._point(self._window.in_sight(last=by < 0))
             return
-        spot = self._window.row_of(self._blocks[self._current])
-        if spot is not None and self._scroll_through(spot, by):
+        if self._window.scroll_through(self._blocks[self._current], by):
             return
         index = entries.index(self._current) + by
         if self.first <= index < self.last:
             self._point(entries[index])
-            self._reveal(entries[index], by)
+            self._window.reveal(self._blocks[entries[index]], by)
         elif index >= len(entries):
             self.action_bottom()
 
-    def _in_sight(self, *, last: bool) -> Entry:
-        shown = self.story.entries[self.first : self.last]
-        inside = [
-            entry
-            for entry in shown
-            if (spot := self._window.row_of(self._blocks[entry]))
-            and spot[1] > self.scroll_y
-            and spot[0] < self.scroll_y + self.size.height
-        ]
-        return (inside or shown)[-1 if last else 0]
-
-    def _scroll_through(self, spot: tuple[int, int], by: int) -> bool:
-        first, end = spot
-        top, bottom = self.scroll_y, self.scroll_y + self.size.height
-        if by < 0 and first < top and end > top:
-            self.scroll_relative(y=-3, animate=False)
-            return True
-        if by > 0 and end > bottom and first < bottom:
-            self.scroll_relative(y=3, animate=False)
-            return True
-        return False
-
-    def _reveal(self, entry: Entry, by: int) -> None:
-        spot = self._window.row_of(self._blocks[entry])
-        if spot is None:
-            return
-        first, end = spot
-        page = self.size.height
-        if first < self.scroll_y:
-            self.scroll_to(y=first if by > 0 else max(first, end - page), animate=False)
-        elif end > self.scroll_y + page:
-            self.scroll_to(y=min(first, end - page), animate=False)
-
-    async def action_toggle(self) -> None:
+    async def action_open(self) -> None:
         """Open the block, or fold it."""
         if self._current is not None:
             await self._toggle(self._current)
@@ -423,7 +369,7 @@ class Transcript(VerticalScroll):
         self.anchor()
         self.below = False
 
-    def _scroll_to(self, *args, **options) -> bool:
+    def _scroll_to(self, *args: Any, **options: Any) -> bool:  # noqa: ANN401  handed on
         # The rows of what is not in the tree are estimates: a movement over time would miss.
         return super()._scroll_to(*args, **{**options, "animate": False})
 
