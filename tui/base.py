@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
@@ -136,7 +137,17 @@ class BaseApp(App[None]):
         except Exception as error:  # whatever it is, the session goes on
             self._handle_exception(error)
 
+    def _register_child(
+        self, parent: DOMNode, child: Widget, before: int | None, after: int | None
+    ) -> None:
+        self._guard(child)
+        super()._register_child(parent, child, before, after)
+
     def _start_widget(self, parent: Widget, widget: Widget) -> None:
+        self._guard(widget)
+        super()._start_widget(parent, widget)
+
+    def _guard(self, widget: Widget) -> None:
         """Textual ends a widget whose handler raises: its errors are caught before that."""
         dispatch = widget._dispatch_message
 
@@ -147,7 +158,6 @@ class BaseApp(App[None]):
                 self._handle_exception(error)
 
         widget._dispatch_message = guarded  # type: ignore[method-assign]  # there is no hook for it
-        super()._start_widget(parent, widget)
 
     # Looks.
 

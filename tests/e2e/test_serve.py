@@ -94,9 +94,7 @@ def test_it_listens_on_the_loopback_alone(agent: Agent, plain: Path) -> None:
     assert listening == [f"0100007F:{port:04X}"]
 
 
-def test_a_prompt_typed_in_a_browser_is_answered(
-    agent: Agent, plain: Path, tmp_path: Path
-) -> None:
+def test_a_prompt_typed_in_a_browser_is_answered(agent: Agent, plain: Path, tmp_path: Path) -> None:
     find_browser()
     running, url = served(agent, plain)
 
