@@ -195,9 +195,6 @@ class ParityApp(BaseApp):
 
         self._try(play)
 
-    def action_command_clear(self, arguments: str) -> None:
-        self.open_session(replace(self.wanted, resume=None))
-
     def action_command_theme(self, name: str) -> None:
         if not name:
             self.action_change_theme()
@@ -205,12 +202,6 @@ class ParityApp(BaseApp):
             self.theme = name
         else:
             self._say(f"There is no theme {shown(name)}: {', '.join(self.available_themes)}.")
-
-    def action_command_keys(self, arguments: str) -> None:
-        self.action_help()
-
-    def action_command_copy(self, arguments: str) -> None:
-        self.action_copy_answer()
 
     def _known(self) -> SessionInfo | None:
         if self.current is None:
