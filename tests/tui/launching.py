@@ -15,7 +15,7 @@ from agent.conversation import Wanted
 from tui.app import ParityApp
 
 HELLO = 'steering = "free"\n[[step]]\ntext = "Hello, what can I do?"\n'
-PATIENCE = 20.0
+PATIENCE = 12.0
 """Seconds after which what should happen is missed."""
 
 
@@ -51,7 +51,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
     """Wait until something is so."""
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, seen(pilot)
         await pilot.pause(0.02)
 
 
