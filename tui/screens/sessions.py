@@ -235,8 +235,8 @@ class Sessions(ModalScreen[Wanted | None]):
 
     @on(_Done)
     def _tell(self, message: _Done) -> None:
-        severity = "error" if message.problem else "information"
-        self.notify(printable(message.line), severity=severity, markup=False)
+        line = printable(message.line)
+        self.notify(line, severity="error" if message.problem else "information", markup=False)
         self._look(self.query_one("#search", Input).value)
 
 
