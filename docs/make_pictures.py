@@ -3,6 +3,8 @@
 Owns the recording through a pseudo-terminal and the drawing. Of what the agent prints it knows
 only the line that begins a step.
 
+Those of the screen are `screen_pictures.py`'s.
+
     .venv/bin/python docs/make_pictures.py [--example NAME] [--model NAME] [--whole] [--output FILE]
 
 The temporary repository and the home folder are shown below `~`, long lines are broken at blanks,

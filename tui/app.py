@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,11 +21,12 @@ from textual.events import Event, Key
 from textual.screen import Screen
 
 from agent.conversation import Conversation, Wanted
-from agent.errors import ExitCode, ModelError, ModelMissing
+from agent.errors import AgentError, ExitCode, ModelError, ModelMissing
 from agent.events import Said, TurnStarted
 from agent.messages import AssistantMessage
 from agent.session import SessionInfo
 from tools.text import shown
+from tools.text_filter import printable
 from tui.base import BaseApp
 from tui.departure import departing
 from tui.engine import Asked, Failed, NotOpened, Opened, Reported, Rested
@@ -162,6 +163,68 @@ class ParityApp(BaseApp):
 
         if not isinstance(self.screen, Sessions):
             self.push_screen(Sessions(self.wanted, self.current), self.open_session)
+
+    # Commands of the prompt: what follows each comes as one text.
+
+    def action_command_resume(self, name: str) -> None:
+        if not name:
+            self.action_sessions()
+            return
+        from tui.keeping import resumed  # 40 ms, as below; only needed when it is asked for
+
+        self._try(lambda: self.open_session(resumed(self.wanted, name)))
+
+    def action_command_fork(self, arguments: str) -> None:
+        from tui.keeping import forked
+
+        if (info := self._known()) is not None:
+            self._try(lambda: self.open_session(forked(self.wanted, info)))
+
+    def action_command_rename(self, title: str) -> None:
+        from tui.keeping import renamed
+
+        if (info := self._known()) is not None:
+            self._try(lambda: self._say(renamed(info, title)))
+
+    def action_command_export(self, arguments: str) -> None:
+        from tui.keeping import exported
+
+        kind, _, place = arguments.partition(" ")
+        if (info := self._known()) is not None:
+            self._try(lambda: self._say(exported(info, kind or "markdown", place.strip())))
+
+    def action_command_play(self, name: str) -> None:
+        from tui.keeping import resumed
+        from tui.screens.play import Play
+
+        def play() -> None:
+            info = resumed(self.wanted, name).resume if name else self._known()
+            if info is not None:
+                self.push_screen(Play(info))
+
+        self._try(play)
+
+    def action_command_theme(self, name: str) -> None:
+        if not name:
+            self.action_change_theme()
+        elif name in self.available_themes:
+            self.theme = name
+        else:
+            self._say(f"There is no theme {shown(name)}: {', '.join(self.available_themes)}.")
+
+    def _known(self) -> SessionInfo | None:
+        if self.current is None:
+            self._say("Nothing was said in this session yet.")
+        return self.current
+
+    def _try(self, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except AgentError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    def _say(self, line: str) -> None:
+        self.notify(printable(line), markup=False)
 
     def action_copy_answer(self) -> None:
         """Copy what the model said last."""

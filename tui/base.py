@@ -6,6 +6,7 @@ Must not know what is shown, nor that there are sessions.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
@@ -44,12 +46,8 @@ class BaseApp(App[None]):
         "styles/control.tcss",
         "styles/manners.tcss",
     ]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-narrow"),
-        (100, "-normal"),
-        (140, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (18, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012  as the library has them
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", key_display="?"),
         Binding("f2", "mouse", "Select text"),
@@ -142,7 +140,17 @@ class BaseApp(App[None]):
         except Exception as error:  # whatever it is, the session goes on
             self._handle_exception(error)
 
+    def _register_child(
+        self, parent: DOMNode, child: Widget, before: int | None, after: int | None
+    ) -> None:
+        self._guard(child)
+        super()._register_child(parent, child, before, after)
+
     def _start_widget(self, parent: Widget, widget: Widget) -> None:
+        self._guard(widget)
+        super()._start_widget(parent, widget)
+
+    def _guard(self, widget: Widget) -> None:
         """Textual ends a widget whose handler raises: its errors are caught before that."""
         dispatch = widget._dispatch_message
 
@@ -153,7 +161,6 @@ class BaseApp(App[None]):
                 self._handle_exception(error)
 
         widget._dispatch_message = guarded  # type: ignore[method-assign]  # there is no hook for it
-        super()._start_widget(parent, widget)
 
     # Looks.
 
@@ -209,6 +216,11 @@ class BaseApp(App[None]):
             driver._disable_mouse_support()
             told = "The mouse is the terminal's: select and copy. F2 takes it back."
             self.notify(told, timeout=8, markup=False)
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """As SVG that asks for no font from elsewhere."""
+        picture = super().export_screenshot(title=title, simplify=simplify)
+        return re.sub(r"@font-face\s*\{[^}]*\}", "", picture)
 
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(text)

@@ -1,4 +1,4 @@
-"""A terminal for the real command, which tmux plays: what it shows, what is typed, how it is left."""
+"""A terminal for the real command, played by tmux: what it shows, is typed, and is left as."""
 
 from __future__ import annotations
 

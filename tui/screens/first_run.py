@@ -177,9 +177,12 @@ class FirstRun(ModalScreen[Wanted | None]):
     @work(thread=True, exit_on_error=False)
     def _fetch(self, offer: Offer) -> None:
         assert offer.entry is not None
+
+        def tell(line: str) -> None:
+            self.post_message(_Told(line))
+
         try:
-            folder = Catalogue.load().folder
-            pull(offer.entry, folder, lambda line: self.post_message(_Told(line)), _Meter(self))
+            pull(offer.entry, Catalogue.load().folder, tell, _Meter(self))
         except _Stopped:
             self.post_message(_Fetched(offer, "Stopped; what has come is kept, and goes on later."))
         except (AgentError, OSError) as error:

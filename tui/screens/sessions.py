@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -23,12 +22,12 @@ from textual.widgets.option_list import Option
 
 from agent.conversation import Wanted
 from agent.errors import AgentError
-from agent.export import Format, export
-from agent.forking import fork
+from agent.export import Format
 from agent.overview import Hit, at_work, overviews, search
-from agent.session import SessionInfo, delete, rename, state_folder
+from agent.session import SessionInfo, state_folder
 from agent.work_tree import find_root
 from tools.text_filter import clip_line, printable
+from tui.keeping import deleted, exported, forked, renamed
 
 _HEADING = 70
 """Characters of a session's heading."""
@@ -155,14 +154,14 @@ class Sessions(ModalScreen[Wanted | None]):
         info, kind = self._exporting, tuple(Format)[message.option_index]
         self._close_fields()
         if info is not None:
-            self._do(lambda: f"Written to {_write(info, kind)}.")
+            self._do(lambda: exported(info, kind))
 
     @on(Input.Submitted, "#name")
     def _named(self, message: Input.Submitted) -> None:
         info, title = self._renaming, message.value.strip()
         self._close_fields()
         if info is not None and title:
-            self._do(lambda: _renamed(info, title))
+            self._do(lambda: renamed(info, title))
 
     # Keys.
 
@@ -179,11 +178,11 @@ class Sessions(ModalScreen[Wanted | None]):
         if (info := self._chosen()) is None:
             return
         try:
-            forked = fork(info, state_folder())
+            wanted = forked(self._wanted, info)
         except (AgentError, OSError) as error:
             self._tell(_Done(str(error), problem=True))
         else:
-            self.dismiss(replace(self._wanted, resume=forked))
+            self.dismiss(wanted)
 
     def action_rename(self) -> None:
         self._renaming = self._chosen()
@@ -202,7 +201,7 @@ class Sessions(ModalScreen[Wanted | None]):
             line = "d again deletes this session, and with it the means to undo what it wrote."
             self.notify(line, severity="warning", timeout=_PATIENCE, markup=False)
             return
-        self._do(lambda: _deleted(info))
+        self._do(lambda: deleted(info))
 
     def action_back(self) -> None:
         if self._renaming is not None or self._exporting is not None:
@@ -236,27 +235,9 @@ class Sessions(ModalScreen[Wanted | None]):
 
     @on(_Done)
     def _tell(self, message: _Done) -> None:
-        severity = "error" if message.problem else "information"
-        self.notify(printable(message.line), severity=severity, markup=False)
+        line = printable(message.line)
+        self.notify(line, severity="error" if message.problem else "information", markup=False)
         self._look(self.query_one("#search", Input).value)
-
-
-def _renamed(info: SessionInfo, title: str) -> str:
-    rename(info, title)
-    return f"Renamed to {title}."
-
-
-def _deleted(info: SessionInfo) -> str:
-    delete(info)
-    return "Deleted."
-
-
-def _write(info: SessionInfo, kind: Format) -> Path:
-    """Export into the current folder; a file that is there stays."""
-    place = Path(f"session-{info.id}{kind.suffix}").absolute()
-    with place.open("x", encoding="utf-8") as out:
-        out.write(export(info, kind))
-    return place
 
 
 def _ago(seconds: float) -> str:

@@ -231,9 +231,9 @@ class Prompt(Vertical):
             case "down" if self._menu.display:
                 self._menu.action_cursor_down()
             case "pageup" if self._menu.display:
-                self._menu.action_page_up()  # type: ignore[no-untyped-call]  the library's
+                self._menu.action_page_up()  # type: ignore[no-untyped-call]  # the library's
             case "pagedown" if self._menu.display:
-                self._menu.action_page_down()  # type: ignore[no-untyped-call]  the library's
+                self._menu.action_page_down()  # type: ignore[no-untyped-call]  # the library's
             case "escape" if self._searching:
                 self._end_search(self._recall.own)
             case "escape" if self._menu.display:

@@ -1,0 +1,170 @@
+"""Draws the pictures of the screen, `docs/screen*.svg`, by the application itself.
+
+Owns what is done before each picture is taken. A scripted model works on a copy of an example
+through the real loop, with real files and tests; nothing of the picture is drawn by hand.
+
+    .venv/bin/python docs/screen_pictures.py [NAME …]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from agent.approval import Mode  # noqa: E402  from this checkout, installed or not
+from agent.conversation import Wanted  # noqa: E402
+from agent.events import TurnFinished  # noqa: E402
+from agent.session import sessions, state_folder  # noqa: E402
+from tui.app import ParityApp  # noqa: E402
+from tui.engine import Asked, Opened, Reported  # noqa: E402
+from tui.widgets.prompt import Prompt  # noqa: E402
+
+EXAMPLE = "wrong_formula"
+TASK = "Tax is too high on invoices with a discount. Find out why and mend it."
+SCRIPT = """
+steering = "free"
+[[step]]
+reasoning = "The total is right without a discount, so the order of the two steps is suspect."
+text = "I look at how an invoice computes its tax."
+[[step.call]]
+tool = "read_file"
+path = "billing/invoice.py"
+[[step]]
+text = "The tax is taken of the subtotal, **before** the discount; it is due on what is paid."
+[[step.call]]
+tool = "replace_symbol"
+path = "billing/invoice.py"
+symbol = "Invoice.tax"
+code = '''
+    def tax(self) -> int:
+        return percent(self.subtotal() - self.discount(), self.tax_rate)
+'''
+[[step]]
+text = "Tax is now taken after the discount: 18.00 in your example, 108.00 in total."
+"""
+PATIENCE = 60.0
+"""Seconds after which a view has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One picture."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    """Pressed before it is taken."""
+    size: tuple[int, int] = (100, 32)
+    theme: str = "dark"
+    mode: Mode = Mode.AUTO
+    model: str = ""
+    """Empty: the one that plays the script."""
+    task: str = TASK
+    """Empty: nothing is said."""
+    until: type[TurnFinished] | type[Asked] | None = TurnFinished
+    """What is waited for; None: that the session is open, or cannot be."""
+
+
+VIEWS = (
+    View("screen"),
+    View("screen-light", theme="light"),
+    View("screen-approval", mode=Mode.ASK, until=Asked),
+    View("screen-figures", keys=("f3",)),
+    View("screen-models", keys=("f4",)),
+    View("screen-sessions", keys=("ctrl+o",)),
+    View("screen-help", keys=("question_mark",), size=(100, 40), task="", until=None),
+    View("screen-first-run", model="qwen2.5-coder-1.5b", task="", until=None),
+)
+
+
+async def take(view: View, repository: Path, script: Path) -> str:
+    """The picture of a view, as SVG."""
+    model = view.model or f"scripted:{script}"
+    app = ParityApp(Wanted(repository, {"model": model}, mode=view.mode), {})
+    app.theme = view.theme
+    happened: list[object] = []
+
+    def note(message: object) -> None:
+        happened.append(message.event if isinstance(message, Reported) else message)
+
+    async with app.run_test(size=view.size, message_hook=note) as pilot:
+        if view.task:
+            await _until(pilot, lambda: any(isinstance(it, Opened) for it in happened))
+            prompt = app.screen.query_one(Prompt)
+            prompt.focus()
+            prompt.text = view.task
+            await pilot.press("enter")
+        wanted = view.until
+        if wanted is not None:
+            await _until(pilot, lambda: any(isinstance(it, wanted) for it in happened))
+        await pilot.pause(1.0)
+        for key in view.keys:
+            await pilot.press(key)
+        await pilot.pause(1.5)
+        return app.export_screenshot(title=f"agent · {repository.name}")
+
+
+async def _until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("it did not come to that")
+        await pilot.pause(0.05)
+
+
+def draw(view: View, output: Path) -> None:
+    """Take a picture with folders of its own, and write it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        repository = home / EXAMPLE
+        ignored = shutil.ignore_patterns("__pycache__", ".*cache")
+        shutil.copytree(ROOT / "examples" / EXAMPLE, repository, ignore=ignored)
+        identity = ("-c", "user.name=you", "-c", "user.email=you@localhost")
+        for git in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "Invoices"]):
+            subprocess.run(["git", *git], cwd=repository, check=True)
+        script = home / "demo.toml"
+        script.write_text(SCRIPT, encoding="utf-8")
+        os.environ |= {
+            "PARITY_STATE": str(home / "state"),
+            "PARITY_CONFIG": str(home / "config.toml"),
+            "PARITY_MODELS": str(home / "models"),
+        }
+        picture = asyncio.run(take(view, repository, script))
+        assert not view.task or list(sessions(state_folder()))
+    (output / f"{view.name}.svg").write_text(picture, encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="*", help="of the pictures; default: all")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    chosen = parser.parse_args()
+    failed = 0
+    for view in VIEWS:
+        if not chosen.names or view.name in chosen.names:
+            try:
+                draw(view, chosen.output)
+            except Exception as error:  # one view that fails leaves the others
+                failed += 1
+                print(f"{view.name}: {type(error).__name__}: {error}", file=sys.stderr)
+            else:
+                print(view.name)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

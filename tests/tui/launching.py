@@ -1,0 +1,61 @@
+"""The application as a person has it before them, with folders of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from agent.approval import Mode
+from agent.conversation import Wanted
+from tui.app import ParityApp
+
+HELLO = 'steering = "free"\n[[step]]\ntext = "Hello, what can I do?"\n'
+PATIENCE = 12.0
+"""Seconds after which what should happen is missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A repository, and folders for what is kept."""
+
+    folder: Path
+    home: Path
+
+    @property
+    def config(self) -> Path:
+        return self.home / "config.toml"
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    def wanted(self, model: str | None = None) -> Wanted:
+        """
+        Args:
+            model: As the option has it; None: one that plays a script.
+        """
+        script = self.home / "script.toml"
+        script.write_text(HELLO, encoding="utf-8")
+        return Wanted(self.folder, {"model": model or f"scripted:{script}"}, mode=Mode.ASK)
+
+    def app(self, environ: Mapping[str, str] | None = None) -> ParityApp:
+        return ParityApp(self.wanted(), environ or {})
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, seen(pilot)
+        await pilot.pause(0.02)
+
+
+def seen(pilot: Pilot[Any]) -> str:
+    """The text on the screen."""
+    screen = pilot.app.screen
+    return "\n".join(strip.text for strip in screen._compositor.render_strips())
