@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -25,14 +25,15 @@ from agent.models.opening import Backend, backend
 from agent.printer import switch_cost
 from tools.text import shown
 from tui.engine import Asked, Engine, Opened, Reported, Rested
-from tui.screens.rewind import Choice as RewindChoice
-from tui.screens.rewind import Report, Rewinds, Turn
 from tui.widgets.approval import Approval
 from tui.widgets.figures import Figures
 from tui.widgets.offers import DO_IT, PlanOffer, SwitchOffer
 from tui.widgets.status_line import StatusLine
 from tui.widgets.todo import TodoPanel
 from tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from tui.screens.rewind import Choice, Report, Turn
 
 TWICE = 1.0
 """Seconds between two presses of Esc that open the list of turns."""
@@ -287,6 +288,8 @@ class ControlScreen(Screen[None]):
         self.engine.do(self._list_turns)
 
     def _list_turns(self, conversation: Conversation) -> None:
+        from tui.screens.rewind import Rewinds  # 10 ms; only when it is wanted
+
         if isinstance(conversation, Rewinds):
             self.post_message(Turns(tuple(conversation.turns())))
 
@@ -295,15 +298,17 @@ class ControlScreen(Screen[None]):
         if not message.turns:
             self.query_one(StatusLine).tell("There is no earlier turn.")
             return
-        from tui.screens.rewind import RewindScreen  # only when it is wanted
+        from tui.screens.rewind import RewindScreen  # as above
 
         self.app.push_screen(RewindScreen(message.turns), self._go_back)
 
-    def _go_back(self, choice: RewindChoice | None) -> None:
+    def _go_back(self, choice: Choice | None) -> None:
         if choice is not None:
             self.engine.do(partial(self._rewind, choice))
 
-    def _rewind(self, choice: RewindChoice, conversation: Conversation) -> None:
+    def _rewind(self, choice: Choice, conversation: Conversation) -> None:
+        from tui.screens.rewind import Rewinds  # as above
+
         if isinstance(conversation, Rewinds):
             report = conversation.rewind(choice.turn.number, files=choice.files)
             self.post_message(Reported(report.event))
@@ -317,6 +322,6 @@ class ControlScreen(Screen[None]):
         if kept:
             self.tell(f"Left as it is, for you edited the same lines: {', '.join(kept)}.")
 
-    def action_figures(self) -> None:
+    async def action_figures(self) -> None:
         """Show the panel of figures, or hide it."""
-        self.query_one(Figures).toggle()
+        await self.query_one(Figures).toggle()
