@@ -38,7 +38,9 @@ def converse(
     if not plain and not served and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("There is no terminal for the screen: give --plain, or use `agent fix`.")
     if plain or os.environ.get("TERM") == "dumb":
-        raise InputError("--plain is not there yet.")
+        from agent.plain import converse_plainly  # only where there is no screen
+
+        return converse_plainly(wanted)
     from tui.app import run  # 200 ms; only here is there a screen
 
     return run(wanted)

@@ -181,7 +181,7 @@ def _help(plain: _Plain, rest: str) -> None:
 def _model(plain: _Plain, name: str) -> None:
     conversation = plain.conversation
     if not name:
-        plain.say(conversation.agent.going.spec.name)
+        plain.say(conversation.agent.upcoming.model.spec.name)
         return
     switched = conversation.switch(name)
     plain.tell(f"{switched.model} goes on: {switch_cost(switched)}.")

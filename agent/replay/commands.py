@@ -159,7 +159,7 @@ def new(
 
     Its tests are run before and after it: those that it fixed are what an answer must pass.
     """
-    from agent.fix import interruptible  # the whole agent
+    from agent.interrupting import interruptible  # the whole agent
     from agent.replay.new import NewOptions, make_instance
 
     options = NewOptions(commit, repo, output, issue, test_command, name, requirements, timeout)

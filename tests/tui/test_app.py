@@ -61,7 +61,7 @@ def test_an_error_is_told_and_lived_with(place: Place, monkeypatch: pytest.Monke
         await until(pilot, lambda: "ZeroDivisionError" in seen(pilot))
         assert "[red]of[/]" in seen(pilot)
         assert fragile.is_running
-        pilot.app.screen.query_one(Prompt).text = "still here"
+        pilot.app.screen.query_one(Prompt).write("still here")
         await until(pilot, lambda: "still here" in seen(pilot))
         pilot.app.exit(return_code=7)
 

@@ -30,11 +30,12 @@ from tools.base import Cancel
 from tools.process import Finished
 from tools.text import shown
 from tui import commands
+from tui.blocks.shell_line import ShellLine
 from tui.engine import Opened, Reported, Rested
 from tui.screens.control import ControlScreen
 from tui.shell_lines import ShellEnded, ShellLines, ShellStarted, ShellWrote
 from tui.widgets.prompt import Prompt
-from tui.widgets.transcript import ShellLine, Transcript
+from tui.widgets.transcript import Transcript
 
 
 @dataclass

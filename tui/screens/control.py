@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -28,7 +28,6 @@ from agent.printer import switch_cost
 from agent.recorded import TurnInfo
 from tools.text import shown
 from tui.engine import Asked, Engine, Opened, Reported, Rested
-from tui.screens.rewind import Choice as RewindChoice
 from tui.widgets.approval import Approval
 from tui.widgets.figures import Figures
 from tui.widgets.offers import DO_IT, PlanOffer, SwitchOffer
@@ -36,6 +35,9 @@ from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import StatusLine
 from tui.widgets.todo import TodoPanel
 from tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from tui.screens.rewind import Choice
 
 TWICE = 1.0
 """Seconds between two presses of Esc that open the list of turns."""
@@ -307,25 +309,25 @@ class ControlScreen(Screen[None]):
         if not message.turns:
             self.query_one(StatusLine).tell("There is no earlier turn.")
             return
-        from tui.screens.rewind import RewindScreen  # only when it is wanted
+        from tui.screens.rewind import RewindScreen  # 10 ms; only when it is wanted
 
         self.app.push_screen(RewindScreen(message.turns), self._go_back)
 
-    def _go_back(self, choice: RewindChoice | None) -> None:
+    def _go_back(self, choice: Choice | None) -> None:
         if choice is not None:
-            self.engine.do(partial(self._rewind, choice))
+            self.engine.do(partial(self._rewind, choice.turn, choice.files))
 
-    def _rewind(self, choice: RewindChoice, conversation: Conversation) -> None:
-        report = conversation.rewind(choice.turn.number, files=choice.files)
+    def _rewind(self, turn: TurnInfo, files: bool, conversation: Conversation) -> None:
+        report = conversation.rewind(turn.number, files=files)
         self.post_message(Reported(report.event))
-        self.post_message(WentBack(choice.turn, report))
+        self.post_message(WentBack(turn, report))
 
     def undo(self, conversation: Conversation) -> None:
         """Go back to before the last turn; in the session's thread."""
         turns = conversation.turns()
         if not turns:
             raise InputError("There is no turn to take back.")
-        self._rewind(RewindChoice(turns[-1], files=True), conversation)
+        self._rewind(turns[-1], True, conversation)
 
     @on(WentBack)
     def _went_back(self, message: WentBack) -> None:
@@ -335,6 +337,6 @@ class ControlScreen(Screen[None]):
         if kept:
             self.tell(f"Left as it is, for you edited the same lines: {', '.join(kept)}.")
 
-    def action_figures(self) -> None:
+    async def action_figures(self) -> None:
         """Show the panel of figures, or hide it."""
-        self.query_one(Figures).toggle()
+        await self.query_one(Figures).toggle()

@@ -7,14 +7,15 @@ needs permission.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from agent.approval import ApprovalAnswer, ApprovalRequest, Choice
@@ -48,8 +49,8 @@ class Approval(Panel):
         self._hunks: list[Hunk] = []
         """Of the change that is asked about, where it has several."""
 
-    def compose(self) -> ComposeResult:
-        yield from super().compose()
+    def parts(self) -> Iterator[Widget]:
+        yield from super().parts()
         yield Static(classes="rule", markup=False)
         yield Input(placeholder="Why not? Enter tells the model; empty tells it no.", id="word")
 
@@ -71,6 +72,7 @@ class Approval(Panel):
 
     async def _show(self) -> None:
         request = self._request
+        await self.fill()
         self._word.display, self._word.value = False, ""
         self._rule.update(_rule(request))
         self._rule.display = request.rule is not None

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Sparkline, Static
+from textual.widgets import Static
 
 from agent.config import Settings
 from agent.conversation import Conversation
 from agent.events import Event, StepFinished, TurnFinished
 from tools.text import shown
-from tui.comparison import Comparison, Line, Others, compare
 from tui.measures import Measures, Step
 from tui.widgets.panel import MUTED
 from tui.widgets.status_line import thousands
+
+if TYPE_CHECKING:
+    from tui.comparison import Comparison, Line
 
 MOST = 60
 """Steps that the curves show."""
@@ -35,11 +38,15 @@ class _Curve(Vertical):
         super().__init__(id=name, classes="curve")
 
     def compose(self) -> ComposeResult:
+        from textual.widgets import Sparkline  # 3 ms; only when it is shown
+
         yield Static(markup=False)
         yield Sparkline([], summary_function=max)
 
     def show(self, title: Content, values: list[float]) -> None:
         self.query_one(Static).update(title)
+        from textual.widgets import Sparkline  # as above
+
         curve = self.query_one(Sparkline)
         curve.visible = any(values)
         curve.data = values[-MOST:] or [0.0]
@@ -62,13 +69,6 @@ class Figures(Horizontal):
         """The models of this session by the names they were asked for."""
         self._reckoned = -1
 
-    def compose(self) -> ComposeResult:
-        with Vertical(id="curves"):
-            yield _Curve("rate")
-            yield _Curve("read")
-            yield _Curve("reused")
-        yield Static(markup=False, id="money")
-
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: with whose models it may be compared."""
         self._settings = conversation.configuration.settings
@@ -89,13 +89,16 @@ class Figures(Horizontal):
         if isinstance(event, StepFinished | TurnFinished):
             self._draw()
 
-    def toggle(self) -> None:
-        """Show it, or hide it."""
+    async def toggle(self) -> None:
+        """Show it, or hide it; its parts are made when it is first shown."""
+        if not self.children:
+            curves = Vertical(*map(_Curve, ("rate", "read", "reused")), id="curves")
+            await self.mount(curves, Static(markup=False, id="money"))
         self.display = not self.display
         self._draw()
 
     def _draw(self) -> None:
-        if not self.display or not self.is_mounted:
+        if not self.display:
             return
         steps = self._measures.steps
         rates = [step.rate for step in steps if step.rate is not None]
@@ -118,6 +121,8 @@ class Figures(Horizontal):
             self.run_worker(reckon, thread=True, exclusive=True, group="figures")
 
     def _reckon(self, steps: list[Step], settings: Settings) -> None:
+        from tui.comparison import Others, compare  # 10 ms; only when it is shown
+
         comparison = compare(steps, Others.of(self._names), settings)
         self.post_message(self.Reckoned(comparison))
 

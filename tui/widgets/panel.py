@@ -7,11 +7,11 @@ where it was meant to. Must not know what is asked.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -81,13 +81,20 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         self._before: Widget | None = None
         self._pressed = 0.0
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> Iterator[Widget]:
+        """What it consists of."""
         yield Static(classes="title", markup=False)
         yield Vertical(classes="body")
         yield Horizontal(classes="choices")
 
+    async def fill(self) -> None:
+        """Make its parts, where they are not there: at the first question, not at the start."""
+        if not self.children:
+            await self.mount_all(self.parts())
+
     async def ask(self, title: str | Content, body: list[Widget], answers: list[Answer]) -> None:
         """Show a question and take the focus."""
+        await self.fill()
         self.query_one(".title", Static).update(title)
         holder = self.query_one(".body", Vertical)
         await holder.remove_children()

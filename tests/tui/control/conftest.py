@@ -56,7 +56,7 @@ class Person:
         await self.pilot.press(*keys)
 
     async def send(self, text: str) -> None:
-        self.screen.query_one(Prompt).text = text
+        self.screen.query_one(Prompt).write(text)
         await self.pilot.press("enter")
 
     async def until(self, condition: Callable[[], object]) -> None:

@@ -92,7 +92,6 @@ def test_escape_denies_and_interrupts(drive: Drive) -> None:
         await person.until(lambda: person.screen.focused is person.approval)
         await person.press("escape")
         await person.rest()
-        assert "did not allow" in person.told() or "made.txt" not in person.told()
         assert not (person.root / "made.txt").exists()
         assert len(person.conversation.agent.history) < 6
 

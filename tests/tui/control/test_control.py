@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from agent.approval import Mode
+from agent.recorded import TurnInfo
 from tests.tui.control.conftest import Drive, Person
 from tui.screens.models import ModelsScreen
 from tui.screens.rewind import Choice, RewindScreen
@@ -210,19 +211,16 @@ def test_the_list_is_shown_and_ticked_off(drive: Drive) -> None:
     drive(behave, TODO + ticked + DONE + DONE)
 
 
-class Turn:
+def turn(number: int, changed: tuple[str, ...] = ()) -> TurnInfo:
     """A turn that can be gone back to."""
-
-    def __init__(self, number: int, changed: tuple[str, ...] = ()) -> None:
-        self.number, self.task, self.when, self.status = number, f"Task {number}", 0.0, "answered"
-        self.changed = changed
-        self.patch = "".join(f"@@ -1 +1 @@\n-old {path}\n+new \x1b[2J\n" for path in changed)
+    patch = "".join(f"@@ -1 +1 @@\n-old {path}\n+new \x1b[2J\n" for path in changed)
+    return TurnInfo(number, f"Task {number}", 0.0, "model", "answered", "", changed, patch)
 
 
 def test_the_way_back_shows_what_is_taken_back(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         chosen: list[Choice | None] = []
-        turns = [Turn(1), Turn(2, ("a.py",)), Turn(3, ("b.py",))]
+        turns = [turn(1), turn(2, ("a.py",)), turn(3, ("b.py",))]
         await person.pilot.app.push_screen(RewindScreen(turns), chosen.append)
         taken = person.pilot.app.screen.query_one("#taken")
         await person.until(lambda: "This turn would be taken back" in str(taken.render()))

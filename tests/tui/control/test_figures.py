@@ -88,11 +88,12 @@ def test_the_figures_show_both_ways(drive: Drive, monkeypatch: pytest.MonkeyPatc
 
     async def behave(person: Person) -> None:
         figures = person.screen.query_one(Figures)
-        money = figures.query_one("#money", Static)
         assert not figures.display
         await person.send("hello")
         await person.rest()
         await person.press("f3")
+        await person.until(lambda: figures.children)
+        money = figures.query_one("#money", Static)
         await person.until(lambda: "The other way" in str(money.render()))
         await person.until(lambda: "$0.40 a kWh" in str(money.render()).replace("0.4 ", "0.40 "))
         told = str(money.render())
@@ -108,10 +109,11 @@ def test_the_figures_show_both_ways(drive: Drive, monkeypatch: pytest.MonkeyPatc
 
 def test_a_model_that_is_not_sold_is_compared_with_claude(drive: Drive) -> None:
     async def behave(person: Person) -> None:
-        money = person.screen.query_one("#money", Static)
         await person.send("hello")
         await person.rest()
         await person.press("f3")
+        await person.until(lambda: person.screen.query("#money"))
+        money = person.screen.query_one("#money", Static)
         await person.until(lambda: "claude-sonnet-5-5  $0.00" in str(money.render()))
         assert "scripted:script.toml  free" in str(money.render())
 

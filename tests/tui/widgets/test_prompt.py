@@ -214,8 +214,7 @@ def test_commands_are_filtered_chosen_and_given(drive: Drive) -> None:
         assert prompt.text == "/mode "
         await type_text(pilot, "plan")
         await pilot.press("enter")
-        await until(pilot, lambda: prompt.mode == "plan")
-        assert prompt.has_class("-plan")
+        await until(pilot, lambda: prompt.screen.has_class("-mode-plan"))
 
     drive(behave)
 

@@ -145,7 +145,9 @@ def test_a_thin_environment_shows_what_lies_beneath_and_its_own_comes_first(
         # Both by the script and by the interpreter.
         argv = [installed.programs / "python", "-c", "import smallthing; smallthing.main()"]
         for command in ([installed.programs / "smallthing"], argv):
-            assert subprocess.run(command, capture_output=True, check=True).stdout == said
+            assert (
+                subprocess.run([*map(str, command)], capture_output=True, check=True).stdout == said
+            )
     script = "import sys; print(sys.prefix)"
     told = subprocess.run([one.programs / "python", "-c", script], capture_output=True, check=True)
     assert told.stdout.decode().strip() == str(one.folder)
