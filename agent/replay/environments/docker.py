@@ -39,7 +39,7 @@ _ANSWERING = 600.0
 """Seconds that the engine may be silent; a pull may take most of them."""
 _TICK = 0.1
 """Seconds between two looks at the clock and at `cancel`."""
-_HALF = 4_000_000
+_HALF = 2_000_000
 """Bytes kept of the beginning of what a command prints, and of its end."""
 _CODE = "SWEBENCH_TEST_EXIT_CODE"
 

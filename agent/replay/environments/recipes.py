@@ -28,6 +28,17 @@ from tools.sandbox import detect
 _BUILDING = 1800.0
 """Seconds for one recipe's requirements."""
 _PIP_CONFIGURATIONS = (".config/pip/pip.conf", ".pip/pip.conf", ".config/uv/uv.toml")
+_SIGNS = tuple(
+    re.compile(sign, re.IGNORECASE)
+    for sign in (
+        "no space left",
+        r"\bbecause\b",
+        "no matching distribution",
+        r"^error\b",
+        "^failed",
+    )
+)
+"""Of the lines of an installer's output: the sooner, the nearer to the cause."""
 _FORMAT = 1
 """Of what is built; another one is built anew."""
 _PIP = "pip<24.1"
@@ -185,5 +196,8 @@ def thin(beneath: Installed, folder: Path) -> Installed:
 def _reason(output: str) -> str:
     """The line of an installer's output that names what is wrong."""
     lines = [line.strip(" ×╰─▶├│") for line in output.splitlines()]
-    bad = [line for line in lines if re.match(r"(?i)(error|because|no space|failed)\b", line)]
-    return (bad[0] if bad else "").rstrip(".")[:300]
+    for sign in _SIGNS:
+        for line in lines:
+            if sign.search(line):
+                return line.rstrip(".")[:300]
+    return ""

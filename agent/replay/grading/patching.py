@@ -5,7 +5,7 @@ Owns the rungs and their order. Must not know where the tree is, nor how a comma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.replay.grading.verdict import APPLIED, UNAPPLIED
@@ -64,11 +64,22 @@ def apply_patch(run: Run, file: str) -> Application:
     return Application(False, f"{UNAPPLIED}:\n{last.output}\n")
 
 
-def touched(patch: str) -> Iterator[tuple[str, str]]:
-    """The files of a patch, before and after; an empty name: it does not exist there."""
-    from unidiff.patch import PatchSet  # 15 ms; only needed to grade
+def touched(patch: str) -> list[tuple[str, str]]:
+    """The files of a patch, before and after; an empty name: it does not exist there.
 
-    for file in PatchSet(patch):
-        names = (file.source_file, file.target_file)
-        before, after = ("" if n == "/dev/null" else n.partition("/")[2] for n in names)
-        yield before, after
+    Raises:
+        ValueError: It is no patch that can be read, though `patch` may take it.
+    """
+    # 15 ms; only needed to grade
+    from unidiff.errors import UnidiffParseError
+    from unidiff.patch import PatchSet
+
+    try:
+        files = [(file.source_file, file.target_file) for file in PatchSet(patch)]
+    except UnidiffParseError as error:
+        raise ValueError(str(error)) from error
+    return [(_plain(before), _plain(after)) for before, after in files]
+
+
+def _plain(name: str) -> str:
+    return "" if name == "/dev/null" else name.partition("/")[2]

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,12 +118,10 @@ def test_a_build_that_was_killed_is_done_again_and_one_that_ended_is_kept(tmp_pa
         victim.wait()
         assert not list(tmp_path.glob("small-*.complete"))
         registry.let.set()
-        started = time.monotonic()
         built = Recipes(tmp_path).built(wanted, find_python(PYTHON), Event())
-        served, took = registry.served, time.monotonic() - started
+        served = registry.served
         again = Recipes(tmp_path).built(wanted, find_python(PYTHON), Event())
     assert (again.folder, registry.served) == (built.folder, served)
-    assert took < 60
     told = subprocess.run([built.programs / "smallthing"], capture_output=True, check=True)
     assert told.stdout == b"small\n"
 
@@ -143,13 +140,12 @@ def test_a_thin_environment_shows_what_lies_beneath_and_its_own_comes_first(
     (one.folder / places / "tree.pth").write_text(f"{tree}\n")
     for installed, said in ((one, b"of the tree\n"), (other, b"small\n"), (built, b"small\n")):
         # Both by the script and by the interpreter.
-        argv = [installed.programs / "python", "-c", "import smallthing; smallthing.main()"]
-        for command in ([installed.programs / "smallthing"], argv):
-            assert (
-                subprocess.run([*map(str, command)], capture_output=True, check=True).stdout == said
-            )
-    script = "import sys; print(sys.prefix)"
-    told = subprocess.run([one.programs / "python", "-c", script], capture_output=True, check=True)
+        script = [str(installed.programs / "smallthing")]
+        argv = [str(installed.programs / "python"), "-c", "import smallthing; smallthing.main()"]
+        for command in (script, argv):
+            assert subprocess.run(command, capture_output=True, check=True).stdout == said
+    asked = [str(one.programs / "python"), "-c", "import sys; print(sys.prefix)"]
+    told = subprocess.run(asked, capture_output=True, check=True)
     assert told.stdout.decode().strip() == str(one.folder)
 
 
