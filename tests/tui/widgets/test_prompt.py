@@ -12,6 +12,7 @@ from tests.tui.conftest import Drive, until
 from tui.screens.session import SessionScreen
 from tui.widgets.prompt import Prompt
 from tui.widgets.prompt.menu import Menu
+from tui.widgets.prompt.queued import Queued
 from tui.widgets.transcript import Transcript
 
 LONG = "\n".join(f"line {number}" for number in range(1, 121))
@@ -253,7 +254,7 @@ def test_what_is_sent_meanwhile_waits_and_can_be_taken_back(drive: Drive) -> Non
             await type_text(pilot, text)
             await pilot.press("enter")
         assert [draft.text for draft in prompt.queue] == ["two", "three"]
-        assert "queued: two\nqueued: three" in str(prompt.query_one("#queue").render())
+        assert "queued: two\nqueued: three" in str(prompt.query_one(Queued).render())
         await pilot.press("up")
         assert prompt.text == "three"
         assert [draft.text for draft in prompt.queue] == ["two"]
@@ -274,7 +275,7 @@ def test_an_interrupt_gives_back_what_waits(drive: Drive) -> None:
         await type_text(pilot, "four")
         await pilot.press("escape")
         await until(pilot, lambda: not prompt.at_work)
-        assert (prompt.text, prompt.queue) == ("two\nthree\nfour", [])
+        assert (prompt.text, prompt.queue) == ("two\nthree\nfour", ())
 
     drive(behave, SLOW)
 

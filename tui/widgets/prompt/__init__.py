@@ -34,15 +34,17 @@ from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.menu import Menu
 from tui.widgets.prompt.offers import (
     OFFERED,
+    SEARCH_HINT,
     hint,
     is_command,
     named,
     naming,
-    one_line,
     placed,
+    placeholder,
     sent_before,
 )
 from tui.widgets.prompt.pastes import clean, expanded, folded, joined
+from tui.widgets.prompt.queued import Queued
 from tui.widgets.prompt.recall import Recall
 
 _SHARE = 0.4
@@ -99,8 +101,7 @@ class Prompt(Vertical):
             folder: The repository, or a folder in it.
         """
         super().__init__()
-        self.queue: list[Draft] = []
-        """What waits for the end of the turn, the first to be sent first."""
+        self._queue = Queued()
         self._editor = Editor(self._takes)
         self._menu = Menu()
         self._history: PromptHistory | None = None
@@ -116,7 +117,7 @@ class Prompt(Vertical):
         self._recall = Recall(self._history)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="queue", markup=False)
+        yield self._queue
         yield self._menu
         with Horizontal(id="box"):
             yield Static("❯", id="sign", markup=False)
@@ -128,6 +129,11 @@ class Prompt(Vertical):
     def on_unmount(self) -> None:
         if self._places is not None:
             self._places.close()
+
+    @property
+    def queue(self) -> tuple[Draft, ...]:
+        """What waits for the end of the turn, the first to be sent first."""
+        return self._queue.drafts
 
     @property
     def text(self) -> str:
@@ -147,16 +153,12 @@ class Prompt(Vertical):
         """The turn has ended: what waits first is sent."""
         self.at_work = False
         if self.queue:
-            draft = self.queue.pop(0)
-            self._show_queue()
-            self._submit(draft)
+            self._submit(self._queue.take(0))
 
     def take_back(self) -> None:
         """All that waits is no longer sent; it is to be edited."""
         if self.queue:
-            self._editor.load(joined([*self.queue, self._editor.draft]))
-            self.queue.clear()
-            self._show_queue()
+            self._editor.load(joined([*self._queue.take_all(), self._editor.draft]))
 
     def write(self, text: str) -> None:
         """Put a text before the user, to be edited and sent."""
@@ -226,14 +228,8 @@ class Prompt(Vertical):
                 self._send_at_once()
             case "tab" if self._menu.display:
                 self._choose(send=False)
-            case "up" if self._menu.display:
-                self._menu.action_cursor_up()
-            case "down" if self._menu.display:
-                self._menu.action_cursor_down()
-            case "pageup" if self._menu.display:
-                self._menu.action_page_up()  # type: ignore[no-untyped-call]  # the library's
-            case "pagedown" if self._menu.display:
-                self._menu.action_page_down()  # type: ignore[no-untyped-call]  # the library's
+            case key if self._menu.display and self._menu.takes(key):
+                pass
             case "escape" if self._searching:
                 self._end_search(self._recall.own)
             case "escape" if self._menu.display:
@@ -243,8 +239,6 @@ class Prompt(Vertical):
                 return self._earlier()
             case "down" if self._editor.on_last_line:
                 return self._later()
-            case "backspace" if self._editor.text == "!":
-                self._editor.load(Draft(""))
             case _:
                 return False
         return True
@@ -284,17 +278,15 @@ class Prompt(Vertical):
             return
         draft = self._editor.draft
         if draft and not is_command(draft.text) and not draft.text.startswith("!"):
-            self.queue.insert(0, draft)
+            self._queue.put(draft, first=True)
             self._recall.sent(draft)
             self._editor.load(Draft(""))
-            self._show_queue()
         if self.queue:
             self.post_message(self.Hurried())
 
     def _send_draft(self, draft: Draft) -> None:
         if self.at_work:
-            self.queue.append(draft)
-            self._show_queue()
+            self._queue.put(draft)
         else:
             self._submit(draft)
 
@@ -321,8 +313,7 @@ class Prompt(Vertical):
 
     def _earlier(self) -> bool:
         if self.queue and not self._editor.text:
-            self._editor.load(self.queue.pop())
-            self._show_queue()
+            self._editor.load(self._queue.take(-1))
         elif (draft := self._recall.earlier(self._editor.draft)) is not None:
             self._put(draft)
         return True
@@ -394,13 +385,6 @@ class Prompt(Vertical):
         self._put(draft)
         self._dress()
 
-    def _show_queue(self) -> None:
-        lines = [one_line(draft) for draft in self.queue]
-        queue = self.query_one("#queue", Static)
-        queue.update(Content("\n".join(f"queued: {line}" for line in lines)))
-        queue.display = bool(lines)
-        self._dress()
-
     @on(events.Resize)
     def _fit(self) -> None:
         """As high as the text, up to a part of the screen."""
@@ -417,14 +401,8 @@ class Prompt(Vertical):
         sign = "?" if self._searching else "$" if shell else "❯"
         self.query_one("#sign", Static).update(sign)
         box.border_subtitle = Content(
-            "Enter takes it · Esc goes back"
+            SEARCH_HINT
             if self._searching
             else hint(text, at_work=self.at_work, queued=bool(self.queue))
         )
-        self._editor.placeholder = (
-            "Words of an earlier prompt"
-            if self._searching
-            else "Type ahead: it is sent when the turn ends"
-            if self.at_work
-            else "What shall be done?"
-        )
+        self._editor.placeholder = placeholder(at_work=self.at_work, searching=self._searching)

@@ -65,6 +65,22 @@ class Menu(OptionList, can_focus=False):
         self.highlighted = 0 if choices else None
         self.display = bool(choices or nothing)
 
+    def takes(self, key: str) -> bool:
+        """Move by a key; False where it means nothing here."""
+        match key:
+            case "up":
+                self.action_cursor_up()
+            case "down":
+                self.action_cursor_down()
+            case "pageup":
+                # The library leaves it without types.
+                self.action_page_up()  # type: ignore[no-untyped-call]
+            case "pagedown":
+                self.action_page_down()  # type: ignore[no-untyped-call]
+            case _:
+                return False
+        return True
+
     def dismiss(self) -> None:
         """Show nothing."""
         self.display = False

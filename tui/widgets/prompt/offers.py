@@ -20,6 +20,7 @@ from tui.widgets.prompt.menu import Choice
 
 OFFERED = 30
 """Choices of a list at most."""
+SEARCH_HINT = "Enter takes it · Esc goes back"
 _LINE = 200
 """Characters of a prompt where it is shown as one line."""
 _NAMING = re.compile(r"""(?:^|(?<=[\s("'`\[]))@([^\s"@]*)$""")
@@ -90,3 +91,10 @@ def hint(text: str, *, at_work: bool, queued: bool) -> str:
     if at_work:
         return "Enter queues · ctrl+s sends now · Esc interrupts" if text else ""
     return "" if text else "@ files · / commands · ! shell"
+
+
+def placeholder(*, at_work: bool, searching: bool) -> str:
+    """What stands where nothing is written yet."""
+    if searching:
+        return "Words of an earlier prompt"
+    return "Type ahead: it is sent when the turn ends" if at_work else "What shall be done?"
