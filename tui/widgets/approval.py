@@ -159,6 +159,8 @@ class Approval(Panel):
             if hunk.chosen:
                 hunk.allowed = not hunk.allowed
                 await self.offer(self._answers())
+                whole = all(part.allowed for part in self._hunks)
+                self._rule.display = whole and self._request.rule is not None
 
 
 def _rule(request: ApprovalRequest) -> Content:

@@ -161,7 +161,7 @@ def test_every_answer_can_be_reached_at_80_by_24(drive: Drive) -> None:
         await person.send("change it")
         await person.asked()
         for choice in person.approval.query(".choice"):
-            assert person.screen.region.contains_region(choice.region)
+            assert person.approval.content_region.contains_region(choice.region)
             assert choice.region.height
         offered = person.approval._request.choices
         assert offered == (Choice.ONCE, Choice.SESSION, Choice.ALWAYS, Choice.DENY)
