@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from agent.events import Event, Wrote, WroteCall
 
-_FRAME = 1 / 60
+_FRAME = 1 / 30
 """Seconds that a piece waits at most for those after it."""
 
 M = TypeVar("M")
