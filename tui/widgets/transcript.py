@@ -33,7 +33,7 @@ from tui.blocks.story import Story
 from tui.blocks.widgets import Block, block_for, openable
 from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
 
-_FRAME = 1 / 30
+_FRAME = 1 / 25
 """Seconds between two drawings of what is being written, at least."""
 _SHARE = 3
 """How many times as long as the last drawing took is waited before the next."""
