@@ -145,7 +145,7 @@ def test_a_small_terminal_and_another_size(agent: Agent, plain: Path, terminal: 
     terminal.resize(50, 12)
     terminal.write("good morning")
     terminal.type("Enter")
-    terminal.until("Hello, what can I do?")
+    wait_for(lambda: "turn_finished" in (session_of(agent) / "record.jsonl").read_text())
     terminal.resize(160, 48)
     terminal.until("Hello, what can I do?")
 

@@ -70,7 +70,7 @@ def test_a_session_is_found_and_goes_on(place: Place) -> None:
 
 def test_a_session_is_renamed_exported_and_deleted(place: Place) -> None:
     async def work() -> None:
-        async with place.app().run_test(size=(100, 40), notifications=True) as pilot:
+        async with place.app().run_test(size=(100, 40)) as pilot:
             await _listed(pilot)
             await pilot.press("n", *"red door", "enter")
             await until(pilot, lambda: "Renamed to red door" in seen(pilot))

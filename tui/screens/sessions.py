@@ -87,6 +87,7 @@ class Sessions(ModalScreen[Wanted | None]):
             yield Input(placeholder="The new name, then Enter", id="name")
             keys = "Enter resume · p play · f fork · n rename · e export · d delete · / search"
             yield Static(keys, classes="note", markup=False)
+            yield Static(id="told", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#name").display = False
@@ -235,8 +236,9 @@ class Sessions(ModalScreen[Wanted | None]):
 
     @on(_Done)
     def _tell(self, message: _Done) -> None:
-        line = printable(message.line)
-        self.notify(line, severity="error" if message.problem else "information", markup=False)
+        told = self.query_one("#told", Static)
+        told.update(printable(message.line))
+        told.set_class(message.problem, "-problem")
         self._look(self.query_one("#search", Input).value)
 
 
