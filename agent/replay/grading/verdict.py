@@ -35,12 +35,13 @@ _RAN = re.compile(
 )
 """What runners that name failing tests alone print of a run that had none."""
 _OF_THE_MACHINE = (
-    ("the browser did not start", r"Failed to launch|Failed to connect to the bus"),
-    ("no display", r"cannot open display|Missing X server|unable to open X display"),
+    ("browser launch failed", r"Failed to launch|Failed to connect to the bus"),
+    ("display unavailable", r"cannot open display|Missing X server|unable to open X display"),
     ("out of memory", r"Cannot allocate memory|OutOfMemoryError|^Killed$"),
-    ("no container", r"Error response from daemon|Cannot connect to the Docker daemon"),
-    ("no network", r"Could not resolve host|Temporary failure in name resolution"),
+    ("container unavailable", r"Error response from daemon|Cannot connect to the Docker daemon"),
+    ("network unreachable", r"Could not resolve host|Temporary failure in name resolution"),
 )
+"""The official harness's reasons, with spaces for their underscores."""
 _PASSED = (Status.PASSED, Status.XFAIL)
 
 

@@ -82,6 +82,8 @@ def test_verdicts_equal_the_official_ones(tmp_path: Path) -> None:
         )
         applied = report["patch_successfully_applied"]
         assert told == (report["resolved"], applied, report["infra_failure"]), text
+        if report["infra_failure"]:
+            assert grade.infrastructure.replace(" ", "_") == report["infra_failure_reason"]
         if "tests_status" in report:
             status = report["tests_status"]
             for ours, key in (
