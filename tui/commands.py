@@ -12,6 +12,10 @@ from difflib import get_close_matches
 from tui.fuzzy import Haystack, Match
 
 
+class CommandRefused(Exception):
+    """There is no such command, or it cannot be given so; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     name: str
@@ -31,6 +35,16 @@ class Command:
     def needs(self) -> bool:
         """Whether it is of no use without its arguments."""
         return bool(self.arguments) and not self.arguments.startswith("[")
+
+    def check(self, arguments: str, *, at_work: bool) -> None:
+        """
+        Raises:
+            CommandRefused: It lacks its arguments, or a turn is at work.
+        """
+        if self.needs and not arguments:
+            raise CommandRefused(f"/{self.name} takes {self.arguments}.")
+        if self.at_rest and at_work:
+            raise CommandRefused(f"/{self.name} waits for the end of the turn: Esc interrupts it.")
 
 
 COMMANDS = (
@@ -65,15 +79,11 @@ _NAMES = Haystack([command.name for command in COMMANDS], ordered=True)
 _HELP = Haystack([command.help for command in COMMANDS], ordered=True)
 
 
-class UnknownCommand(Exception):
-    """There is no such command; the message names the nearest."""
-
-
 def parse(line: str) -> tuple[Command, str]:
     """The command that a line gives, and what follows its name.
 
     Raises:
-        UnknownCommand: It gives none.
+        CommandRefused: It gives none.
     """
     name, _, arguments = line.strip().removeprefix("/").partition(" ")
     command = _BY_NAME.get(name.lower())
@@ -81,7 +91,7 @@ def parse(line: str) -> tuple[Command, str]:
         near = get_close_matches(name.lower(), _BY_NAME, 3, 0.5)
         near = near or [found.name for found, _ in search(name, 3)]
         hint = f" Nearest: {', '.join(f'/{each}' for each in near)}." if near else ""
-        raise UnknownCommand(f"There is no command /{name}.{hint}")
+        raise CommandRefused(f"There is no command /{name}.{hint}")
     return command, arguments.strip()
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tui.commands import COMMANDS, UnknownCommand, parse, search
+from tui.commands import COMMANDS, CommandRefused, parse, search
 
 
 def test_a_line_is_read() -> None:
@@ -10,9 +10,9 @@ def test_a_line_is_read() -> None:
 
 
 def test_what_is_unknown_names_the_nearest() -> None:
-    with pytest.raises(UnknownCommand, match=r"no command /hlep.*/help"):
+    with pytest.raises(CommandRefused, match=r"no command /hlep.*/help"):
         parse("/hlep")
-    with pytest.raises(UnknownCommand) as caught:
+    with pytest.raises(CommandRefused) as caught:
         parse("/zzzzzz")
     assert "Nearest" not in str(caught.value)
 

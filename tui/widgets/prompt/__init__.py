@@ -26,7 +26,7 @@ from agent.errors import AgentError
 from agent.session import state_folder
 from agent.work_tree import find_root
 from tui import commands
-from tui.commands import UnknownCommand
+from tui.commands import CommandRefused
 from tui.completion import Place, Places
 from tui.engine import Complaint
 from tui.prompt_history import Draft, PromptHistory
@@ -42,6 +42,7 @@ from tui.widgets.prompt.offers import (
     placed,
     placeholder,
     sent_before,
+    shell_line,
 )
 from tui.widgets.prompt.pastes import clean, expanded, folded, joined
 from tui.widgets.prompt.queued import Queued
@@ -219,6 +220,7 @@ class Prompt(Vertical):
 
     def _takes(self, event: events.Key) -> bool:
         """What a key means here; False: it edits."""
+        menu = self._menu
         match event.key:
             case "enter":
                 self._enter()
@@ -226,13 +228,13 @@ class Prompt(Vertical):
                 self._editor.insert("\n")
             case key if key in _AT_ONCE:
                 self._send_at_once()
-            case "tab" if self._menu.display:
+            case "tab" if menu.display:
                 self._choose(send=False)
-            case key if self._menu.display and self._menu.takes(key):
+            case key if menu.display and menu.takes(key):
                 pass
             case "escape" if self._searching:
                 self._end_search(self._recall.own)
-            case "escape" if self._menu.display:
+            case "escape" if menu.display:
                 self._dismissed = self._editor.text
                 self._menu.dismiss()
             case "up" if self._editor.on_first_line or self._untouched:
@@ -262,8 +264,7 @@ class Prompt(Vertical):
             if not self._give_command(text):
                 return
         elif text.startswith("!"):
-            line = expanded(draft).strip().removeprefix("!")
-            told, line = not line.startswith("!"), line.removeprefix("!").strip()
+            line, told = shell_line(expanded(draft))
             if not line:
                 return
             self.post_message(self.ShellGiven(line, told))
@@ -297,16 +298,9 @@ class Prompt(Vertical):
     def _give_command(self, line: str) -> bool:
         try:
             command, arguments = commands.parse(line)
-        except UnknownCommand as error:
+            command.check(arguments, at_work=self.at_work)
+        except CommandRefused as error:
             self.post_message(Complaint(str(error)))
-            return False
-        if command.needs and not arguments:
-            self.post_message(Complaint(f"/{command.name} takes {command.arguments}."))
-            return False
-        if command.at_rest and self.at_work:
-            self.post_message(
-                Complaint(f"/{command.name} waits for the end of the turn: Esc interrupts it.")
-            )
             return False
         self.post_message(self.CommandGiven(command.name, arguments))
         return True

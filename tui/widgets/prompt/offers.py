@@ -12,7 +12,7 @@ from contextlib import suppress
 from tools.text import shown
 from tools.text_filter import clip_line
 from tui import commands
-from tui.commands import UnknownCommand
+from tui.commands import CommandRefused
 from tui.completion import Place
 from tui.fuzzy import Haystack
 from tui.prompt_history import Draft
@@ -41,6 +41,12 @@ def is_command(text: str) -> bool:
     text = text.rstrip()
     name = text.partition(" ")[0]
     return len(name) > 1 and name[0] == "/" and "/" not in name[1:] and "\n" not in text
+
+
+def shell_line(text: str) -> tuple[str, bool]:
+    """The line that a text behind a `!` gives a shell, and whether the model is to know of it."""
+    line = text.strip().removeprefix("!")
+    return line.removeprefix("!").strip(), not line.startswith("!")
 
 
 def one_line(draft: Draft) -> str:
@@ -83,7 +89,7 @@ def hint(text: str, *, at_work: bool, queued: bool) -> str:
     if text.startswith("!"):
         return "a shell line in the sandbox; !! keeps it from the model"
     if is_command(text):
-        with suppress(UnknownCommand):
+        with suppress(CommandRefused):
             command, _ = commands.parse(text)
             return f"/{command.name} {command.arguments}".strip() + f": {command.help}"
     if queued:
