@@ -178,14 +178,20 @@ def export_session(context: click.Context, name: str, kind: str, output: Path | 
 @sessions.command("play")
 @_id
 @click.option("--speed", type=float, default=1.0, help="2: twice as fast; 0: without waiting.")
+@click.option("--plain", is_flag=True, help="Line by line, without the screen.")
 @click.pass_context
-def play_session(context: click.Context, name: str, speed: float) -> None:
+def play_session(context: click.Context, name: str, speed: float, plain: bool) -> None:
     """Show a session again as it was shown, at the times that it took."""
+    info, speed = _find(context, name), speed or math.inf
+    if not plain and sys.stdin.isatty() and sys.stdout.isatty():
+        from agent.interactive import watch  # the screen
+
+        raise SystemExit(watch(info, speed))
     from agent.playback import played
     from agent.printer import open_printer
 
     printer = open_printer()
-    for seconds, event in played(_find(context, name).record, speed or math.inf):
+    for seconds, event in played(info.record, speed):
         if seconds:
             time.sleep(seconds)
         printer.show(event)

@@ -16,20 +16,18 @@ from typing import ClassVar
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.driver import Driver
 from textual.events import Event, Key
 from textual.screen import Screen
 
-from agent.conversation import Conversation, Wanted
+from agent.conversation import Wanted
 from agent.errors import AgentError, ExitCode, ModelError, ModelMissing
-from agent.events import Said, TurnStarted
-from agent.messages import AssistantMessage
+from agent.events import TurnStarted
 from agent.session import SessionInfo
 from tools.text import shown
 from tools.text_filter import printable
 from tui.base import BaseApp
 from tui.departure import departing
-from tui.engine import Asked, Failed, NotOpened, Opened, Reported, Rested
+from tui.engine import Asked, Failed, NotOpened, Reported, Rested
 from tui.screens.session import SessionScreen
 
 PATIENCE = 1.4
@@ -56,9 +54,7 @@ class ParityApp(BaseApp):
         """
         super().__init__(wanted.folder, wanted.flags, environ)
         self._session = SessionScreen(wanted)
-        self._conversation: Conversation | None = None
         self._turn_began = 0.0
-        self._answer = ""
 
     @property
     def wanted(self) -> Wanted:
@@ -68,17 +64,9 @@ class ParityApp(BaseApp):
     @property
     def current(self) -> SessionInfo | None:
         """The session that can be gone on with; None where nothing was said."""
-        info = self._conversation.session.info if self._conversation is not None else None
+        conversation = self._session.conversation
+        info = conversation.session.info if conversation is not None else None
         return info if info is not None and info.task else None
-
-    def get_driver_class(self) -> type[Driver]:
-        chosen = super().get_driver_class()
-        # 20 ms; the library loads the same module
-        from textual.drivers.linux_driver import LinuxDriver
-
-        from tui.terminal import Driver as Ours
-
-        return Ours if chosen is LinuxDriver else chosen
 
     def on_mount(self) -> None:
         self.push_screen(self._session)
@@ -100,14 +88,9 @@ class ParityApp(BaseApp):
     def open_session(self, wanted: Wanted | None) -> None:
         """Leave the session and open another; None: stay."""
         if wanted is not None:
-            self._conversation, self._answer = None, ""
             self._session.call_next(self._session.open, wanted)
 
     # What the engine tells; it bubbles up from the session's screen.
-
-    @on(Opened)
-    def _opened(self, message: Opened) -> None:
-        self._conversation = message.conversation
 
     @on(NotOpened)
     def _not_opened(self, message: NotOpened) -> None:
@@ -119,11 +102,8 @@ class ParityApp(BaseApp):
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
-        match message.event:
-            case TurnStarted():
-                self._turn_began = time.monotonic()
-            case Said(AssistantMessage(text=text)) if text.strip():
-                self._answer = text
+        if isinstance(message.event, TurnStarted):
+            self._turn_began = time.monotonic()
 
     @on(Rested)
     def _rested(self) -> None:
@@ -228,10 +208,7 @@ class ParityApp(BaseApp):
 
     def action_copy_answer(self) -> None:
         """Copy what the model said last."""
-        if self._answer:
-            self.copy_to_clipboard(self._answer)
-        else:
-            self.notify("There is no answer yet.", markup=False)
+        self._session.action_command_copy("")
 
 
 def run(wanted: Wanted) -> ExitCode:

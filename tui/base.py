@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
@@ -162,6 +163,15 @@ class BaseApp(App[None]):
 
         widget._dispatch_message = guarded  # type: ignore[method-assign]  # there is no hook for it
 
+    def get_driver_class(self) -> type[Driver]:
+        chosen = super().get_driver_class()
+        # 20 ms; the library loads the same module
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from tui.terminal import Driver as Ours
+
+        return Ours if chosen is LinuxDriver else chosen
+
     # Looks.
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -194,10 +204,12 @@ class BaseApp(App[None]):
         yield SystemCommand("Leave", "What was said is kept", self.exit)
 
     def action_help(self) -> None:
-        from tui.screens.help import Help  # only needed when it is asked for
+        from tui.commands import COMMANDS  # with the next, only needed when it is asked for
+        from tui.screens.help import Help
 
         if not isinstance(self.screen, Help):
-            self.push_screen(Help(self.screen))
+            commands = [(f"/{command.name}", command.help) for command in COMMANDS]
+            self.push_screen(Help(self.screen, commands))
 
     def action_picture(self) -> None:
         place = self.save_screenshot(path=str(state_folder()))

@@ -31,7 +31,7 @@ def instance_report(attempt: Attempt) -> dict[str, object] | None:
         "infra_failure": bool(grade.infrastructure),
     }
     if grade.infrastructure:
-        report["infra_failure_reason"] = grade.infrastructure
+        report["infra_failure_reason"] = grade.infrastructure.replace(" ", "_")
     if grade.outcome is not Outcome.INVALID:
         report["tests_status"] = _tests_status(grade)
     return {attempt.instance: report}

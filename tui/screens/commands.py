@@ -64,6 +64,11 @@ class CommandScreen(ControlScreen):
 
     # Messages, and the session that takes them.
 
+    async def open(self, wanted: Wanted) -> None:
+        self.conversation, self._answer = None, ""
+        self._notes.clear()
+        await super().open(wanted)
+
     @on(Opened)
     def _session_opened(self, message: Opened) -> None:
         self.conversation = message.conversation
@@ -229,8 +234,6 @@ class CommandScreen(ControlScreen):
         self._answered("/cost", "\n".join((tokens, *costs(self._spent))))
 
     async def action_command_clear(self, arguments: str) -> None:
-        self.conversation = None
-        self._notes.clear()
         await self.open(dataclasses.replace(self.wanted, resume=None))
 
     def action_command_copy(self, arguments: str) -> None:

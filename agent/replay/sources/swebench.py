@@ -75,7 +75,8 @@ def _recipe(row: Row) -> Recipe:
         return Recipe(
             name=row.text("name"),
             python=row.text("python"),
-            requirements=row.texts("requirements"),
+            # What was frozen holds what the requirements need, too: they are installed alone.
+            requirements=row.texts("pip_freeze") or row.texts("requirements"),
             install=row.optional("install_command"),
             test=row.text("test_command"),
             log_parser=row.text("log_parser"),
