@@ -97,8 +97,8 @@ class ControlScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "interrupt", "Interrupt", show=False),
-        Binding("shift+tab", "mode", "Mode", priority=True),
-        Binding("ctrl+t", "switch", "Local / Claude", priority=True),
+        Binding("shift+tab", "mode", "Mode", key_display="⇧tab", priority=True),
+        Binding("ctrl+t", "switch", "Local/Claude", priority=True),
         Binding("f4", "models", "Models", priority=True),
         Binding("f3", "figures", "Figures", priority=True),
     ]

@@ -9,6 +9,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from tests.tui.conftest import Drive, until
+from tui.blocks.entries import Shell
 from tui.screens.session import SessionScreen
 from tui.widgets.prompt import Prompt
 from tui.widgets.prompt.menu import Menu
@@ -33,8 +34,7 @@ def menu_of(pilot: Pilot[None]) -> list[str]:
 
 def told(pilot: Pilot[None]) -> str:
     """All that the transcript says."""
-    texts = (widget.render() for widget in pilot.app.screen.query_one(Transcript).query("Static"))
-    return "\n".join(str(text) for text in texts)
+    return "\n".join(entry.copied for entry in pilot.app.screen.query_one(Transcript).story.entries)
 
 
 def screen_of(pilot: Pilot[None]) -> SessionScreen:
@@ -339,7 +339,10 @@ def test_escape_stops_a_shell_line(drive: Drive) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: screen_of(pilot).shell_lines.at_work)
         await pilot.press("escape")
-        await until(pilot, lambda: "stopped" in told(pilot))
+        await until(pilot, lambda: not screen_of(pilot).shell_lines.at_work)
+        line = screen_of(pilot).query_one(Transcript).story.entries[-1]
+        assert isinstance(line, Shell)
+        assert (line.copied, line.code) == ("$ sleep 60", None)
 
     drive(behave)
 
