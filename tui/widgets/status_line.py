@@ -52,8 +52,8 @@ _LONGEST = 28
 _COLOURS = {
     Mode.PLAN: "$text-accent",
     Mode.ASK: "$text-primary",
-    Mode.EDIT: "$text-warning",
-    Mode.AUTO: "$text-error",
+    Mode.EDIT: "$text-success",
+    Mode.AUTO: "$text-warning",
 }
 
 
