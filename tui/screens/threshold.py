@@ -21,6 +21,9 @@ from tui.widgets.prompt import Prompt
 _LOADED = ("tui.screens.session", "agent.conversation")
 """300 ms: the session's screen, and what its thread needs first."""
 
+_BREATH = 0.05
+"""Seconds from the first frame to the loading: what was typed before it is shown first."""
+
 
 @dataclass
 class Crossed(Message):
@@ -47,7 +50,10 @@ class Threshold(Screen[None]):
 
     def on_mount(self) -> None:
         self._prompt.focus()
-        self.call_after_refresh(self.run_worker, self._load())
+        self.call_after_refresh(self.set_timer, _BREATH, self._begin)
+
+    def _begin(self) -> None:
+        self.run_worker(self._load())
 
     async def _load(self) -> None:
         # In a thread: keys are answered meanwhile.
