@@ -19,22 +19,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, assert_never
 
+from agent.mode import Mode as Mode
 from agent.rules import CommandRule, Rule, RuleFile, rule_for
 from tools.action import Action, Command
 from tools.base import Arguments, Cancel, Effect, Prepared, ToolResult, failure
-
-
-class Mode(StrEnum):
-    """What happens without a question."""
-
-    PLAN = "plan"
-    """Nothing is changed or run; the model reads and describes what it would do."""
-    ASK = "ask"
-    """Edits and commands ask."""
-    EDIT = "edit"
-    """Edits are free, commands ask."""
-    AUTO = "auto"
-    """Edits are free, and commands in a sandbox that holds."""
 
 
 class Choice(StrEnum):

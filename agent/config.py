@@ -7,10 +7,7 @@ they are used for, nor whether a project is trusted.
 from __future__ import annotations
 
 import difflib
-import json
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +15,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from agent import private
-from agent.approval import Mode
+from agent.config_file import parsed, read
+from agent.config_file import remember as remember
+from agent.config_file import user_file as user_file
 from agent.errors import InputError
+from agent.mode import Mode
 
 
 class Settings(BaseModel):
@@ -108,16 +107,6 @@ class Configuration:
     origins: Mapping[str, str]
 
 
-def user_file() -> Path:
-    """The user's configuration file, whether it exists or not."""
-    override = os.environ.get("PARITY_CONFIG")
-    if override:
-        return Path(override)
-    from platformdirs import user_config_path  # 20 ms; not needed for --help
-
-    return user_config_path("parity", appauthor=False) / "config.toml"
-
-
 def load(
     flags: Mapping[str, Any],
     environment: Mapping[str, str],
@@ -142,7 +131,7 @@ def load(
     }
     given = {name: value for name, value in flags.items() if value is not None}
     defaults = dict(Settings.model_validate({}))
-    own = _checked(_parsed(_read(file), file), str(file))
+    own = _checked(parsed(read(file), file), str(file))
     layers = [("default", defaults), (str(file), own)]
     if project is not None:
         layers.append((str(project.file), _of_project(project, {**defaults, **own})))
@@ -155,44 +144,20 @@ def load(
     return Configuration(Settings.model_validate(values), origins)
 
 
-def remember(file: Path, name: str, value: str) -> None:
-    """Set one text in the user's file; every other line of it stays as it is.
-
-    Raises:
-        InputError: The file cannot be read or changed; it stays as it was.
-    """
-    data = _read(file)
-    _parsed(data, file)
-    line = f"{name} = {json.dumps(value, ensure_ascii=True)}"
-    text = data.decode("utf-8")
-    head = re.search(r"(?m)^[ \t]*\[", text)  # what follows belongs to a table
-    top = text[: head.start()] if head else text
-    changed, found = re.subn(rf"(?m)^[ \t]*{name}[ \t]*=[^\r\n]*", lambda _: line, top, count=1)
-    if not found:
-        changed = f"{top}{'' if not top or top.endswith(chr(10)) else chr(10)}{line}\n"
-    text = changed + text[len(top) :]
-    if _parsed(text.encode("utf-8"), file).get(name) != value:
-        raise InputError(f"The configuration {file} is written in a way that is not changed here.")
-    try:
-        private.write(file.resolve(), text.encode("utf-8"))  # a link stays one
-    except OSError as error:
-        raise InputError(f"The configuration {file} cannot be kept: {error.strerror}.") from error
-
-
 def _of_project(project: ProjectSettings, own: Mapping[str, Any]) -> dict[str, Any]:
     """What holds of a project's settings.
 
     Args:
         own: The user's settings and the defaults, which limits are measured by.
     """
-    parsed = _parsed(project.text, project.file)
-    for name in parsed:
+    values = parsed(project.text, project.file)
+    for name in values:
         if name in Settings.model_fields and name not in PROJECT_SETTINGS:
             raise InputError(
                 f"A project may not set {name}: take it out of {project.file}, or put it into "
                 f"your own {user_file()}."
             )
-    layer = _checked(parsed, str(project.file))
+    layer = _checked(values, str(project.file))
     return {
         name: value
         for name, value in layer.items()
@@ -217,19 +182,3 @@ def _checked(layer: Mapping[str, Any], origin: str) -> dict[str, Any]:
             raise InputError(f"There is no setting {name!r} ({origin}){hint}") from error
         raise InputError(f"The setting {name} ({origin}) is wrong: {first['msg']}.") from error
     return {name: getattr(checked, name) for name in layer}
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise InputError(f"The configuration {file} cannot be read: {error.strerror}.") from error
-
-
-def _parsed(data: bytes, file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"The configuration {file} cannot be read: {error}.") from error

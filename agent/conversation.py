@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from agent.approval import Approver, Mode
 from agent.assembly import Assembler, open_gate, open_sandbox
@@ -30,8 +29,9 @@ from agent.project import Project, configure
 from agent.recorded import Recorded, TurnInfo, load
 from agent.redaction import Redactor, known_values
 from agent.secrets import user_keys
-from agent.session import Session, SessionInfo, rename, state_folder
+from agent.session import Session, rename, state_folder
 from agent.switching import Models, cost
+from agent.wanted import Wanted as Wanted
 from agent.work_tree import copied, find_root
 from tools.base import Cancel, ToolError
 from tools.journal import Journal
@@ -39,32 +39,6 @@ from tools.sandbox import Sandbox, Tier
 from tools.snapshot_store import at_work
 from tools.snapshots import Snapshots
 from tools.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a session is opened with."""
-
-    folder: Path
-    """The repository, or a folder in it."""
-    flags: Mapping[str, Any] = field(default_factory=dict)
-    """Settings given as options; None for those that were not."""
-    steering: Steering | None = None
-    """Who takes the steps; None: as suits the model."""
-    mode: Mode = Mode.AUTO
-    """Where the settings name none."""
-    resume: SessionInfo | None = None
-    """The session to go on with."""
-    on_copy: bool = False
-    """Whether the work is done on a copy of the tree, which is gone afterwards."""
-    trust: bool = False
-    """Whether the folder's settings and instructions are trusted, this time."""
-    talk: bool = False
-    """Whether a turn may end with an answer alone; else it is there to change something."""
-    secrets: tuple[Path, ...] = ()
-    """Files that may be read although they may hold secrets."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Of the environment of the commands that are run."""
 
 
 class Conversation:

@@ -9,13 +9,14 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent.approval import Mode
-from agent.conversation import Wanted
 from agent.errors import ExitCode, InputError
-from agent.session import SessionInfo, find_session, sessions, state_folder
-from agent.work_tree import find_root
+from agent.mode import Mode
+from agent.wanted import Wanted
+
+if TYPE_CHECKING:
+    from agent.session import SessionInfo
 
 
 def converse(
@@ -63,6 +64,8 @@ def serve(repo: Path, flags: Mapping[str, Any], *, port: int) -> ExitCode:
     Raises:
         AgentError: What was given cannot be used, or the server is not installed.
     """
+    from agent.work_tree import find_root  # 90 ms; the screen needs it only once it is seen
+
     root = find_root(repo)
     try:
         from tui.web import serve as serve_page  # 300 ms, an HTTP server; only needed here
@@ -89,10 +92,14 @@ def command_line() -> list[str]:
 
 
 def _before(repo: Path, *, last: bool, resume: str | None) -> SessionInfo | None:
+    if not resume and not last:
+        return None
+    # 90 ms; only needed to go on with a session
+    from agent.session import find_session, sessions, state_folder
+    from agent.work_tree import find_root
+
     if resume:
         return find_session(resume, state_folder())
-    if not last:
-        return None
     root = find_root(repo)
     for info in sessions(state_folder()):
         if info.root == root:

@@ -16,14 +16,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tools.action import Action
-
-
-class ToolError(Exception):
-    """A tool could not do what was asked; the message tells the model what to do instead."""
-
-
-class Cancelled(Exception):
-    """The user interrupted while a tool was at work."""
+from tools.errors import Cancelled as Cancelled
+from tools.errors import ToolError as ToolError
 
 
 class Cancel(Protocol):

@@ -20,10 +20,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tools.base import Cancel, ToolError
+from tools.errors import ToolError
 from tools.sandboxing.base import UNCONFINED, Launch, Sandbox, Tier
 from tools.text_filter import printable
+
+if TYPE_CHECKING:
+    from tools.base import Cancel
 
 _TICK = 0.03
 """Seconds between two looks at the clock and at `cancel`."""

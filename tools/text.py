@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.text_filter import printable
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")

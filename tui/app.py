@@ -11,24 +11,26 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key
+from textual.events import Event, InputEvent, Key
 from textual.screen import Screen
 
-from agent.conversation import Wanted
 from agent.errors import AgentError, ExitCode, ModelError, ModelMissing
-from agent.events import TurnStarted
-from agent.session import SessionInfo
+from agent.wanted import Wanted
 from tools.text import shown
 from tools.text_filter import printable
 from tui.base import BaseApp
 from tui.departure import departing
 from tui.engine import Asked, Failed, NotOpened, Reported, Rested
-from tui.screens.session import SessionScreen
+from tui.screens.threshold import Crossed, Threshold
+
+if TYPE_CHECKING:
+    from agent.session import SessionInfo
+    from tui.screens.session import SessionScreen
 
 PATIENCE = 1.4
 """Seconds that the session has to end in."""
@@ -47,47 +49,79 @@ class ParityApp(BaseApp):
         Binding("f6", "copy_answer", "Copy the answer", show=False),
     ]
 
-    def __init__(self, wanted: Wanted, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        prompt_first: bool = False,
+    ) -> None:
         """
         Args:
             wanted: The session to open.
+            prompt_first: Whether a prompt takes keys before the rest of the screen is loaded.
         """
         super().__init__(wanted.folder, wanted.flags, environ)
-        self._session = SessionScreen(wanted)
+        self._wanted = wanted
+        self._prompt_first = prompt_first
+        self._session: SessionScreen | None = None
+        self._held: list[InputEvent] | None = None
+        """Keys that wait while one screen takes over from the other; None: they do not wait."""
         self._turn_began = 0.0
 
     @property
     def wanted(self) -> Wanted:
         """What the session was opened with."""
-        return self._session.wanted
+        return self._wanted if self._session is None else self._session.wanted
 
     @property
     def current(self) -> SessionInfo | None:
         """The session that can be gone on with; None where nothing was said."""
-        conversation = self._session.conversation
+        conversation = self._session.conversation if self._session is not None else None
         info = conversation.session.info if conversation is not None else None
         return info if info is not None and info.task else None
 
     def on_mount(self) -> None:
-        self.push_screen(self._session)
+        if self._prompt_first:
+            self.push_screen(Threshold())
+        else:
+            self.push_screen(self._made())
         if self.is_web:
             parent = os.getppid()
             self.set_interval(_TICK, lambda: self.exit() if os.getppid() != parent else None)
+
+    def _made(self) -> SessionScreen:
+        # 300 ms; not needed for the first frame
+        from tui.screens.session import SessionScreen
+
+        self._session = SessionScreen(self._wanted)
+        return self._session
+
+    @on(Crossed)
+    async def _crossed(self, message: Crossed) -> None:
+        """All is loaded: the session's screen goes on with what was written meanwhile."""
+        session, self._held = self._made(), []
+        await self.switch_screen(session)
+        session.take_over(message.prompt, message.given)
+        held, self._held = self._held, None
+        for event in held:
+            await self.on_event(event)
 
     def on_unmount(self) -> None:
         self.save()
 
     def save(self) -> None:
         """End what is at work; what was said is on the disk already."""
-        self._session.engine.close(PATIENCE)
+        if self._session is not None:
+            self._session.engine.close(PATIENCE)
 
     def interrupt(self) -> None:
-        if self._session.at_work:
+        if self._session is not None and self._session.at_work:
             self._session.engine.interrupt()
 
     def open_session(self, wanted: Wanted | None) -> None:
         """Leave the session and open another; None: stay."""
-        if wanted is not None:
+        if wanted is not None and self._session is not None:
             self._session.call_next(self._session.open, wanted)
 
     # What the engine tells; it bubbles up from the session's screen.
@@ -102,6 +136,8 @@ class ParityApp(BaseApp):
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
+        from agent.events import TurnStarted  # loaded with the session
+
         if isinstance(message.event, TurnStarted):
             self._turn_began = time.monotonic()
 
@@ -122,6 +158,9 @@ class ParityApp(BaseApp):
     # Keys and commands.
 
     async def on_event(self, event: Event) -> None:
+        if self._held is not None and isinstance(event, InputEvent):
+            self._held.append(event)
+            return
         # A field takes every letter before the bindings: in an empty prompt this one asks for help.
         if (
             isinstance(event, Key)
@@ -208,12 +247,13 @@ class ParityApp(BaseApp):
 
     def action_copy_answer(self) -> None:
         """Copy what the model said last."""
-        self._session.action_command_copy("")
+        if self._session is not None:
+            self._session.action_command_copy("")
 
 
 def run(wanted: Wanted) -> ExitCode:
     """Show the screen until the user leaves it."""
-    app = ParityApp(wanted)
+    app = ParityApp(wanted, prompt_first=True)
     signalled = False
 
     def leave() -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -23,14 +23,15 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from agent import config
+from agent import config_file
 from agent.errors import ExitCode, InputError
-from agent.session import state_folder
 from tools.text import shown
 from tui.attention import call
-from tui.failures import Failures
 from tui.filters import Harmless
 from tui.themes import ANSI, DARK, THEMES
+
+if TYPE_CHECKING:
+    from tui.failures import Failures
 
 TWICE = 2.0
 """Seconds between two presses of Ctrl+C that leave."""
@@ -72,7 +73,7 @@ class BaseApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self._folder = folder
-        self._failures = Failures(state_folder())
+        self._known_failures: Failures | None = None
         self._harmless = Harmless()
         self._main: asyncio.AbstractEventLoop | None = None
         self._pressed = 0.0
@@ -121,11 +122,21 @@ class BaseApp(App[None]):
 
     def survive(self, error: Exception) -> None:
         """Tell of an error that is the program's fault, and go on."""
-        line = self._failures.note(error, self._folder)
-        if self._failures.storm:
+        failures = self._failures()
+        line = failures.note(error, self._folder)
+        if failures.storm:
             self.exit(return_code=ExitCode.FAILED, message=line or None)
         elif line:
             self.notify(line, severity="error", timeout=15, markup=False)
+
+    def _failures(self) -> Failures:
+        if self._known_failures is None:
+            # 100 ms; only needed to write an error down
+            from agent.session import state_folder
+            from tui.failures import Failures
+
+            self._known_failures = Failures(state_folder())
+        return self._known_failures
 
     def _handle_exception(self, error: Exception) -> None:
         if not self.is_running:
@@ -178,11 +189,12 @@ class BaseApp(App[None]):
         return [*super().get_line_filters(), self._harmless]
 
     def _chosen_theme(self, flags: Mapping[str, Any]) -> str:
-        name = ""
+        # The rest of the settings is not read for the first frame: their checks load 100 ms.
+        name = flags.get("theme") or self.environ.get("PARITY_THEME")
         with suppress(InputError):  # the session tells of it when it is opened
-            read = config.load(flags, self.environ, config.user_file())
-            name = read.settings.theme
-        return name if name in self.available_themes else DARK.name
+            file = config_file.user_file()
+            name = name or config_file.parsed(config_file.read(file), file).get("theme")
+        return name if isinstance(name, str) and name in self.available_themes else DARK.name
 
     def watch_theme(self, name: str) -> None:
         """What was chosen here is kept for the next time."""
@@ -190,7 +202,7 @@ class BaseApp(App[None]):
             return
         self._kept = name
         try:
-            config.remember(config.user_file(), "theme", name)
+            config_file.remember(config_file.user_file(), "theme", name)
         except InputError as error:
             self.notify(f"The theme is not kept. {error}", severity="warning", markup=False)
 
@@ -212,6 +224,8 @@ class BaseApp(App[None]):
             self.push_screen(Help(self.screen, commands))
 
     def action_picture(self) -> None:
+        from agent.session import state_folder  # loaded with the session
+
         place = self.save_screenshot(path=str(state_folder()))
         self.notify(f"Saved as {shown(place)}", markup=False)
 

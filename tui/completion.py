@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.process import clean_environment
 from tui.fuzzy import Haystack
 

@@ -10,15 +10,20 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from agent.approval import ApprovalAnswer, ApprovalRequest
-from agent.conversation import Conversation, Wanted
 from agent.errors import AgentError
-from agent.events import Event
-from tools.base import Cancel, Cancelled, ToolError
+from tools.errors import Cancelled, ToolError
 from tui.merging import Merging, merged
+
+if TYPE_CHECKING:  # what is wanted is typed before any of it is loaded
+    from agent.approval import ApprovalAnswer, ApprovalRequest
+    from agent.conversation import Conversation
+    from agent.events import Event
+    from agent.wanted import Wanted
+    from tools.base import Cancel
 
 _TICK = 0.05
 """Seconds between two looks at `cancel` while a question waits."""
@@ -76,7 +81,7 @@ class Asked(Message):
 
 
 Post = Callable[[Message], object]
-Job = Callable[[Conversation], None]
+Job = Callable[["Conversation"], None]
 
 
 def _merged(first: Message, second: Message) -> Message | None:
@@ -165,6 +170,8 @@ class Engine:
             self._conversation = None
 
     def _open(self, wanted: Wanted) -> None:
+        from agent.conversation import Conversation  # 250 ms; not needed for the first frame
+
         self._close()
         try:
             self._conversation = Conversation(wanted, _Questions(self._post))

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from agent.conversation import Wanted
 from agent.errors import InputError
 from agent.export import Format, export
 from agent.forking import fork
 from agent.session import SessionInfo, delete, find_session, rename, state_folder
+from agent.wanted import Wanted
 
 
 def resumed(wanted: Wanted, name: str) -> Wanted:

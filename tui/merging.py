@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from agent.events import Event, Wrote, WroteCall
+if TYPE_CHECKING:
+    from agent.events import Event
 
 _FRAME = 1 / 30
 """Seconds that a piece waits at most for those after it."""
@@ -23,6 +24,8 @@ M = TypeVar("M")
 
 def merged(first: Event, second: Event) -> Event | None:
     """Two events as one; None where they are not pieces of the same."""
+    from agent.events import Wrote, WroteCall  # 100 ms; there is none before a session is open
+
     match first, second:
         case Wrote(), Wrote() if first.reasoning is second.reasoning:
             return replace(first, text=first.text + second.text)

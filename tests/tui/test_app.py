@@ -171,7 +171,7 @@ def test_what_calls_the_user() -> None:
 def test_a_first_run_offers_what_there_is(place: Place) -> None:
     async def work() -> None:
         app = place.app()
-        app._session.wanted = place.wanted("qwen2.5-coder-1.5b")
+        app._wanted = place.wanted("qwen2.5-coder-1.5b")
         async with app.run_test(size=(100, 40)) as pilot:
             await until(pilot, lambda: "Paste a key for Claude" in seen(pilot))
             shown = seen(pilot)

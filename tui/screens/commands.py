@@ -19,13 +19,14 @@ from pathlib import Path
 from textual import on
 from textual.message import Message
 
-from agent.approval import Mode
-from agent.conversation import Conversation, Wanted
+from agent.conversation import Conversation
 from agent.costs import Cost
 from agent.events import Said, StepFinished
 from agent.messages import AssistantMessage
+from agent.mode import Mode
 from agent.models.base import Usage
 from agent.printer import costs
+from agent.wanted import Wanted
 from tools.base import Cancel
 from tools.process import Finished
 from tools.text import shown

@@ -18,14 +18,15 @@ from textual.message import Message
 from textual.reactive import var
 from textual.screen import Screen
 
-from agent.approval import Mode
-from agent.conversation import Conversation, Wanted
+from agent.conversation import Conversation
 from agent.errors import InputError
 from agent.events import Status, Switched, TurnFinished, TurnStarted
 from agent.going_back import RewindReport
+from agent.mode import Mode
 from agent.models.opening import Backend, backend
 from agent.printer import switch_cost
 from agent.recorded import TurnInfo
+from agent.wanted import Wanted
 from tools.text import shown
 from tui.engine import Asked, Engine, Opened, Reported, Rested
 from tui.widgets.approval import Approval

@@ -20,13 +20,13 @@ from textual.widgets import Input, OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 
 from agent import config
-from agent.conversation import Wanted
 from agent.errors import AgentError, InputError
 from agent.models.catalogue import Catalogue
 from agent.models.claude.access import KEY
 from agent.models.download import pull
 from agent.models.offers import Offer, Offers, Way, survey
 from agent.secrets import user_keys
+from agent.wanted import Wanted
 from tools.text_filter import printable
 
 _REDRAW = 0.1

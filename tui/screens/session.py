@@ -6,8 +6,11 @@ Must not know how anything looks, nor what a turn does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual import on
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.widgets import Footer
 
 from tui.engine import Complaint, NotOpened, Opened, Reported
@@ -33,6 +36,12 @@ class SessionScreen(CommandScreen):
         self.query_one(Prompt).focus()
         # Once the prompt is seen, for it takes keys before anything else is loaded.
         self.call_after_refresh(self.engine.open, self.wanted)
+
+    def take_over(self, prompt: Prompt, given: Iterable[Message]) -> None:
+        """Go on with what was written in a prompt before there was a session, and sent."""
+        self.query_one(Prompt).take_over(prompt)
+        for message in given:
+            self.post_message(message)
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:

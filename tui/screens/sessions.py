@@ -20,11 +20,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from agent.conversation import Wanted
 from agent.errors import AgentError
 from agent.export import Format
 from agent.overview import Hit, at_work, overviews, search
 from agent.session import SessionInfo, state_folder
+from agent.wanted import Wanted
 from agent.work_tree import find_root
 from tools.text_filter import clip_line, printable
 from tui.keeping import deleted, exported, forked, renamed

@@ -11,8 +11,8 @@ from textual import on
 from textual.content import Content
 from textual.message import Message
 
-from agent.approval import Mode
 from agent.events import Switched
+from agent.mode import Mode
 from agent.printer import switch_cost
 from tools.text import shown
 from tui.widgets.panel import MUTED, Answer, Panel

@@ -16,7 +16,6 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widgets import Static
 
-from agent.approval import Mode
 from agent.conversation import Conversation
 from agent.events import (
     ApprovalAnswered,
@@ -31,6 +30,7 @@ from agent.events import (
     Waiting,
     Wrote,
 )
+from agent.mode import Mode
 from agent.printer import costs
 from tools.git_folder import git_folder
 from tools.sandbox import Tier

@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult, SuspendNotSupported
@@ -21,10 +21,7 @@ from textual.message import Message
 from textual.reactive import var
 from textual.widgets import Static, TextArea
 
-from agent.conversation import Conversation
 from agent.errors import AgentError
-from agent.session import state_folder
-from agent.work_tree import find_root
 from tui import commands
 from tui.commands import CommandRefused
 from tui.completion import Place, Places
@@ -47,6 +44,9 @@ from tui.widgets.prompt.offers import (
 from tui.widgets.prompt.pastes import clean, expanded, folded, joined
 from tui.widgets.prompt.queued import Queued
 from tui.widgets.prompt.recall import Recall
+
+if TYPE_CHECKING:
+    from agent.conversation import Conversation
 
 _SHARE = 0.4
 """Of the screen's height, that the text may take."""
@@ -96,10 +96,11 @@ class Prompt(Vertical):
     class _MoreFound(Message):
         """What is offered may have grown."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         """
         Args:
-            folder: The repository, or a folder in it.
+            folder: The repository, or a folder in it; None: not known yet, so that neither earlier
+                prompts nor the repository's files are offered.
         """
         super().__init__()
         self._queue = Queued()
@@ -110,12 +111,20 @@ class Prompt(Vertical):
         self._searching = False
         self._dismissed = ""
         """The text for which the list was closed."""
+        if folder is not None:
+            self._look_into(folder)
+        self._recall = Recall(self._history)
+
+    def _look_into(self, folder: Path) -> None:
+        # 100 ms; not needed for the first frame
+        from agent.session import state_folder
+        from agent.work_tree import find_root
+
         with suppress(AgentError):  # told when the session is opened
             root = find_root(folder)
             self._history = PromptHistory.of(root, state_folder())
             more = self._MoreFound
             self._places = Places(root, state_folder() / "index", lambda: self.post_message(more()))
-        self._recall = Recall(self._history)
 
     def compose(self) -> ComposeResult:
         yield self._queue
@@ -149,6 +158,15 @@ class Prompt(Vertical):
         """A session is ready: what must not be kept is known."""
         if self._history is not None:
             self._history.redacted_by(conversation.redactor.text)
+
+    def take_over(self, other: Prompt) -> None:
+        """Go on with what was written and sent in another."""
+        self.at_work = other.at_work
+        for draft in other.queue:
+            self._queue.put(draft)
+        if draft := other._editor.draft:
+            self._editor.load(draft)
+            self._editor.cursor_location = other._editor.cursor_location
 
     def rested(self) -> None:
         """The turn has ended: what waits first is sent."""
