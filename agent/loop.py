@@ -306,7 +306,7 @@ class Agent:
         self._history.came_of(call, result, by_model=move.by_model)
         yield events.ToolFinished(call, origin, result, seconds)
         if isinstance(result.details, Denial):
-            verdict = permission.without(call, origin, result.details)
+            verdict = permission.without(call, origin, result.details, needed=move.needed)
             if verdict is not None:
                 raise _Ended(verdict)
         if self._repeats.too_many(call):
