@@ -107,7 +107,11 @@ class Transcript(VerticalScroll):
 
     def show(self, event: Event) -> None:
         """Add what an event tells."""
+        before = len(self.story.entries)
         changed = self.story.take(event)
+        if isinstance(event, events.Rewound) and len(self.story.entries) <= before:
+            self._begin_anew()
+            return
         self.touch(changed)
         if isinstance(event, events.Said | events.TurnFinished):
             self._draw_now()
@@ -117,12 +121,17 @@ class Transcript(VerticalScroll):
         self.story = Story()
         for event in recorded:
             self.story.take(event)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Show the end of what there is now."""
         self.heights = Heights(self.story.entries)
         self._current = None
         self._touched.clear()
         end = len(self.story.entries)
         self._place(max(0, end - _OPENED), end)
         self.anchor()
+        self.below = False
 
     def tell(self, text: str) -> None:
         """Add a line of ours."""
