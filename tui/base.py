@@ -51,8 +51,8 @@ class BaseApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012  as the library has them
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", key_display="?"),
-        Binding("f2", "mouse", "Select text"),
-        Binding("ctrl+p", "command_palette", "Commands", priority=True),
+        Binding("f2", "mouse", "Select text", show=False),
+        Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True),
         Binding("ctrl+q", "quit", "Leave", priority=True),
         # Where the prompt holds a text, it deletes a letter of it.
         Binding("ctrl+d", "unless_writing('quit')", "Leave", show=False, priority=True),

@@ -99,7 +99,7 @@ class ControlScreen(Screen[None]):
         Binding("escape", "interrupt", "Interrupt", show=False),
         Binding("shift+tab", "mode", "Mode", priority=True),
         Binding("ctrl+t", "switch", "Local / Claude", priority=True),
-        Binding("f4", "models", "Models", priority=True),
+        Binding("f4", "models", "Models", show=False, priority=True),
         Binding("f3", "figures", "Figures", priority=True),
     ]
     mode: var[Mode | None] = var[Mode | None](None)

@@ -60,8 +60,8 @@ class Prompt(Vertical):
     """A text of several lines; Enter sends it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "search", "Earlier prompts"),
-        Binding("ctrl+g", "edit", "Editor"),
+        Binding("ctrl+r", "search", "Earlier prompts", show=False),
+        Binding("ctrl+g", "edit", "Editor", show=False),
     ]
 
     at_work: var[bool] = var(False, toggle_class="-at-work")
