@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -16,7 +17,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from agent.conversation import Wanted
@@ -55,6 +56,8 @@ class ParityApp(BaseApp):
         super().__init__(wanted.folder, wanted.flags, environ)
         self._session = SessionScreen(wanted)
         self._turn_began = 0.0
+        self._early: deque[Event] | None = deque()
+        """What was typed before there was a prompt; None once there is."""
 
     @property
     def wanted(self) -> Wanted:
@@ -70,6 +73,7 @@ class ParityApp(BaseApp):
 
     def on_mount(self) -> None:
         self.push_screen(self._session)
+        self._session.call_after_refresh(self._catch_up)
         if self.is_web:
             parent = os.getppid()
             self.set_interval(_TICK, lambda: self.exit() if os.getppid() != parent else None)
@@ -122,16 +126,15 @@ class ParityApp(BaseApp):
     # Keys and commands.
 
     async def on_event(self, event: Event) -> None:
-        # A field takes every letter before the bindings: in an empty prompt this one asks for help.
-        if (
-            isinstance(event, Key)
-            and event.key == "question_mark"
-            and self.screen is self._session
-            and not self.writing
-        ):
-            self.action_help()
-            return
-        await super().on_event(event)
+        if self._early is not None and isinstance(event, Key | Paste):
+            self._early.append(event)
+        else:
+            await super().on_event(event)
+
+    async def _catch_up(self) -> None:
+        while self._early:
+            await super().on_event(self._early.popleft())
+        self._early = None
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield SystemCommand("Sessions", "List, search, resume, fork, export", self.action_sessions)
