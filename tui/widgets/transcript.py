@@ -152,6 +152,7 @@ class Transcript(VerticalScroll):
         self._place(max(0, end - _OPENED), end)
         self.anchor()
         self.below = False
+        self._tell_tail()
 
     def tell(self, text: str) -> None:
         """Add a line of ours."""
