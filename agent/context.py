@@ -111,6 +111,7 @@ class Context:
         tested: str,
         *,
         refused: bool = False,
+        asked: bool = False,
     ) -> Compacted | None:
         """What to leave out so that the next request fits; None: nothing, or nothing can be.
 
@@ -122,13 +123,14 @@ class Context:
             changed: Tells the files that were changed so far; asked only where it matters.
             tested: The last test result; empty: there is none.
             refused: The model said that a request with this history is too long.
+            asked: The user wants it shorter, although it fits.
         """
         model, tools = by.model, by.offered
         used = self.used(history, by)
         if refused:
             self._ceilings[model.spec.name] = min(used, self._window(model))
         room = self._window(model) - self.reserve(model, answer)
-        if used <= room and not refused:
+        if used <= room and not refused and not asked:
             return None
         from agent.compaction import compact  # 2 ms; most conversations never fill a window
 
@@ -137,7 +139,7 @@ class Context:
 
         # The tools are described in every request, however short its history is.
         fixed = max(0, used - sum(map(size, history)))
-        target = int(room * TARGET) - fixed
+        target = int(min(room, used) * TARGET) - fixed
         shorter = compact(history, task, target, size, by.opening, changed(), tested)
         first = _shared(history, shorter)
         last = _shared(history[first:][::-1], shorter[first:][::-1])
@@ -145,6 +147,8 @@ class Context:
         if after >= used:
             return None
         reason = "the model refused more" if refused else "the window is nearly full"
+        if asked:
+            reason = "as you asked"
         inserted = tuple(shorter[first : len(shorter) - last])
         return Compacted(reason, len(history), len(shorter), used, after, first, inserted)
 

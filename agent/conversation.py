@@ -19,7 +19,16 @@ from agent.assembly import Assembler, open_gate, open_sandbox
 from agent.config import Settings
 from agent.equipment import Equipment
 from agent.errors import InputError
-from agent.events import Event, Notice, Rewound, Said, Switched, TurnFinished, TurnStarted
+from agent.events import (
+    Compacted,
+    Event,
+    Notice,
+    Rewound,
+    Said,
+    Switched,
+    TurnFinished,
+    TurnStarted,
+)
 from agent.going_back import RewindReport, gone, patch_of, told
 from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import Model, Steering
@@ -223,6 +232,13 @@ class Conversation:
         self._recorded, self._turns = recorded, list(recorded.turns)
         self.agent.go_back(recorded.messages)
         return RewindReport(info, restored, event)
+
+    def compact(self) -> Compacted | None:
+        """Shorten the history now; None: nothing can be left out. Between two turns."""
+        compacted = self.agent.compact()
+        if compacted is not None:
+            self.session.record(compacted)
+        return compacted
 
     def close(self, *, tidy: bool = True) -> None:
         """End it; what it holds is freed. May be called twice.

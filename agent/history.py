@@ -90,11 +90,12 @@ class History:
         changed: Callable[[], Iterable[str]],
         *,
         refused: bool = False,
+        asked: bool = False,
     ) -> Iterator[Compacted]:
         """Shorten the history where the next request would not fit; see `Context.fit`."""
         task = min(self._task, len(self.messages) - 1)
         compacted = self.context.fit(
-            self.messages, task, by, answer, changed, self._tested, refused=refused
+            self.messages, task, by, answer, changed, self._tested, refused=refused, asked=asked
         )
         if compacted is not None:
             self._replace(compacted)

@@ -22,7 +22,7 @@ from agent.costs import Costing
 from agent.deadline import Deadline
 from agent.equipment import Equipment
 from agent.errors import AgentError, ContextOverflow
-from agent.events import Event, Origin, Status, Switched, Totals
+from agent.events import Compacted, Event, Origin, Status, Switched, Totals
 from agent.history import History
 from agent.instructions import Instructions
 from agent.limits import Forecast, LimitReached, Limits
@@ -118,6 +118,15 @@ class Agent:
         """
         self._history.go_back(map(self.redactor.scrub, messages))
         self.instructions.forget()
+
+    def compact(self) -> Compacted | None:
+        """Shorten the history now; None: nothing can be left out. Between two turns."""
+        answer = self.model.spec.max_output
+        room = self._history.make_room(self.equipment, answer, self._changed, asked=True)
+        compacted = next(room, None)
+        if compacted is not None:
+            self.instructions.forget()
+        return compacted
 
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
         """Conduct one turn. The last event is `TurnFinished`, whatever happens.
@@ -306,7 +315,7 @@ class Agent:
         self._history.came_of(call, result, by_model=move.by_model)
         yield events.ToolFinished(call, origin, result, seconds)
         if isinstance(result.details, Denial):
-            verdict = permission.without(call, origin, result.details)
+            verdict = permission.without(call, origin, result.details, needed=move.needed)
             if verdict is not None:
                 raise _Ended(verdict)
         if self._repeats.too_many(call):

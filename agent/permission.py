@@ -84,15 +84,21 @@ class Permission:
             prepared = now
         return failure(call.name, "Not done: it kept changing while it was asked about.")
 
-    def without(self, call: ToolCall, origin: Origin, denial: Denial) -> Verdict | None:
-        """How the turn ends for want of what was denied; None where it can go on."""
+    def without(
+        self, call: ToolCall, origin: Origin, denial: Denial, *, needed: bool
+    ) -> Verdict | None:
+        """How the turn ends for want of what was denied; None where it can go on.
+
+        Args:
+            needed: Whether the harness cannot do without what it wanted.
+        """
         tool = self.toolbox.tools[call.name]
         if denial.unattended and (origin is Origin.HARNESS or tool.effect is Effect.EDIT):
             return Verdict(
                 Status.NOT_APPROVED,
                 f"{call.name} needs approval ({denial.reason}) and there is nobody to ask.",
             )
-        if origin is Origin.HARNESS:
+        if origin is Origin.HARNESS and needed:
             return Verdict(Status.NOT_APPROVED, f"{call.name} was not allowed.")
         return None
 

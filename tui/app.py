@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Event, InputEvent, Key
+from textual.events import Event, InputEvent
 from textual.screen import Screen
 
 from agent.errors import AgentError, ExitCode, ModelError, ModelMissing
@@ -160,15 +160,6 @@ class ParityApp(BaseApp):
     async def on_event(self, event: Event) -> None:
         if self._held is not None and isinstance(event, InputEvent):
             self._held.append(event)
-            return
-        # A field takes every letter before the bindings: in an empty prompt this one asks for help.
-        if (
-            isinstance(event, Key)
-            and event.key == "question_mark"
-            and self.screen is self._session
-            and not self.writing
-        ):
-            self.action_help()
             return
         await super().on_event(event)
 

@@ -48,7 +48,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("help", "Commands and keys"),
+    Command("help", "Every key that does something here, and the commands"),
     Command("model", "Choose the model that goes on, or name it", "[NAME]"),
     Command("mode", "What may be done without asking", "[plan|ask|edit|auto]"),
     Command("plan", "Describe what would be done, change nothing", "[TASK]"),
@@ -66,12 +66,10 @@ COMMANDS = (
     Command("rename", "Give this session a name", "NAME"),
     Command("export", "Write this session to a file", "[FORMAT] [FILE]"),
     Command("play", "Watch a recorded session", "[ID]", at_rest=True),
-    Command("replay", "How replays of benchmarks went", "[RUN]"),
     Command("copy", "Copy the last answer"),
     Command("theme", "Choose the colours", "[NAME]"),
     Command("trust", "What of this folder is trusted"),
     Command("doctor", "Is this machine ready"),
-    Command("keys", "Every key that does something here"),
     Command("quit", "Leave; the session can be resumed"),
 )
 _BY_NAME = {command.name: command for command in COMMANDS}

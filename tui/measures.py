@@ -6,7 +6,7 @@ Owns the sums, for whatever shows them. Must not know any widget.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.costs import Cost
 from agent.events import Compacted, ContextMeter, Event, StepFinished, Switched, TurnStarted
@@ -51,6 +51,7 @@ class Measures:
                 self.context = event.context
             case Compacted():
                 self.compactions += 1
+                self.context = replace(self.context, used=event.tokens_after)
 
     def of(self, model: str) -> Iterator[Step]:
         """The steps that a model took."""

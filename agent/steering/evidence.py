@@ -10,6 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from agent.approval import Denial
 from agent.messages import ToolCall
 from agent.steering.moves import Move, Reply, use
 from agent.verify import Judge
@@ -19,13 +20,21 @@ from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
 
-def run_tests(judge: Judge, call_id: str) -> Generator[Move, Reply, TestRun]:
+def run_tests(
+    judge: Judge, call_id: str, *, needed: bool = True
+) -> Generator[Move, Reply, TestRun]:
     """Run all tests of the harness's own accord and let the judge see what came of it.
+
+    Args:
+        needed: Whether the turn ends where the user does not allow it.
 
     Raises:
         ToolError: They cannot be run.
     """
-    result = yield from use(ToolCall(call_id, "run_tests", {}), by_model=False)
+    call = ToolCall(call_id, "run_tests", {})
+    result = yield from use(call, by_model=False, needed=needed)
+    if isinstance(result.details, Denial):
+        raise ToolError("The tests were not allowed.")
     if not isinstance(result.details, TestRun):
         raise ToolError(f"The tests could not be run: {result.output}")
     if judge.baseline is None and result.details.unusable:
@@ -43,12 +52,15 @@ class Case:
     """None until the first tool is used."""
     began: int = 0
     """The workspace's checkpoint when the task was told."""
+    untested: str = ""
+    """Why nothing is tested any more; empty: it is."""
 
     def open(self, began: int) -> None:
         """A new task: what the tests prove is measured from here on."""
         self.judge = Judge()
         self.began = began
         self.evidence = None
+        self.untested = ""
 
     def rewritten(self) -> list[str]:
         """The files of tests that are not what they were; see `Evidence`."""

@@ -16,8 +16,8 @@ from agent.messages import ToolCall, ToolMessage, ToolOutput, UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
 from agent.steering.evidence import Case, Evidence, run_tests
-from agent.steering.moves import Ask, Move, Moves, Reply, Verdict, ask, use
-from tools.base import ToolSpec
+from agent.steering.moves import Ask, Move, Moves, Reply, Tell, Verdict, ask, use
+from tools.base import ToolError, ToolSpec
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
@@ -95,22 +95,36 @@ class Free:
         if self.case.evidence is None:
             self.case.evidence = Evidence(self.workspace)
         judge = self.case.judge
-        first_change = call.name in CHANGING and self.has_tests and judge.baseline is None
-        if first_change and (yield from self._test()).ok:
-            note = "\n" + fill("free_reproduce")
+        if call.name in CHANGING and judge.baseline is None:
+            baseline = yield from self._test()
+            if baseline is not None and baseline.ok:
+                note = "\n" + fill("free_reproduce")
         result = yield from use(call, by_model=True)
         if isinstance(result.details, TestRun) and not call.arguments.get("only"):
             judge.see(result.details)
         return ToolOutput(call.id, call.name, result.output + note, result.ok)
 
     def _verify(self) -> Generator[Move, Reply, tuple[Verdict, TestRun | None]]:
-        run = (yield from self._test()) if self.has_tests else None
+        run = yield from self._test()
         changes = self.workspace.changes(turn=True)
         paths = [change.path for change in changes]
+        if paths and self.case.untested:
+            return Verdict(Status.UNVERIFIED, self.case.untested), None
         return self.case.judge.verdict(paths, self.case.rewritten()), run
 
-    def _test(self) -> Generator[Move, Reply, TestRun]:
-        return run_tests(self.case.judge, f"harness_{next(self._ids)}")
+    def _test(self) -> Generator[Move, Reply, TestRun | None]:
+        """Run the tests; None: there are none, or a conversation goes on without them."""
+        if not self.has_tests or self.case.untested:
+            return None
+        name = f"harness_{next(self._ids)}"
+        try:
+            return (yield from run_tests(self.case.judge, name, needed=not self.talk))
+        except ToolError as error:
+            if not self.talk:
+                raise
+            self.case.untested = str(error)
+            yield Tell(f"{error} The turn goes on without them.")
+            return None
 
     def _form(self) -> Form | None:
         """Calls whose tool, path and symbol are among those that exist."""

@@ -33,6 +33,8 @@ class Use:
 
     call: ToolCall
     by_model: bool
+    needed: bool = True
+    """Whether the turn ends where the user does not allow what the harness wants to use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,11 @@ def ask(move: Ask) -> Generator[Move, Reply, AssistantMessage]:
     return reply
 
 
-def use(call: ToolCall, *, by_model: bool) -> Generator[Move, Reply, ToolResult]:
+def use(
+    call: ToolCall, *, by_model: bool, needed: bool = True
+) -> Generator[Move, Reply, ToolResult]:
     """Make the move and pass on its reply."""
-    reply = yield Use(call, by_model)
+    reply = yield Use(call, by_model, needed)
     if not isinstance(reply, ToolResult):
         raise TypeError(f"Use was answered with {reply!r}")
     return reply

@@ -98,6 +98,18 @@ def test_compaction_is_announced_and_leads_to_the_history(tmp_path: Path) -> Non
     assert replayed == agent.history
 
 
+def test_a_user_may_have_the_history_shortened_before_it_must_be(tmp_path: Path) -> None:
+    agent = agent_for(tmp_path, [*reading(9), *[says("Done.")] * 6], window=100_000)
+    run(agent)
+    before = list(agent.history)
+    compacted = agent.compact()
+    assert compacted is not None
+    assert compacted.reason == "as you asked"
+    assert compacted.tokens_after < compacted.tokens_before
+    assert list(compacted.applied(before)) == agent.history
+    assert isinstance(run(agent)[-1], TurnFinished)
+
+
 def test_a_request_that_is_refused_is_made_once_more_and_shorter(tmp_path: Path) -> None:
     refusal = ContextOverflow("The server holds 4096 tokens.")
     answers = [*reading(3), refusal, says("", read("f9.txt", 9)), *[says("Done.")] * 3]

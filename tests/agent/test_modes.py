@@ -37,14 +37,15 @@ items = "[x] one\\n[ ] two"
 
 
 class Yes:
-    """Allows everything, and counts."""
+    """Allows everything but some tools, and counts."""
 
     def __init__(self) -> None:
         self.asked: list[ApprovalRequest] = []
+        self.refused: set[str] = set()
 
     def ask(self, request: ApprovalRequest, cancel: Cancel) -> ApprovalAnswer:
         self.asked.append(request)
-        return ApprovalAnswer(Choice.ONCE)
+        return ApprovalAnswer(Choice.DENY if request.tool in self.refused else Choice.ONCE)
 
 
 @pytest.fixture
@@ -182,3 +183,22 @@ def test_the_cost_of_a_switch_is_told_before_it(root: Path, talks: list[Talk]) -
         assert talk.conversation.switch(f"scripted:{other}").tokens >= cost.tokens
         talk.turn("again")
         assert talk.conversation.agent.model.spec.name == "scripted:other.toml"
+
+
+def test_tests_that_are_not_allowed_leave_a_conversation_unverified(
+    root: Path, talks: list[Talk]
+) -> None:
+    talks.append(talk := Talk(root, WRITE + WRITE.replace("made", "more") + DONE, Mode.ASK))
+    talk.approver.refused = {"run_tests"}
+    end = ended(talk.turn("Make it."))
+    assert (end.status, end.summary) == (Status.UNVERIFIED, "The tests were not allowed.")
+    assert end.changed == ("made.txt", "more.txt")
+    assert [r.tool for r in talk.approver.asked] == ["run_tests", "write_file", "write_file"]
+
+
+def test_tests_that_are_not_allowed_end_a_task_that_is_to_be_verified(
+    root: Path, talks: list[Talk]
+) -> None:
+    talks.append(talk := Talk(root, WRITE + DONE, Mode.ASK, talk=False))
+    talk.approver.refused = {"run_tests"}
+    assert ended(talk.turn("Make it.")).status is Status.NOT_APPROVED

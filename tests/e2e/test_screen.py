@@ -50,6 +50,16 @@ def test_a_turn_and_a_terminal_left_intact(agent: Agent, plain: Path, terminal: 
     assert [terminal.asks(flag) for flag in flags[:3]] == ["0", "0", "1"]
 
 
+def test_what_is_typed_before_the_prompt_is_there_is_kept(
+    agent: Agent, plain: Path, terminal: Terminal
+) -> None:
+    start(terminal, agent, plain, "--model", agent.script(HELLO))
+    terminal.write("good morning?")  # with the key of the help
+    shown = terminal.until("ask ")
+    terminal.until("❯ good morning?")
+    assert "Every key" not in shown
+
+
 @pytest.mark.parametrize("keys", [["C-d"], ["C-c", "C-c"]])
 def test_other_ways_to_leave(
     agent: Agent, plain: Path, terminal: Terminal, keys: list[str]

@@ -240,6 +240,26 @@ def test_few_of_many_blocks_are_in_the_tree_wherever_one_looks() -> None:
     see(behave)
 
 
+def test_turns_that_were_taken_back_are_gone() -> None:
+    async def behave(pilot: Pilot[None], view: Transcript) -> None:
+        for number in (1, 2, 3):
+            view.show(events.TurnStarted(f"task {number}", "m", "free", "/", "", "", turn=number))
+            view.show(events.Said(AssistantMessage(f"answer {number}")))
+            await settled(pilot)
+        view.show(events.Rewound(2, "Back to before turn 2.", 2))
+        await settled(pilot)
+        text = "\n".join(read(pilot))
+        assert "answer 1" in text
+        assert "Back to before turn 2." in text
+        assert "task 2" not in text
+        assert "answer 3" not in text
+        view.show(events.TurnStarted("task 4", "m", "free", "/", "", "", turn=4))
+        await settled(pilot)
+        assert "task 4" in "\n".join(read(pilot))
+
+    see(behave)
+
+
 def test_what_one_reads_stays_while_more_comes() -> None:
     async def behave(pilot: Pilot[None], view: Transcript) -> None:
         view.load(long(60))

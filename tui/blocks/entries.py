@@ -47,6 +47,8 @@ class Prompted(Entry):
     """What the user wants."""
 
     text: str
+    turn: int = 0
+    """The number of the turn that it began; 0: not known."""
 
     @property
     def copied(self) -> str:

@@ -179,6 +179,8 @@ def verdict(entry: Verdict) -> Content:
         Content.styled(f"{mark} {entry.status.value}", f"bold {colour}"),
         Content(f"  {entry.summary}" if entry.summary else ""),
     )
+    if entry.status is Status.ANSWERED:
+        return Content.styled(f"{mark} {figures(entry.totals)}", DIM)
     facts = [extent(entry.patch)] if entry.patch else []
     facts.append(figures(entry.totals))
     return Content.assemble(told, Content.styled(f"\n  {' · '.join(facts)}", DIM))

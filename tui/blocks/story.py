@@ -59,9 +59,9 @@ class Story:
     def take(self, event: Event) -> list[Entry]:
         """Go on with the story; the blocks that were changed or added, in their order."""
         match event:
-            case events.TurnStarted(task):
+            case events.TurnStarted(task, turn=turn):
                 self._task, self.doing = task.strip(), "starting"
-                return [self.add(Prompted(_safe(task)))]
+                return [self.add(Prompted(_safe(task), turn))]
             case events.Said(message):
                 return self._said(message)
             case events.StepStarted():
@@ -88,7 +88,9 @@ class Story:
                 return self._turned(call.id, State.DENIED if denied else State.RUNNING)
             case events.ToolFinished():
                 return self._finish(event)
-            case events.Rewound(_, reason):
+            case events.Rewound(_, reason, turn):
+                if turn:
+                    self._forget(turn)
                 return [self.add(Remark(_line(reason), Kind.REWOUND))]
             case events.Compacted():
                 return [self.add(Remark(_compacted(event), Kind.COMPACTED))]
@@ -106,6 +108,13 @@ class Story:
         """A block at the end."""
         self.entries.append(entry)
         return entry
+
+    def _forget(self, turn: int) -> None:
+        """Leave out a turn that was taken back, and what came after it."""
+        for index, entry in enumerate(self.entries):
+            if isinstance(entry, Prompted) and entry.turn >= turn:
+                del self.entries[index:]
+                return
 
     def _wrote(self, text: str, *, reasoning: bool) -> list[Entry]:
         changed: list[Entry] = []

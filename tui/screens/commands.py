@@ -21,6 +21,7 @@ from textual.message import Message
 
 from agent.conversation import Conversation
 from agent.costs import Cost
+from agent.errors import InputError
 from agent.events import Said, StepFinished
 from agent.messages import AssistantMessage
 from agent.mode import Mode
@@ -167,37 +168,14 @@ class CommandScreen(ControlScreen):
         self._answered(message.title, message.text)
 
     def _answered(self, title: str, text: str) -> None:
-        line = self.query_one(Transcript).shell(title)
+        line = self.query_one(Transcript).shell(title, opened=True)
         line.write(text)
         line.end(0, 0.0)
-
-    def action_command_help(self, arguments: str) -> None:
-        width = max(len(f"/{each.name} {each.arguments}") for each in commands.COMMANDS)
-        lines = [
-            f"{f'/{each.name} {each.arguments}':<{width}}  {each.help}"
-            for each in commands.COMMANDS
-        ]
-        self._answered("/help", "\n".join(lines))
-
-    def action_command_mode(self, arguments: str) -> None:
-        modes = ", ".join(Mode)
-        if not arguments and self.conversation is not None:
-            self.tell(f"The mode is {self.conversation.mode}; there are {modes}.")
-        elif arguments in set(Mode):
-            self.set_mode(Mode(arguments))
-        else:
-            self.tell(f"There is no mode {shown(arguments)!r}; there are {modes}.")
 
     def action_command_plan(self, arguments: str) -> None:
         self.set_mode(Mode.PLAN)
         if arguments:
             self.query_one(Prompt).send(arguments)
-
-    def action_command_model(self, arguments: str) -> None:
-        if arguments:
-            self.switch(arguments)
-        else:
-            self.action_models()
 
     def action_command_undo(self, arguments: str) -> None:
         self.engine.do(self.undo)
@@ -208,6 +186,15 @@ class CommandScreen(ControlScreen):
             self.post_message(Shown("/diff", patch or "Nothing is changed."))
 
         self.engine.do(diff)
+
+    def action_command_compact(self, arguments: str) -> None:
+        def compact(conversation: Conversation) -> None:
+            compacted = conversation.compact()
+            if compacted is None:
+                raise InputError("There is nothing yet that could be left out.")
+            self.post_message(Reported(compacted))
+
+        self.engine.do(compact)
 
     def action_command_test(self, arguments: str) -> None:
         if (conversation := self._at_hand()) is None:
@@ -242,7 +229,6 @@ class CommandScreen(ControlScreen):
             self.tell("There is no answer to copy yet.")
             return
         self.app.copy_to_clipboard(self._answer)
-        self.tell(f"The last answer is in the clipboard: {len(self._answer):,} characters.")
 
     def action_command_trust(self, arguments: str) -> None:
         def listed(conversation: Conversation) -> None:
@@ -267,9 +253,6 @@ class CommandScreen(ControlScreen):
             return Finished((), 0, "".join(lines), time.monotonic() - started)
 
         self._begun(self.shell_lines.start("/doctor", work, told=False))
-
-    def action_command_keys(self, arguments: str) -> None:
-        self.app.action_show_help_panel()
 
     def action_command_quit(self, arguments: str) -> None:
         self.app.exit()

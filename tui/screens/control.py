@@ -100,7 +100,7 @@ class ControlScreen(Screen[None]):
         Binding("escape", "interrupt", "Interrupt", show=False),
         Binding("shift+tab", "mode", "Mode", key_display="⇧tab", priority=True),
         Binding("ctrl+t", "switch", "Local/Claude", priority=True),
-        Binding("f4", "models", "Models", priority=True),
+        Binding("f4", "models", "Models", show=False, priority=True),
         Binding("f3", "figures", "Figures", priority=True),
     ]
     mode: var[Mode | None] = var[Mode | None](None)
@@ -334,6 +334,8 @@ class ControlScreen(Screen[None]):
     def _went_back(self, message: WentBack) -> None:
         task = shown(message.turn.task.strip().split("\n")[0])[:60]
         self.query_one(StatusLine).tell(f"Back to before: {task}")
+        if not self.query_one(Prompt).text:  # to be said otherwise
+            self.query_one(Prompt).write(message.turn.task)
         kept = [shown(file.path) for file in message.report.files if file.outcome == "kept"]
         if kept:
             self.tell(f"Left as it is, for you edited the same lines: {', '.join(kept)}.")

@@ -93,7 +93,7 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
             await self.mount_all(self.parts())
 
     async def ask(self, title: str | Content, body: list[Widget], answers: list[Answer]) -> None:
-        """Show a question and take the focus."""
+        """Show a question and take the focus, or wait for it behind the question that has it."""
         await self.fill()
         self.query_one(".title", Static).update(title)
         holder = self.query_one(".body", Vertical)
@@ -104,8 +104,13 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         await self.offer(answers)
         self.arm()
         self.display = True
+        focused = self.screen.focused
+        if isinstance(focused, Panel) and focused is not self:
+            if focused._before is not self:
+                self._before, focused._before = focused._before, self
+            return
         if self._before is None:  # else a question was there already
-            self._before = self.screen.focused
+            self._before = focused
         self.focus()
 
     async def offer(self, answers: list[Answer]) -> None:
@@ -125,9 +130,15 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         """It is answered: gone, and the focus back where it was."""
         self.display = False
         self._keys = ()
-        if self._before is not None and self._before.is_attached:
-            self._before.focus()
-        self._before = None
+        before, self._before = self._before, None
+        focused = self.screen.focused
+        if isinstance(focused, Panel) and focused is not self:  # it waited behind that one
+            if focused._before is self:
+                focused._before = before
+        elif before is not None and before.is_attached:
+            before.focus()
+            if isinstance(before, Panel):
+                before.arm()
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape":  # which never allows anything

@@ -20,6 +20,7 @@ from agent.conversation import Conversation
 from agent.events import (
     ApprovalAnswered,
     ApprovalAsked,
+    Compacted,
     Event,
     PromptReading,
     StepStarted,
@@ -136,6 +137,8 @@ class StatusLine(Static):
                 self._doing = shown(call.name)
             case ToolFinished():
                 self._doing = "thinking"
+            case Compacted():
+                pass
             case Waiting(seconds):
                 self._doing = f"asking again in {seconds:.0f} s"
             case _:

@@ -39,6 +39,25 @@ _SHARE = 3
 """How many times as long as the last drawing took is waited before the next."""
 _TICK = 0.1
 """Seconds between two pictures of a spinner."""
+_GREETING = Content("\n").join(
+    [
+        Content.styled("Parity", "bold $primary"),
+        Content("Say what is to be done: a fault, a question, a change."),
+        Content(),
+        *(
+            Content.assemble(Content.styled(f"{key:<10}", "bold"), Content.styled(told, heads.DIM))
+            for key, told in (
+                ("@", "names a file or a symbol"),
+                ("/", "shows the commands"),
+                ("!", "runs a line in the shell, in the sandbox"),
+                ("Shift+Tab", "changes what may be done without asking"),
+                ("Esc", "interrupts; twice: back to an earlier turn, with its files"),
+                ("Tab", "goes to the conversation: Enter opens a block, c copies it"),
+                ("?", "shows every key"),
+            )
+        ),
+    ]
+)
 _OPENED = 30
 """Blocks that are shown first of a conversation that was loaded."""
 
@@ -102,12 +121,17 @@ class Transcript(VerticalScroll):
     def on_mount(self) -> None:
         self._ticker = self.set_interval(_TICK, self._tick, pause=True)
         self.anchor()
+        self._tell_tail()
 
     # What is told
 
     def show(self, event: Event) -> None:
         """Add what an event tells."""
+        before = len(self.story.entries)
         changed = self.story.take(event)
+        if isinstance(event, events.Rewound) and len(self.story.entries) <= before:
+            self._begin_anew()
+            return
         self.touch(changed)
         if isinstance(event, events.Said | events.TurnFinished):
             self._draw_now()
@@ -117,21 +141,27 @@ class Transcript(VerticalScroll):
         self.story = Story()
         for event in recorded:
             self.story.take(event)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Show the end of what there is now."""
         self.heights = Heights(self.story.entries)
         self._current = None
         self._touched.clear()
         end = len(self.story.entries)
         self._place(max(0, end - _OPENED), end)
         self.anchor()
+        self.below = False
+        self._tell_tail()
 
     def tell(self, text: str) -> None:
         """Add a line of ours."""
 
         self.touch([self.story.add(Remark(printable(clip(text, 4_000)), Kind.COMPLAINT))])
 
-    def shell(self, command: str) -> ShellLine:
+    def shell(self, command: str, *, opened: bool = False) -> ShellLine:
         """Add a command of the user's that begins now."""
-        entry = Shell(command)
+        entry = Shell(command, open=opened)
         self.touch([self.story.add(entry)])
         return ShellLine(entry, lambda: self.touch([entry]))
 
@@ -297,7 +327,8 @@ class Transcript(VerticalScroll):
     def _tell_tail(self) -> None:
         doing = self.story.doing
         text = f"{heads.spinner()} {doing}" if doing else ""
-        self.tail.update(Content.styled(text, heads.DIM), layout=False)
+        told = Content.styled(text, heads.DIM) if self.story.entries else _GREETING
+        self.tail.update(told, layout=False)
 
     # What the keys do
 

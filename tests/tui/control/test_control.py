@@ -124,6 +124,27 @@ def test_a_change_of_models_is_told_and_confirmed(drive: Drive) -> None:
     drive(behave, DONE)
 
 
+def test_the_question_that_was_there_first_is_answered_first(drive: Drive) -> None:
+    other = drive.root.parent / "other.toml"
+    other.write_text(DONE)
+
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        person.screen.switch(f"scripted:{other}")
+        offer = await person.asked(SwitchOffer)
+        await person.until(lambda: person.approval.display)
+        assert person.screen.focused is offer
+        await person.press("n")
+        assert not offer.display
+        await person.asked()
+        await person.press("y")
+        await person.rest()
+        assert (person.root / "made.txt").exists()
+        assert person.screen.focused is not person.approval
+
+    drive(behave, SLOW.replace("60.0", "1.5") + WRITE.partition("[[step]]")[2] + DONE)
+
+
 def test_before_a_word_is_said_a_change_costs_nothing(drive: Drive) -> None:
     other = drive.root.parent / "other.toml"
     other.write_text(DONE)

@@ -255,6 +255,8 @@ class Prompt(Vertical):
             case "escape" if menu.display:
                 self._dismissed = self._editor.text
                 self._menu.dismiss()
+            case "question_mark" if not (self._editor.text or self._searching):
+                self.call_later(self.run_action, "app.help")
             case "up" if self._editor.on_first_line or self._untouched:
                 return self._earlier()
             case "down" if self._editor.on_last_line:
