@@ -24,7 +24,7 @@ from agent.events import Event, Notice, Rewound, Said, Switched, TurnFinished, T
 from agent.going_back import RewindReport, gone, patch_of, told
 from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import Model, Steering
-from agent.models.opening import open_model
+from agent.models.opening import Opening, open_model
 from agent.models.tally import Tally
 from agent.project import Project, configure
 from agent.recorded import Recorded, TurnInfo, load
@@ -65,6 +65,8 @@ class Wanted:
     """Files that may be read although they may hold secrets."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Of the environment of the commands that are run."""
+    opening: Opening = open_model
+    """What opens its models, which it closes."""
 
 
 class Conversation:
@@ -95,7 +97,7 @@ class Conversation:
         named = [Workspace(root).name(str(path.absolute())) for path in wanted.secrets]
         keys = user_keys()
         self.models = Models(
-            lambda name, start: open_model(_naming(settings, name), keys, start=start)
+            lambda name, start: wanted.opening(_naming(settings, name), keys, start=start)
         )
         stack.callback(self.models.close)
         model = self.models.get(settings.model)

@@ -23,6 +23,7 @@ from agent.deadline import Deadline
 from agent.errors import AgentError
 from agent.events import Status
 from agent.models.base import Usage
+from agent.models.opening import Opening, open_model
 from agent.replay.environments.base import Grade, Unavailable, WorkTree
 from agent.replay.environments.opening import open_environment, unfit
 from agent.replay.figures import Figures, cause_of, files_of, lines_of
@@ -42,8 +43,11 @@ OUT_OF_TIME = {
 """Why an attempt failed that was not done in time, by how far it was."""
 
 
-def carry_out(job: Job, tell: Tell, stop: Cancel) -> None:
+def carry_out(job: Job, tell: Tell, stop: Cancel, opening: Opening = open_model) -> None:
     """Do a job; what it came to is in the run's folder afterwards.
+
+    Args:
+        opening: What opens its model.
 
     Raises:
         Cancelled: `stop` was set, or what the run may cost is spent; nothing is kept.
@@ -56,7 +60,7 @@ def carry_out(job: Job, tell: Tell, stop: Cancel) -> None:
         return
     draft = store.draft(job.model, job.instance.id, job.number)
     try:
-        attempt = _Course(job, draft, tell).run(stop)
+        attempt = _Course(job, draft, tell, opening).run(stop)
         write_instance_report(attempt, draft)
         store.keep(attempt, draft)
     finally:
@@ -99,6 +103,7 @@ class _Course:
     draft: Path
     """What is kept of it is put here."""
     tell: Tell
+    opening: Opening
     figures: Figures = field(init=False)
     patch: str = ""
     session: str = ""
@@ -166,6 +171,7 @@ class _Course:
             {**flags, "sandbox_read": readable},
             steering=None if job.model in PLAYED else job.steering,
             variables=tree.variables,
+            opening=self.opening,
         )
         try:
             with closing(Conversation(wanted, AllowAll())) as conversation:

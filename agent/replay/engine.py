@@ -98,14 +98,14 @@ class LocalEngine:
     def _fill(
         self, slots: list[Slot], schedule: Schedule, watcher: Watcher, errors: IO[bytes]
     ) -> None:
-        idle = [slot for slot in slots if slot.job is None]
-        while len(slots) - len(idle) < self._workers:
+        while sum(slot.job is not None for slot in slots) < self._workers:
             job = schedule.take()
             if job is None:
                 return
-            if idle:
-                slot = idle.pop()
-            else:
+            # A model that is kept is kept in few processes, and for its own jobs.
+            idle = [it for it in slots if it.job is None and bool(it.model) == job.local]
+            slot = max(idle, key=lambda it: it.model == job.model, default=None)
+            if slot is None:
                 slot = Slot(errors)
                 slots.append(slot)
             slot.begin(job)
@@ -132,6 +132,8 @@ class Slot:
             )
         self.connection: Connection[Job, object] = Connection(ours.detach())
         self.job: Job | None = None
+        self.model = ""
+        """The local model that it keeps; empty: none."""
         self.gone = False
         self._pid = 0
         self._until = 0.0
@@ -140,6 +142,7 @@ class Slot:
 
     def begin(self, job: Job) -> None:
         self.job = job
+        self.model = job.model if job.local else ""
         self._pid = 0
         self._until = time.monotonic() + job.timeout + _GRACE
         self._told_to_stop = self._overdue = False

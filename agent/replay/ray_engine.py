@@ -148,11 +148,11 @@ class RayEngine:
             job = schedule.take()
             if job is None:
                 return
-            running.append(self._begin(job, schedule))
+            running.append(self._begin(job))
             watcher.began(job)
 
-    def _begin(self, job: Job, schedule: Schedule) -> _Running:
-        if job.model and schedule.is_local(job.model):
+    def _begin(self, job: Job) -> _Running:
+        if job.local:
             card = self._cards.pop() if self._cards else _new_card()
             told = card.carry_out.options(num_returns="streaming").remote(job)
             return _Running(job, told, card)

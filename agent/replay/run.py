@@ -113,7 +113,6 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
             store,
             _jobs(options, where, instances),
             validate=_validation(options),
-            is_local=_is_local,
             local_workers=local_workers,
             budget=options.budget,
             again=lambda it: options.retry and it.cause is Cause.INFRASTRUCTURE,
@@ -187,6 +186,7 @@ def _jobs(options: RunOptions, where: Where, instances: Sequence[Instance]) -> I
                     steering,
                     options.timeout,
                     hints=options.hints,
+                    local=_is_local(model),
                 )
 
 

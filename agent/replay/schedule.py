@@ -57,7 +57,6 @@ class Schedule:
         jobs: Iterable[Job],
         *,
         validate: Callable[[Job], bool] = lambda job: False,
-        is_local: Callable[[str], bool] = lambda model: False,
         local_workers: int = 1,
         budget: Budget = Budget(),
         again: Callable[[Attempt], bool] = lambda attempt: False,
@@ -66,8 +65,7 @@ class Schedule:
         Args:
             jobs: All of them, in their order; those that have ended are left out here.
             validate: Whether it must be known that a job's instance is fit.
-            is_local: Whether a model fills this machine's memory.
-            local_workers: How many of those may be at work at a time.
+            local_workers: How many jobs of local models may be at work at a time.
             again: Whether an attempt that ended is made again.
         """
         self.ended: list[Attempt] = []
@@ -75,8 +73,6 @@ class Schedule:
         self.spent = Spent()
         self._store = store
         self._fitness = store.fitness()
-        self.is_local = is_local
-        """Whether a model, by its name, fills a machine's memory."""
         self._local_workers = local_workers
         self._budget = budget
         self._spent_out = False
@@ -95,7 +91,7 @@ class Schedule:
             name = job.instance.id
             if validate(job) and name not in self._fitness and name not in asked:
                 asked.add(name)
-                self._waiting.append(replace(job, model="", number=1))
+                self._waiting.append(replace(job, model="", number=1, local=False))
             self._waiting.append(job)
         self._asked = asked
         self._read_stopped()
@@ -133,11 +129,11 @@ class Schedule:
         """The next job that can begin now; None: there is none."""
         if self.exhausted:
             return None
-        local = sum(self.is_local(job.model) for job in self._running if job.model)
+        local = sum(job.local for job in self._running)
         for job in self._waiting:
             if job.model and job.instance.id in self._asked:
                 continue
-            if job.model and self.is_local(job.model) and local >= self._local_workers:
+            if job.local and local >= self._local_workers:
                 continue
             self._waiting.remove(job)
             begun = self._affordable(job)
