@@ -26,7 +26,7 @@ from agent.models.base import Usage
 from agent.models.opening import Opening, open_model
 from agent.replay.environments.base import Grade, Unavailable, WorkTree
 from agent.replay.environments.opening import open_environment, unfit
-from agent.replay.figures import Figures, cause_of, files_of, lines_of
+from agent.replay.figures import FAILING, Figures, cause_of, files_of, lines_of
 from agent.replay.gold import PLAYED, UNTESTED, patch_of, write_script
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.official import write_instance_report
@@ -129,7 +129,7 @@ class _Course:
                 self._enter(Phase.WORK)
                 self._work(tree, deadline)
             ended = self.figures.finished
-            failing = ended is None or ended.status is Status.MODEL_FAILED
+            failing = ended is None or ended.status in FAILING
             if not failing and not deadline.is_set():
                 self._enter(Phase.TESTS)
                 grade = environment.grade(self.job.instance, self.patch, deadline)
