@@ -20,6 +20,7 @@ from typing import Any
 
 from agent import private
 from agent.errors import AgentError, ExitCode, InputError
+from agent.export import Format
 from agent.interrupting import interruptible
 from agent.models.base import Steering
 from agent.models.opening import Backend, backend, open_model
@@ -38,6 +39,7 @@ from agent.replay.selection import Selection, select
 from agent.replay.sources.loading import Loaded, load
 from agent.replay.store import LOCK, Listed, Plan, Store
 from agent.replay.table import LiveTable, PlainLines, summary
+from agent.replay.trajectories import write_trajectories
 from agent.secrets import user_keys
 from tools.base import Cancel
 from tools.sandbox import detect
@@ -79,6 +81,8 @@ class RunOptions:
     measured."""
     retry: bool = False
     """Whether attempts that the infrastructure failed are made again."""
+    trajectories: tuple[str, ...] = ()
+    """Other programs' formats, as `agent.export.Format` has them."""
     yes: bool = False
 
 
@@ -119,7 +123,11 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
         )
         with interruptible() as cancel:
             _conduct(engine, schedule, cancel)
-        write_official(store.read())
+        done = store.read()
+        write_official(done)
+        for kind in options.trajectories:
+            for line in write_trajectories(done, Format(kind)):
+                _say(line)
         return _tell(options, schedule, cancel)
 
 
