@@ -53,11 +53,7 @@ class Engine(Protocol):
     """Carries out a schedule."""
 
     def run(self, schedule: Schedule, watcher: Watcher, cancel: Cancel) -> None:
-        """Until everything is done, the budget is spent, or `cancel` is set.
-
-        Raises:
-            OSError: A result cannot be written.
-        """
+        """Until everything is done, the budget is spent, or `cancel` is set."""
         ...
 
 
@@ -160,8 +156,8 @@ class Slot:
         match told:
             case Progress():
                 return told
-            case Ended(code):
-                return self._ended(code)
+            case Ended(code, why):
+                return self._ended(code, why)
             case Began(pid):
                 self._pid = pid
         return None
@@ -194,10 +190,10 @@ class Slot:
             self._process.kill()
             self._process.wait()
 
-    def _ended(self, code: int) -> End:
+    def _ended(self, code: int, why: str = "") -> End:
         self.job = None
         stopped = self._told_to_stop and code == -signal.SIGKILL
-        return End(STOPPED if stopped else code, self._overdue)
+        return End(STOPPED if stopped else code, self._overdue, why)
 
 
 def _take_in(slot: Slot, schedule: Schedule, watcher: Watcher) -> None:

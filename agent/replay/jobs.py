@@ -97,6 +97,8 @@ class Ended:
 
     code: int
     """Of its process, negative for a signal; 0: its result is in the run's folder."""
+    why: str = ""
+    """What else is known of a failure, in a few words."""
 
 
 STOPPED = 75

@@ -174,11 +174,15 @@ class RayEngine:
             return False
         if one.card is not None:
             self._cards.append(one.card)
-        if told.files:
-            self._store.adopt(job.model, job.instance.id, job.number, told.files)
-        if told.fitness is not None:
-            self._store.judge(told.fitness)
-        watcher.ended(job, schedule.finish(job, told.end))
+        end = told.end
+        try:
+            if told.files:
+                self._store.adopt(job.model, job.instance.id, job.number, told.files)
+            if told.fitness is not None:
+                self._store.judge(told.fitness)
+        except OSError as error:
+            end = End(1, why=error.strerror or str(error))
+        watcher.ended(job, schedule.finish(job, end))
         return True
 
     def _lose(self, job: Job, error: Exception, schedule: Schedule, watcher: Watcher) -> None:

@@ -132,7 +132,7 @@ def _work(jobs: Connection[Progress | Ended, Job]) -> NoReturn:
             os.setpgid(0, 0)
         opening, variables = KeptModel(), dict(os.environ)
         while True:
-            jobs.send(Ended(_done(jobs.recv(), jobs, opening)))
+            jobs.send(_done(jobs.recv(), jobs, opening))
             os.environ.clear()
             os.environ.update(variables)
     except (EOFError, OSError):
@@ -141,8 +141,8 @@ def _work(jobs: Connection[Progress | Ended, Job]) -> NoReturn:
         os._exit(code)
 
 
-def _done(job: Job, telling: Connection[Progress | Ended, Job], opening: KeptModel) -> int:
-    """Carry one job out; what its process would end with."""
+def _done(job: Job, telling: Connection[Progress | Ended, Job], opening: KeptModel) -> Ended:
+    """Carry one job out."""
     cancel = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -152,15 +152,19 @@ def _done(job: Job, telling: Connection[Progress | Ended, Job], opening: KeptMod
     try:
         carry_out(job, _Teller(telling), cancel, opening)
     except Cancelled:
-        return STOPPED
+        return Ended(STOPPED)
+    except OSError as error:
+        return Ended(1, error.strerror or str(error))
     except Exception:
-        print(f"{job.name}:", file=sys.stderr)
-        traceback.print_exc()
-        return 1
+        with suppress(OSError):  # the disk may be full
+            print(f"{job.name}:", file=sys.stderr)
+            traceback.print_exc()
+        return Ended(1)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    return 0
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+    return Ended(0)
 
 
 class _Teller:

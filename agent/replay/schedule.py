@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from agent.replay.attempt import OUT_OF_TIME, failed
@@ -153,8 +154,7 @@ class Schedule:
     def finish(self, job: Job, end: End) -> Attempt | Fitness | None:
         """A job has ended; what it came to. None: it kept nothing and is to be done again.
 
-        Raises:
-            OSError: That cannot be written.
+        What cannot be written (the disk is full) counts here, and is done again by the next run.
         """
         if end.code == STOPPED:
             self._spent_out = self._spent_out or job.rationed
@@ -176,7 +176,8 @@ class Schedule:
         found = self._store.fitness().get(name) if end.code == 0 else None
         if found is None:
             found = Fitness(name, f"it could not be found out: {_told(end, job)}")
-            self._store.judge(found)
+            with suppress(OSError):
+                self._store.judge(found)
         self._fitness[name] = found
         self._asked.discard(name)
         self._drop_unfit()
@@ -186,9 +187,13 @@ class Schedule:
         """An attempt whose process did not live to keep it."""
         cause = OUT_OF_TIME[progress.phase] if end.overdue else Cause.INFRASTRUCTURE
         attempt = replace(failed(job, cause, _told(end, job)), steps=progress.steps)
-        draft = self._store.draft(job.model, job.instance.id, job.number)
-        self._store.keep(attempt, draft)
         self._note(progress)
+        try:
+            draft = self._store.draft(job.model, job.instance.id, job.number)
+            self._store.keep(attempt, draft)
+        except OSError as error:
+            told = f"{attempt.trouble} It cannot be kept: {error.strerror}."
+            attempt = replace(attempt, trouble=told)
         return attempt
 
     def _drop_unfit(self) -> None:
@@ -230,11 +235,11 @@ class Schedule:
             "tokens": progress.tokens,
         }
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        file = os.open(self._store.folder / "stopped.jsonl", flags, 0o600)
-        try:
-            os.write(file, json.dumps(row).encode() + b"\n")
-        finally:
-            os.close(file)
+        with (
+            suppress(OSError),
+            open(os.open(self._store.folder / "stopped.jsonl", flags, 0o600), "ab") as file,
+        ):
+            file.write(json.dumps(row).encode() + b"\n")
 
     def _note(self, progress: Progress) -> None:
         self.spent.dollars += progress.dollars

@@ -254,6 +254,20 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "run").exists()
 
 
+def test_what_cannot_be_kept_stops_nothing(agent: Agent, tasks: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "run" / "logs" / "run_evaluation" / "attempt-1" / "gold"
+    agent.run(*words(tasks, "empty"), "--slice", ":1", cwd=tmp_path)
+    blocked.write_text("")
+    done = agent.run(*words(tasks, "gold", "empty"), cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "empty: 0 of 3 resolved (3 no patch)" in done.out
+    assert "gold: 0 of 0 resolved; 3 infrastructure, not counted" in done.out
+    assert "exit code 1: Not a directory. It cannot be kept: Not a directory." in done.err
+    blocked.unlink()
+    done = agent.run(*words(tasks, "gold", "empty"), cwd=tmp_path)
+    assert "gold: 3 of 3 resolved" in done.out
+
+
 def test_nobody_is_surprised(agent: Agent, tasks: Path, tmp_path: Path) -> None:
     argv = [word for word in words(tasks, "gold") if word != "--yes"]
     done = agent.run(*argv, cwd=tmp_path)
