@@ -32,7 +32,7 @@ from agent.events import (
 from agent.going_back import RewindReport, gone, patch_of, told
 from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import Model, Steering
-from agent.models.opening import open_model
+from agent.models.opening import Opening, open_model
 from agent.models.tally import Tally
 from agent.project import Project, configure
 from agent.recorded import Recorded, TurnInfo, load
@@ -53,17 +53,24 @@ from tools.workspace import Workspace
 class Conversation:
     """One session and all that works in it. Not for several threads at once."""
 
-    def __init__(self, wanted: Wanted, approver: Approver) -> None:
+    def __init__(
+        self, wanted: Wanted, approver: Approver, opening: Opening = open_model
+    ) -> None:
         """
+        Args:
+            opening: What opens its models, which it closes.
+
         Raises:
             AgentError: What is wanted cannot be had, or the model cannot be opened.
             ToolError: The tree or the test command cannot be used.
         """
         with ExitStack() as stack:
-            self._open(wanted, approver, stack)
+            self._open(wanted, approver, opening, stack)
             self._stack = stack.pop_all()
 
-    def _open(self, wanted: Wanted, approver: Approver, stack: ExitStack) -> None:
+    def _open(
+        self, wanted: Wanted, approver: Approver, opening: Opening, stack: ExitStack
+    ) -> None:
         root = find_root(wanted.folder)
         before = wanted.resume
         if before and before.root != root:
@@ -78,7 +85,7 @@ class Conversation:
         named = [Workspace(root).name(str(path.absolute())) for path in wanted.secrets]
         keys = user_keys()
         self.models = Models(
-            lambda name, start: open_model(_naming(settings, name), keys, start=start)
+            lambda name, start: opening(_naming(settings, name), keys, start=start)
         )
         stack.callback(self.models.close)
         model = self.models.get(settings.model)

@@ -33,6 +33,8 @@ class Status(StrEnum):
     DOLLAR_LIMIT = "dollar limit"
     LOOPING = "looping"
     MODEL_FAILED = "model failed"
+    CONTEXT_LIMIT = "context limit"
+    """The conversation does not fit the model's window, and cannot be shortened."""
     NOT_APPROVED = "not approved"
     """What the turn cannot do without needs approval, and there was nobody to ask."""
     PLANNED = "planned"
@@ -52,7 +54,7 @@ class Status(StrEnum):
                 return ExitCode.LIMIT
             case Status.NOT_APPROVED:
                 return ExitCode.BAD_INPUT
-            case Status.MODEL_FAILED:
+            case Status.MODEL_FAILED | Status.CONTEXT_LIMIT:
                 return ExitCode.MODEL_FAILED
             case Status.INTERRUPTED:
                 return ExitCode.INTERRUPTED

@@ -180,6 +180,8 @@ class Agent:
             return self._abandoned(end.verdict)
         except Cancelled:
             return self._cancelled(deadline)
+        except ContextOverflow as error:
+            return self._abandoned(Verdict(Status.CONTEXT_LIMIT, str(error)))
         except AgentError as error:
             return self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
 

@@ -14,7 +14,10 @@ from agent.messages import Message
 from agent.models import prices
 from agent.models.base import Device, Model, Usage
 
-GIVEN_UP = (Status.FAILED, Status.STEP_LIMIT, Status.LOOPING, Status.MODEL_FAILED)
+GIVEN_UP = (
+    *(Status.FAILED, Status.STEP_LIMIT, Status.LOOPING),
+    *(Status.MODEL_FAILED, Status.CONTEXT_LIMIT),
+)
 """Endings of a turn after which another model may go on; what the user limited is no such end."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 from agent.config import Settings
 from agent.errors import ModelMissing, Unreachable
@@ -29,6 +30,12 @@ class Backend(StrEnum):
     CLAUDE = "claude"
     SERVER = "server"
     LOCAL = "local"
+
+
+class Opening(Protocol):
+    """What opens models as `open_model` does."""
+
+    def __call__(self, settings: Settings, keys: Keys, *, start: bool = True) -> Model: ...
 
 
 def backend(name: str) -> Backend:

@@ -23,9 +23,10 @@ from agent.deadline import Deadline
 from agent.errors import AgentError
 from agent.events import Status
 from agent.models.base import Usage
+from agent.models.opening import Opening, open_model
 from agent.replay.environments.base import Grade, Unavailable, WorkTree
 from agent.replay.environments.opening import open_environment, unfit
-from agent.replay.figures import Figures, cause_of, files_of, lines_of
+from agent.replay.figures import FAILING, Figures, cause_of, files_of, lines_of
 from agent.replay.gold import PLAYED, UNTESTED, patch_of, write_script
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.official import write_instance_report
@@ -42,8 +43,11 @@ OUT_OF_TIME = {
 """Why an attempt failed that was not done in time, by how far it was."""
 
 
-def carry_out(job: Job, tell: Tell, stop: Cancel) -> None:
+def carry_out(job: Job, tell: Tell, stop: Cancel, opening: Opening = open_model) -> None:
     """Do a job; what it came to is in the run's folder afterwards.
+
+    Args:
+        opening: What opens its model.
 
     Raises:
         Cancelled: `stop` was set, or what the run may cost is spent; nothing is kept.
@@ -56,7 +60,7 @@ def carry_out(job: Job, tell: Tell, stop: Cancel) -> None:
         return
     draft = store.draft(job.model, job.instance.id, job.number)
     try:
-        attempt = _Course(job, draft, tell).run(stop)
+        attempt = _Course(job, draft, tell, opening).run(stop)
         write_instance_report(attempt, draft)
         store.keep(attempt, draft)
     finally:
@@ -99,6 +103,7 @@ class _Course:
     draft: Path
     """What is kept of it is put here."""
     tell: Tell
+    opening: Opening
     figures: Figures = field(init=False)
     patch: str = ""
     session: str = ""
@@ -124,7 +129,7 @@ class _Course:
                 self._enter(Phase.WORK)
                 self._work(tree, deadline)
             ended = self.figures.finished
-            failing = ended is None or ended.status is Status.MODEL_FAILED
+            failing = ended is None or ended.status in FAILING
             if not failing and not deadline.is_set():
                 self._enter(Phase.TESTS)
                 grade = environment.grade(self.job.instance, self.patch, deadline)
@@ -168,7 +173,7 @@ class _Course:
             variables=tree.variables,
         )
         try:
-            with closing(Conversation(wanted, AllowAll())) as conversation:
+            with closing(Conversation(wanted, AllowAll(), self.opening)) as conversation:
                 self.session = conversation.session.info.id
                 for event in conversation.run(self._task(), cancel):
                     if self.figures.take(event):

@@ -6,6 +6,7 @@ when it is asked for.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,10 @@ def replay() -> None:
               help="The most dollars of the whole run.")  # fmt: skip
 @click.option("--validate/--no-validate", default=None, help="Try each instance with its own fix "
               "and with none first. Default: where a model is measured.")  # fmt: skip
+@click.option("--trajectories", multiple=True,
+              type=click.Choice(["atif", "swe-agent", "mini-swe-agent"]),
+              help="Write each attempt's trajectory in this format too, into its folder. May be "
+              "given several times, and afterwards.")  # fmt: skip
 @click.option("--retry", is_flag=True, help="Make attempts again that the infrastructure failed.")
 @click.option("--yes", "-y", is_flag=True, help="Never ask; take the answer to be yes.")
 def run(
@@ -176,20 +181,27 @@ def new(
 @click.option("--sessions", type=click.FloatRange(min=0), help="Your sessions a day.")
 @click.option("--usd-per-session", type=click.FloatRange(min=0), help="What the API asks for one.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="That your card works on one.")
-@click.option("--watts", type=click.FloatRange(min=0), help="That it draws meanwhile.")
-@click.option("--usd-per-kwh", type=click.FloatRange(min=0), help="The price of electricity.")
-@click.option("--card-usd", type=click.FloatRange(min=0), help="The price of the card.")
+@click.option("--watts", type=click.FloatRange(min=0), help="That it draws meanwhile. Default: "
+              "as the settings say.")  # fmt: skip
+@click.option("--usd-per-kwh", type=click.FloatRange(min=0), help="The price of electricity. "
+              "Default: as the settings say.")  # fmt: skip
+@click.option("--card-usd", type=click.FloatRange(min=0), help="The price of the card. Default: "
+              "as the settings say.")  # fmt: skip
 def report(folders: tuple[Path, ...], output: Path | None, style: str, **month: float) -> None:
     """Show what the replays in DIR came to, and write it as a page.
 
     The page is one file, and needs no network.
     """
+    from agent.project import configure  # the whole agent
     from agent.replay.report.economics import Month
     from agent.replay.report.writing import Style
     from agent.replay.report.writing import report as write
 
-    given = {name: value for name, value in month.items() if value is not None}
-    raise SystemExit(write(folders, output, Style(style), Month(**given) if given else None))
+    own = configure({}, os.environ, None).settings
+    known = {"watts": own.watts, "usd_per_kwh": own.usd_per_kwh, "card_usd": own.card_usd}
+    known |= {name: value for name, value in month.items() if value is not None}
+    given = {name: value for name, value in known.items() if value is not None}
+    raise SystemExit(write(folders, output, Style(style), Month(**given)))
 
 
 def _confirm(question: str) -> bool:

@@ -53,11 +53,7 @@ class Engine(Protocol):
     """Carries out a schedule."""
 
     def run(self, schedule: Schedule, watcher: Watcher, cancel: Cancel) -> None:
-        """Until everything is done, the budget is spent, or `cancel` is set.
-
-        Raises:
-            OSError: A result cannot be written.
-        """
+        """Until everything is done, the budget is spent, or `cancel` is set."""
         ...
 
 
@@ -98,14 +94,14 @@ class LocalEngine:
     def _fill(
         self, slots: list[Slot], schedule: Schedule, watcher: Watcher, errors: IO[bytes]
     ) -> None:
-        idle = [slot for slot in slots if slot.job is None]
-        while len(slots) - len(idle) < self._workers:
+        while sum(slot.job is not None for slot in slots) < self._workers:
             job = schedule.take()
             if job is None:
                 return
-            if idle:
-                slot = idle.pop()
-            else:
+            # A model that is kept is kept in few processes, and for its own jobs.
+            idle = [it for it in slots if it.job is None and bool(it.model) == job.local]
+            slot = max(idle, key=lambda it: it.model == job.model, default=None)
+            if slot is None:
                 slot = Slot(errors)
                 slots.append(slot)
             slot.begin(job)
@@ -132,6 +128,8 @@ class Slot:
             )
         self.connection: Connection[Job, object] = Connection(ours.detach())
         self.job: Job | None = None
+        self.model = ""
+        """The local model that it keeps; empty: none."""
         self.gone = False
         self._pid = 0
         self._until = 0.0
@@ -140,6 +138,7 @@ class Slot:
 
     def begin(self, job: Job) -> None:
         self.job = job
+        self.model = job.model if job.local else ""
         self._pid = 0
         self._until = time.monotonic() + job.timeout + _GRACE
         self._told_to_stop = self._overdue = False
@@ -157,8 +156,8 @@ class Slot:
         match told:
             case Progress():
                 return told
-            case Ended(code):
-                return self._ended(code)
+            case Ended(code, why):
+                return self._ended(code, why)
             case Began(pid):
                 self._pid = pid
         return None
@@ -191,10 +190,10 @@ class Slot:
             self._process.kill()
             self._process.wait()
 
-    def _ended(self, code: int) -> End:
+    def _ended(self, code: int, why: str = "") -> End:
         self.job = None
         stopped = self._told_to_stop and code == -signal.SIGKILL
-        return End(STOPPED if stopped else code, self._overdue)
+        return End(STOPPED if stopped else code, self._overdue, why)
 
 
 def _take_in(slot: Slot, schedule: Schedule, watcher: Watcher) -> None:

@@ -25,10 +25,10 @@ from agent.replay.jobs import Phase, Progress
 from agent.replay.results import Cause
 
 _LIMITS = (Status.STEP_LIMIT, Status.TOKEN_LIMIT, Status.TIME_LIMIT, Status.DOLLAR_LIMIT)
+FAILING = (Status.MODEL_FAILED, Status.CONTEXT_LIMIT)
+"""Endings of a session whose model could not be asked any more: there is no answer to grade."""
 _CHANGED = re.compile(r"^(?:\+\+\+|---) (?:[ab]/)?(.*?)\t?$", re.MULTILINE)
 _RENAMED = re.compile(r"^rename (?:from|to) (.*)$", re.MULTILINE)
-_TOO_LONG = re.compile(r"\bwindow\b|request is too long")
-"""In what a session says when its model cannot be asked: that the conversation does not fit."""
 _TESTING = re.compile(r"\b(?:pytest|unittest|doctest|tox|nox|runtests)\b|bin/test\b|\btest_\w+\.py")
 
 
@@ -118,7 +118,7 @@ def cause_of(
         cause = Cause.NONE
     elif outcome is Outcome.INVALID and blamed:
         cause, trouble = Cause.INFRASTRUCTURE, blamed
-    elif status == Status.MODEL_FAILED and _TOO_LONG.search(summary):
+    elif status == Status.CONTEXT_LIMIT:
         cause, trouble = Cause.CONTEXT, summary
     elif status in (Status.MODEL_FAILED, Status.NOT_APPROVED):
         cause, trouble = Cause.INFRASTRUCTURE, summary

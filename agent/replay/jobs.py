@@ -58,6 +58,9 @@ class Job:
     """Whether its limits are lower than asked for, as the rest of what the run may cost."""
     hints: bool = False
     """Whether the model is told what was said of the issue before the fix."""
+    local: bool = False
+    """Whether its model fills this machine's memory: few such jobs are done at a time, and who did
+    one keeps the model for the next."""
 
     @property
     def name(self) -> str:
@@ -94,6 +97,8 @@ class Ended:
 
     code: int
     """Of its process, negative for a signal; 0: its result is in the run's folder."""
+    why: str = ""
+    """What else is known of a failure, in a few words."""
 
 
 STOPPED = 75

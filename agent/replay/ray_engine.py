@@ -148,11 +148,11 @@ class RayEngine:
             job = schedule.take()
             if job is None:
                 return
-            running.append(self._begin(job, schedule))
+            running.append(self._begin(job))
             watcher.began(job)
 
-    def _begin(self, job: Job, schedule: Schedule) -> _Running:
-        if job.model and schedule.is_local(job.model):
+    def _begin(self, job: Job) -> _Running:
+        if job.local:
             card = self._cards.pop() if self._cards else _new_card()
             told = card.carry_out.options(num_returns="streaming").remote(job)
             return _Running(job, told, card)
@@ -174,11 +174,15 @@ class RayEngine:
             return False
         if one.card is not None:
             self._cards.append(one.card)
-        if told.files:
-            self._store.adopt(job.model, job.instance.id, job.number, told.files)
-        if told.fitness is not None:
-            self._store.judge(told.fitness)
-        watcher.ended(job, schedule.finish(job, told.end))
+        end = told.end
+        try:
+            if told.files:
+                self._store.adopt(job.model, job.instance.id, job.number, told.files)
+            if told.fitness is not None:
+                self._store.judge(told.fitness)
+        except OSError as error:
+            end = End(1, why=error.strerror or str(error))
+        watcher.ended(job, schedule.finish(job, end))
         return True
 
     def _lose(self, job: Job, error: Exception, schedule: Schedule, watcher: Watcher) -> None:

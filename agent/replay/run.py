@@ -20,6 +20,7 @@ from typing import Any
 
 from agent import private
 from agent.errors import AgentError, ExitCode, InputError
+from agent.export import Format
 from agent.interrupting import interruptible
 from agent.models.base import Steering
 from agent.models.opening import Backend, backend, open_model
@@ -38,6 +39,7 @@ from agent.replay.selection import Selection, select
 from agent.replay.sources.loading import Loaded, load
 from agent.replay.store import LOCK, Listed, Plan, Store
 from agent.replay.table import LiveTable, PlainLines, summary
+from agent.replay.trajectories import write_trajectories
 from agent.secrets import user_keys
 from tools.base import Cancel
 from tools.sandbox import detect
@@ -79,6 +81,8 @@ class RunOptions:
     measured."""
     retry: bool = False
     """Whether attempts that the infrastructure failed are made again."""
+    trajectories: tuple[str, ...] = ()
+    """Other programs' formats, as `agent.export.Format` has them."""
     yes: bool = False
 
 
@@ -113,14 +117,17 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
             store,
             _jobs(options, where, instances),
             validate=_validation(options),
-            is_local=_is_local,
             local_workers=local_workers,
             budget=options.budget,
             again=lambda it: options.retry and it.cause is Cause.INFRASTRUCTURE,
         )
         with interruptible() as cancel:
             _conduct(engine, schedule, cancel)
-        write_official(store.read())
+        done = store.read()
+        write_official(done)
+        for kind in options.trajectories:
+            for line in write_trajectories(done, Format(kind)):
+                _say(line)
         return _tell(options, schedule, cancel)
 
 
@@ -187,6 +194,7 @@ def _jobs(options: RunOptions, where: Where, instances: Sequence[Instance]) -> I
                     steering,
                     options.timeout,
                     hints=options.hints,
+                    local=_is_local(model),
                 )
 
 

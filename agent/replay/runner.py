@@ -1,8 +1,9 @@
-"""A process that carries out jobs, each in a child of its own that it forks.
+"""A process that carries out jobs in children that it forks.
 
 What takes time to import is imported once, so that a job begins within milliseconds; what a job
-does to its process (a crash, a leak, a changed environment) ends with it. Owns the child's side of
-the pipe. Must not know which jobs there are.
+does to its process (a crash, a leak, a changed environment) ends with it. Jobs of a local model
+share a child, which keeps the model loaded; after a crash the next job has a new one. Owns the
+child's side of the pipe. Must not know which jobs there are.
 
 The parent sends `Job`s one at a time and is told `Began`, any number of `Progress`, `Ended`. When
 the parent is gone, or has closed its side, the job is killed with all its processes.
@@ -19,91 +20,157 @@ import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from types import FrameType
+from typing import NoReturn, TypeAlias
 
 from agent.replay.attempt import carry_out
 from agent.replay.jobs import STOPPED, Began, Ended, Job, Phase, Progress
+from agent.replay.kept import KeptModel
 from tools.base import Cancelled
 
 _PAUSE = 0.1
 """Seconds between two tellings of a job's progress, at least."""
+_Parent: TypeAlias = "Connection[Began | Progress | Ended, Job]"
 
 
 def main() -> None:
     """Serve until the parent closes its side. The descriptor of ours is the last argument."""
-    parent: Connection[Began | Progress | Ended, Job] = Connection(int(sys.argv[-1]))
+    parent: _Parent = Connection(int(sys.argv[-1]))
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent says when to stop
         signal.signal(number, signal.SIG_IGN)
+    child: _Child | None = None
     while True:
         try:
             job = parent.recv()
         except EOFError:
-            return
-        if not _serve(job, parent):
-            return
+            break
+        if child is None or not child.fits(job):
+            if child is not None:
+                child.end()
+            child = _Child(parent, job.model if job.local else "")
+        if not child.serve(job, parent):
+            break
+        if not child.model:
+            child = None
+    if child is not None:
+        child.end()
 
 
-def _serve(job: Job, parent: Connection[Began | Progress | Ended, Job]) -> bool:
-    """Carry out one job; whether there is still somebody who wants to know."""
-    told: Connection[object, Progress]
-    telling: Connection[Progress, object]
-    told, telling = Pipe(duplex=False)
-    pid = os.fork()
-    if pid == 0:
-        parent.close()
-        told.close()
-        _child(job, telling)
-    telling.close()
-    with suppress(PermissionError):  # it was quicker
-        os.setpgid(pid, pid)
-    try:
-        parent.send(Began(pid))
+class _Child:
+    """A process that carries out one job; or those of one local model, which it keeps."""
+
+    def __init__(self, parent: _Parent, model: str) -> None:
+        self.model = model
+        """The local model; empty: it does one job."""
+        self._code: int | None = None
+        theirs: Connection[Progress | Ended, Job]
+        self._jobs, theirs = Pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            parent.close()
+            self._jobs.close()
+            _work(theirs)
+        theirs.close()
+        with suppress(PermissionError):  # it was quicker
+            os.setpgid(self._pid, self._pid)
+
+    def fits(self, job: Job) -> bool:
+        """Whether it can do a job: it lives, and keeps the model."""
+        return job.local and job.model == self.model and self._ended(os.WNOHANG) is None
+
+    def serve(self, job: Job, parent: _Parent) -> bool:
+        """Have one job carried out; whether there is still somebody who wants to know."""
+        try:
+            parent.send(Began(self._pid))
+            ended = self._conduct(job, parent) or Ended(self._ended() or 0)
+            if not self.model:
+                self.end()
+            parent.send(ended)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def _conduct(self, job: Job, parent: _Parent) -> Ended | None:
+        """
+        Raises:
+            BrokenPipeError: The parent has closed its side.
+        """
+        try:
+            self._jobs.send(job)
+        except BrokenPipeError:
+            return None
         while True:
-            if parent in wait([told, parent]):  # it only ever closes its side meanwhile
+            if parent in wait([self._jobs, parent]):  # it only ever closes its side meanwhile
                 raise BrokenPipeError
             try:
-                parent.send(told.recv())
+                told = self._jobs.recv()
             except (EOFError, OSError):  # OSError: it died in the middle of a word
-                break
-        _, status = os.waitpid(pid, 0)
-        _kill(pid)
-        parent.send(Ended(os.waitstatus_to_exitcode(status)))
-    except (BrokenPipeError, ConnectionResetError):
-        _kill(pid)
-        return False
-    finally:
-        told.close()
-    return True
+                return None
+            if isinstance(told, Ended):
+                return told
+            parent.send(told)
+
+    def end(self) -> None:
+        """End it with all its processes."""
+        self._jobs.close()
+        _kill(self._pid)
+        self._ended()
+
+    def _ended(self, how: int = 0) -> int | None:
+        """Its exit code; None: it lives, and is not waited for."""
+        if self._code is None:
+            pid, status = os.waitpid(self._pid, how)
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+        return self._code
 
 
-def _child(job: Job, telling: Connection[Progress, object]) -> None:
-    """Carry the job out and end; never returns."""
+def _work(jobs: Connection[Progress | Ended, Job]) -> NoReturn:
+    """Carry jobs out until no more come, and end."""
     code = 1
     try:
         with suppress(PermissionError):
             os.setpgid(0, 0)
-        cancel = threading.Event()
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            cancel.set()
-
-        signal.signal(signal.SIGTERM, stop)
-        carry_out(job, _Teller(telling), cancel)
+        opening, variables = KeptModel(), dict(os.environ)
+        while True:
+            jobs.send(_done(jobs.recv(), jobs, opening))
+            os.environ.clear()
+            os.environ.update(variables)
+    except (EOFError, OSError):
         code = 0
-    except Cancelled:
-        code = STOPPED
-    except BaseException:  # a child of a fork must not run its parent's code
-        print(f"{job.name}:", file=sys.stderr)
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    finally:  # a child of a fork must not run its parent's code
         os._exit(code)
+
+
+def _done(job: Job, telling: Connection[Progress | Ended, Job], opening: KeptModel) -> Ended:
+    """Carry one job out."""
+    cancel = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        cancel.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        carry_out(job, _Teller(telling), cancel, opening)
+    except Cancelled:
+        return Ended(STOPPED)
+    except OSError as error:
+        return Ended(1, error.strerror or str(error))
+    except Exception:
+        with suppress(OSError):  # the disk may be full
+            print(f"{job.name}:", file=sys.stderr)
+            traceback.print_exc()
+        return Ended(1)
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+    return Ended(0)
 
 
 class _Teller:
     """Tells progress, not more often than anybody can see; a change of phase always."""
 
-    def __init__(self, telling: Connection[Progress, object]) -> None:
+    def __init__(self, telling: Connection[Progress | Ended, Job]) -> None:
         self._telling = telling
         self._phase: Phase | None = None
         self._next = 0.0

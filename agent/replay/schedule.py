@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from agent.replay.attempt import OUT_OF_TIME, failed
@@ -57,7 +58,6 @@ class Schedule:
         jobs: Iterable[Job],
         *,
         validate: Callable[[Job], bool] = lambda job: False,
-        is_local: Callable[[str], bool] = lambda model: False,
         local_workers: int = 1,
         budget: Budget = Budget(),
         again: Callable[[Attempt], bool] = lambda attempt: False,
@@ -66,8 +66,7 @@ class Schedule:
         Args:
             jobs: All of them, in their order; those that have ended are left out here.
             validate: Whether it must be known that a job's instance is fit.
-            is_local: Whether a model fills this machine's memory.
-            local_workers: How many of those may be at work at a time.
+            local_workers: How many jobs of local models may be at work at a time.
             again: Whether an attempt that ended is made again.
         """
         self.ended: list[Attempt] = []
@@ -75,8 +74,6 @@ class Schedule:
         self.spent = Spent()
         self._store = store
         self._fitness = store.fitness()
-        self.is_local = is_local
-        """Whether a model, by its name, fills a machine's memory."""
         self._local_workers = local_workers
         self._budget = budget
         self._spent_out = False
@@ -95,7 +92,7 @@ class Schedule:
             name = job.instance.id
             if validate(job) and name not in self._fitness and name not in asked:
                 asked.add(name)
-                self._waiting.append(replace(job, model="", number=1))
+                self._waiting.append(replace(job, model="", number=1, local=False))
             self._waiting.append(job)
         self._asked = asked
         self._read_stopped()
@@ -133,11 +130,11 @@ class Schedule:
         """The next job that can begin now; None: there is none."""
         if self.exhausted:
             return None
-        local = sum(self.is_local(job.model) for job in self._running if job.model)
+        local = sum(job.local for job in self._running)
         for job in self._waiting:
             if job.model and job.instance.id in self._asked:
                 continue
-            if job.model and self.is_local(job.model) and local >= self._local_workers:
+            if job.local and local >= self._local_workers:
                 continue
             self._waiting.remove(job)
             begun = self._affordable(job)
@@ -157,8 +154,7 @@ class Schedule:
     def finish(self, job: Job, end: End) -> Attempt | Fitness | None:
         """A job has ended; what it came to. None: it kept nothing and is to be done again.
 
-        Raises:
-            OSError: That cannot be written.
+        What cannot be written (the disk is full) counts here, and is done again by the next run.
         """
         if end.code == STOPPED:
             self._spent_out = self._spent_out or job.rationed
@@ -180,7 +176,8 @@ class Schedule:
         found = self._store.fitness().get(name) if end.code == 0 else None
         if found is None:
             found = Fitness(name, f"it could not be found out: {_told(end, job)}")
-            self._store.judge(found)
+            with suppress(OSError):
+                self._store.judge(found)
         self._fitness[name] = found
         self._asked.discard(name)
         self._drop_unfit()
@@ -190,9 +187,13 @@ class Schedule:
         """An attempt whose process did not live to keep it."""
         cause = OUT_OF_TIME[progress.phase] if end.overdue else Cause.INFRASTRUCTURE
         attempt = replace(failed(job, cause, _told(end, job)), steps=progress.steps)
-        draft = self._store.draft(job.model, job.instance.id, job.number)
-        self._store.keep(attempt, draft)
         self._note(progress)
+        try:
+            draft = self._store.draft(job.model, job.instance.id, job.number)
+            self._store.keep(attempt, draft)
+        except OSError as error:
+            told = f"{attempt.trouble} It cannot be kept: {error.strerror}."
+            attempt = replace(attempt, trouble=told)
         return attempt
 
     def _drop_unfit(self) -> None:
@@ -234,11 +235,11 @@ class Schedule:
             "tokens": progress.tokens,
         }
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        file = os.open(self._store.folder / "stopped.jsonl", flags, 0o600)
-        try:
-            os.write(file, json.dumps(row).encode() + b"\n")
-        finally:
-            os.close(file)
+        with (
+            suppress(OSError),
+            open(os.open(self._store.folder / "stopped.jsonl", flags, 0o600), "ab") as file,
+        ):
+            file.write(json.dumps(row).encode() + b"\n")
 
     def _note(self, progress: Progress) -> None:
         self.spent.dollars += progress.dollars

@@ -12,6 +12,7 @@ to.
         test_output.txt             what the tests printed
         report.json                 the verdict, as the official harness writes it
         session/record.jsonl        the trajectory
+        ID.json, .traj, .traj.json  it in the format of ATIF, SWE-agent, mini-swe-agent, if wanted
     MODEL/preds.json, report.json   the predictions and the report of a run in the official formats;
                                     of later attempts `preds-2.json`, `report-2.json`
     stopped.jsonl                   what attempts cost that were broken off and are made again

@@ -10,7 +10,7 @@ import pytest
 
 from agent import events
 from agent.compaction import HEADING
-from agent.errors import ContextOverflow, ModelError
+from agent.errors import ContextOverflow, ExitCode, ModelError
 from agent.events import Compacted, Event, Status, StepFinished, TurnFinished
 from agent.loop import Agent
 from agent.messages import AssistantMessage, SystemMessage, ToolMessage, UserMessage
@@ -128,7 +128,8 @@ def test_a_request_that_is_refused_twice_ends_the_turn(tmp_path: Path) -> None:
     agent = agent_for(tmp_path, [*reading(3), refusal, refusal], window=100_000)
     seen = run(agent)
     assert isinstance(seen[-1], TurnFinished)
-    assert seen[-1].status is Status.MODEL_FAILED
+    assert seen[-1].status is Status.CONTEXT_LIMIT
+    assert seen[-1].status.exit_code is ExitCode.MODEL_FAILED
     assert seen[-1].summary == "The request is too long."
 
 

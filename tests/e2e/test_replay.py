@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.command import Agent, Running, alive, children_of, wait_for
 
+WRITE = "--trajectories"
 HANGS = '[[step]]\ntext = "Let me think."\ndelay = 600\n'
 COSTS = 'price_as = "claude-sonnet-5-5"\n' + '[[step]]\ntext = "There is nothing to do."\n' * 4
 
@@ -84,6 +85,37 @@ def test_known_patches_are_played_and_judged(agent: Agent, tasks: Path, tmp_path
     assert record[-1]["event"] == "turn_finished"
     assert json.loads((place / "report.json").read_text())["Sums-1"]["resolved"] is True
     assert not (agent.home / "state" / "sessions").exists()
+
+
+def test_trajectories_are_written_for_other_programs(
+    agent: Agent, tasks: Path, tmp_path: Path
+) -> None:
+    argv = [*words(tasks, "gold"), "--slice", ":1"]
+    assert agent.run(*argv, cwd=tmp_path).code == 0
+    formats = [word for name in ("atif", "swe-agent", "mini-swe-agent") for word in (WRITE, name)]
+    place = tmp_path / "run" / "logs" / "run_evaluation" / "attempt-1" / "gold" / "Sums-0"
+    done = agent.run(*argv, *formats, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert json.loads((place / "Sums-0.json").read_text())["schema_version"] == "ATIF-v1.7"
+    patch = (place / "patch.diff").read_text()
+    for name in ("Sums-0.traj", "Sums-0.traj.json"):
+        assert json.loads((place / name).read_text())["info"]["submission"] == patch
+    assert json.loads((place / "Sums-0.traj.json").read_text())["instance_id"] == "Sums-0"
+    (place / "session" / "record.jsonl").write_text("{")
+    done = agent.run(*argv, *formats[:2], cwd=tmp_path)
+    assert done.code == 0
+    assert "Sums-0: gold: its trajectory cannot be told as atif: There is no record" in done.err
+
+
+def test_the_report_reckons_with_the_users_settings(
+    agent: Agent, tasks: Path, tmp_path: Path
+) -> None:
+    agent.run(*words(tasks, "gold"), "--slice", ":1", cwd=tmp_path)
+    argv = ("report", "run", "--format", "json", "--usd-per-kwh", "0.6")
+    done = agent.run(*argv, cwd=tmp_path, PARITY_WATTS="123", PARITY_USD_PER_KWH="0.55")
+    assert done.code == 0, done.err
+    month = json.loads(done.out)["break_even"]
+    assert (month["watts"], month["usd_per_kwh"]) == (123, 0.6)
 
 
 def test_a_run_that_is_done_is_not_done_again(agent: Agent, tasks: Path, tmp_path: Path) -> None:
@@ -220,6 +252,20 @@ def test_bad_input_is_one_line(
     assert done.code in (2, 5)
     assert told in done.complaint
     assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_be_kept_stops_nothing(agent: Agent, tasks: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "run" / "logs" / "run_evaluation" / "attempt-1" / "gold"
+    agent.run(*words(tasks, "empty"), "--slice", ":1", cwd=tmp_path)
+    blocked.write_text("")
+    done = agent.run(*words(tasks, "gold", "empty"), cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "empty: 0 of 3 resolved (3 no patch)" in done.out
+    assert "gold: 0 of 0 resolved; 3 infrastructure, not counted" in done.out
+    assert "exit code 1: Not a directory. It cannot be kept: Not a directory." in done.err
+    blocked.unlink()
+    done = agent.run(*words(tasks, "gold", "empty"), cwd=tmp_path)
+    assert "gold: 3 of 3 resolved" in done.out
 
 
 def test_nobody_is_surprised(agent: Agent, tasks: Path, tmp_path: Path) -> None:

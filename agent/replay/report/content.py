@@ -5,7 +5,8 @@ Owns what is counted where. Must not know a format.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -124,9 +125,14 @@ def gather(replays: Sequence[Replay], month: Month | None = None) -> Content:
     listed = {item.id: item for replay in replays for item in replay.instances}
     unfit = _unfit(replays)
     attempts = _attempts(replays, unfit)
-    models = tuple(dict.fromkeys(model for replay in replays for model in replay.plan.models))
+    names = _names(dict.fromkeys(model for replay in replays for model in replay.plan.models))
+    models = tuple(names.values())
+    named = {
+        instance: [(replace(it, model=names[it.model]), replay) for it, replay in made]
+        for instance, made in attempts.items()
+    }
     levels = tuple(
-        _level(kind, listed, models, attempts, unfit)
+        _level(kind, listed, models, named, unfit)
         for kind in LEVELS
         if any(item.kind == kind for item in listed.values())
     )
@@ -143,7 +149,7 @@ def gather(replays: Sequence[Replay], month: Month | None = None) -> Content:
                 clip(printable(item.gold), _MOST),
                 unfit.get(item.id, ""),
                 tuple(
-                    _told(attempt, replay, unfit, room)
+                    _told(attempt, replay, names[attempt.model], unfit, room)
                     for attempt, replay in attempts.get(item.id, ())
                 ),
             )
@@ -151,8 +157,18 @@ def gather(replays: Sequence[Replay], month: Month | None = None) -> Content:
         ),
         skipped={row: why for replay in replays for row, why in replay.plan.skipped.items()},
         published=published(),
-        month=_measured(month or Month(), [a for each in attempts.values() for a, _ in each]),
+        month=_measured(month or Month(), [a for each in named.values() for a, _ in each]),
     )
+
+
+def _names(models: Iterable[str]) -> dict[str, str]:
+    """Models as the report calls them: a file by its name, where that is not another's too."""
+    short = {
+        it: it.rpartition("/")[2].removesuffix(".gguf") if it.endswith(".gguf") else it
+        for it in models
+    }
+    taken = Counter(short.values())
+    return {it: name if taken[name] == 1 else it for it, name in short.items()}
 
 
 def _unfit(replays: Sequence[Replay]) -> dict[str, str]:
@@ -232,7 +248,7 @@ def _gaps(models: Sequence[str], levels: Sequence[Level]) -> tuple[Gap, ...]:
     )
 
 
-def _told(attempt: Attempt, replay: Replay, unfit: Mapping[str, str], room: int) -> Told:
+def _told(attempt: Attempt, replay: Replay, name: str, unfit: Mapping[str, str], room: int) -> Told:
     if attempt.instance in unfit:
         verdict = "unfit"
     elif attempt.cause is Cause.INFRASTRUCTURE:
@@ -242,7 +258,7 @@ def _told(attempt: Attempt, replay: Replay, unfit: Mapping[str, str], room: int)
     else:
         verdict = "resolved" if attempt.cause is Cause.NONE else "unresolved"
     return Told(
-        attempt,
+        replace(attempt, model=name),
         verdict,
         read_trajectory(replay.place(attempt) / "session" / "record.jsonl", room // 2),
         clip(printable(attempt.patch), room // 4),

@@ -102,7 +102,7 @@ def test_figures_add_up() -> None:
         ),
         ("model failed", "The server is overloaded.", "", None, Cause.INFRASTRUCTURE),
         (
-            *("model failed", "The conversation is longer than the window of x.", "", None),
+            *("context limit", "The conversation is longer than the window of x.", "", None),
             Cause.CONTEXT,
         ),
     ],

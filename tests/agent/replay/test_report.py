@@ -78,6 +78,16 @@ def test_an_instance_that_another_environment_can_judge_counts_there(tmp_path: P
     assert content.unfit == ()
 
 
+def test_a_file_is_called_by_its_name(tmp_path: Path) -> None:
+    models = ["/w/small.gguf", "/a/twin.gguf", "/b/twin.gguf", "http://localhost/v1/x"]
+    attempts = [attempt("r-1", model) for model in models]
+    content = gather([replayed(tmp_path / "run", models, [listed("r-1")], attempts)])
+    assert content.models == ("small", *models[1:])
+    assert [told.attempt.model for told in content.entries[0].attempts] == list(content.models)
+    assert [score.rate.instances for score in content.levels[0].scores] == [1] * 4
+    assert content.runs[0][1].models == tuple(models)
+
+
 def test_a_session_of_the_users_month_costs_what_was_measured(tmp_path: Path) -> None:
     attempts = [
         attempt("r-1", "api", cost=Cost(0.5)),

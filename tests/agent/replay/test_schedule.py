@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ def test_what_hangs_counts_by_what_it_was_at(store: Store, phase: Phase, cause: 
 
 def test_a_local_model_works_alone_while_others_go_on(store: Store) -> None:
     schedule = Schedule(
-        store, jobs(store, "m.gguf", "gold"), is_local=lambda name: name.endswith(".gguf")
+        store,
+        (replace(job, local=job.model == "m.gguf") for job in jobs(store, "m.gguf", "gold")),
     )
     begun = [taken(schedule) for _ in range(3)]
     assert [job.model for job in begun] == ["m.gguf", "gold", "gold"]
