@@ -40,8 +40,8 @@ class SessionScreen(CommandScreen):
     def take_over(self, prompt: Prompt, given: Iterable[Message]) -> None:
         """Go on with what was written in a prompt before there was a session, and sent."""
         self.query_one(Prompt).take_over(prompt)
-        for message in given:
-            self.post_message(message)
+        for message in given:  # behind the opening, which waits for the same
+            self.call_after_refresh(self.post_message, message)
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
