@@ -167,6 +167,7 @@ def main() -> int:
     parser.add_argument("--size", help="columns and rows, as 80x24; default: each its own")
     parser.add_argument("--theme", help="of all; default: each its own")
     chosen = parser.parse_args()
+    chosen.output.mkdir(parents=True, exist_ok=True)
     columns, _, rows = (chosen.size or "").partition("x")
     failed = 0
     for view in VIEWS:
