@@ -83,7 +83,7 @@ class View:
 
 
 VIEWS = (
-    View("screen", size=(100, 40)),
+    View("screen", size=(100, 38)),
     View("screen-light", theme="light"),
     View("screen-approval", mode=Mode.ASK, until=Asked, allowed=1),
     View("screen-figures", keys=("f3",)),
