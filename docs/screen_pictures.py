@@ -3,7 +3,7 @@
 Owns what is done before each picture is taken. A scripted model works on a copy of an example
 through the real loop, with real files and tests; nothing of the picture is drawn by hand.
 
-    .venv/bin/python docs/screen_pictures.py [NAME …]
+    .venv/bin/python docs/screen_pictures.py [--size 80x24] [--theme light] [NAME …]
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +78,14 @@ class View:
     """Empty: nothing is said."""
     until: type[TurnFinished] | type[Asked] | None = TurnFinished
     """What is waited for; None: that the session is open, or cannot be."""
+    allowed: int = 0
+    """How many questions are answered with yes before it is taken."""
 
 
 VIEWS = (
-    View("screen"),
+    View("screen", size=(100, 38)),
     View("screen-light", theme="light"),
-    View("screen-approval", mode=Mode.ASK, until=Asked),
+    View("screen-approval", mode=Mode.ASK, until=Asked, allowed=1),
     View("screen-figures", keys=("f3",)),
     View("screen-models", keys=("f4",)),
     View("screen-sessions", keys=("ctrl+o",)),
@@ -106,16 +109,25 @@ async def take(view: View, repository: Path, script: Path) -> str:
             await _until(pilot, lambda: any(isinstance(it, Opened) for it in happened))
             prompt = app.screen.query_one(Prompt)
             prompt.focus()
-            prompt.text = view.task
+            prompt.write(view.task)
             await pilot.press("enter")
-        wanted = view.until
-        if wanted is not None:
-            await _until(pilot, lambda: any(isinstance(it, wanted) for it in happened))
+        if view.until is not None:
+            await _until(pilot, partial(_times, happened, view.until))
         await pilot.pause(1.0)
+        for answered in range(1, view.allowed + 1):
+            await pilot.press("y")
+            await _until(pilot, partial(_times, happened, Asked, answered))
+            await pilot.pause(1.0)
         for key in view.keys:
             await pilot.press(key)
         await pilot.pause(1.5)
         return app.export_screenshot(title=f"agent · {repository.name}")
+
+
+def _times(happened: list[object], kind: type, already: int = 0) -> bool:
+    """Whether something happened more often than it had."""
+    # Each widget that a message passes notes it anew.
+    return len({id(it) for it in happened if isinstance(it, kind)}) > already
 
 
 async def _until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
@@ -128,7 +140,7 @@ async def _until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
 
 def draw(view: View, output: Path) -> None:
     """Take a picture with folders of its own, and write it."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(prefix="parity-") as scratch:
         home = Path(scratch)
         repository = home / EXAMPLE
         ignored = shutil.ignore_patterns("__pycache__", ".*cache")
@@ -152,10 +164,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("names", nargs="*", help="of the pictures; default: all")
     parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    parser.add_argument("--size", help="columns and rows, as 80x24; default: each its own")
+    parser.add_argument("--theme", help="of all; default: each its own")
     chosen = parser.parse_args()
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    columns, _, rows = (chosen.size or "").partition("x")
     failed = 0
     for view in VIEWS:
         if not chosen.names or view.name in chosen.names:
+            if chosen.size:
+                view = replace(view, size=(int(columns), int(rows)))
+            if chosen.theme:
+                view = replace(view, theme=chosen.theme)
             try:
                 draw(view, chosen.output)
             except Exception as error:  # one view that fails leaves the others
