@@ -58,7 +58,7 @@ $(READY): $(UV) $(SETTINGS) pyproject.toml requirements/dev.lock requirements/bu
 install: $(UV) $(SETTINGS)  ## the `agent` command for this user, outside this folder
 	@$(UV) tool install --compile-bytecode --python .uv/bin/python \
 		--constraints requirements/dev.lock $(UV_BUILD) \
-		$(call REBUILD,.uv/installed.toml) --reinstall-package parity-agent '.[local,gpu]'
+		$(call REBUILD,.uv/installed.toml) --reinstall-package parity-agent '.[local,gpu,serve]'
 	@cp $(SETTINGS) .uv/installed.toml
 
 demo: env  ## a local model repairs examples/wrong_formula (EXAMPLE=…, MODEL=…)
@@ -99,4 +99,4 @@ lock: $(UV)  ## resolves the lock files anew
 
 clean:  ## removes what was made here; downloaded models stay
 	rm -rf $(VENV) .uv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find agent tools tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find agent tools tui tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +

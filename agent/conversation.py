@@ -53,9 +53,7 @@ from tools.workspace import Workspace
 class Conversation:
     """One session and all that works in it. Not for several threads at once."""
 
-    def __init__(
-        self, wanted: Wanted, approver: Approver, opening: Opening = open_model
-    ) -> None:
+    def __init__(self, wanted: Wanted, approver: Approver, opening: Opening = open_model) -> None:
         """
         Args:
             opening: What opens its models, which it closes.
@@ -68,9 +66,7 @@ class Conversation:
             self._open(wanted, approver, opening, stack)
             self._stack = stack.pop_all()
 
-    def _open(
-        self, wanted: Wanted, approver: Approver, opening: Opening, stack: ExitStack
-    ) -> None:
+    def _open(self, wanted: Wanted, approver: Approver, opening: Opening, stack: ExitStack) -> None:
         root = find_root(wanted.folder)
         before = wanted.resume
         if before and before.root != root:
