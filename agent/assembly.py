@@ -176,7 +176,15 @@ class Assembler:
                 # 30 ms; not needed where the model takes the steps
                 from agent.steering.guided import Guided
 
-                chosen = Guided(workspace, index, model.spec, model.count, has_tests, self._case)
+                chosen = Guided(
+                    workspace,
+                    index,
+                    model.spec,
+                    model.count,
+                    has_tests,
+                    self._case,
+                    self._talk,
+                )
         return Equipment(model, toolbox, chosen, self._instructions(model, kind))
 
     @property

@@ -8,16 +8,18 @@ anew. Must not know how a model is asked, nor how a tool works.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 
+from agent.events import Status
 from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.models.base import CallForm, Form, ModelSpec
 from agent.prompts import fill
 from agent.steering import material, questions
 from agent.steering.evidence import Case, Evidence, run_tests
 from agent.steering.material import Material
-from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, ask, use
+from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, Verdict, ask, use
 from agent.steering.questions import Question
 from agent.steering.suspects import suspects
 from agent.verify import Judge, compare
@@ -35,6 +37,10 @@ CODE_SHARE = 0.4
 """Part of the window that code may take."""
 MAX_CODE = 6_000
 """Tokens of code, however large the window: a weak model loses its way in more."""
+QUESTION_CODE = 1_500
+"""Tokens of code next to a question that is answered in words."""
+QUESTION_NAMES = 20
+"""Definitions that are listed next to one that names none."""
 CHOICES = 60
 """Definitions offered when the code does not fit."""
 
@@ -78,6 +84,8 @@ class Guided:
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
     case: Case = field(default_factory=Case)
+    talk: bool = False
+    """Whether a message that ends in a question mark is answered in words."""
     safe: int | None = None
     """The checkpoint before the change that is being tried; None once a change stands."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -94,6 +102,8 @@ class Guided:
 
     def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""
+        if self.talk and task.rstrip().endswith("?"):
+            return (yield from self._answer(task))
         if not onward:
             self.case.open(self.workspace.checkpoint())
         if self.case.evidence is None:
@@ -107,6 +117,20 @@ class Guided:
         self.safe = None
         changed = [change.path for change in self.workspace.changes(turn=True)]
         return self.judge.verdict(changed, self.case.rewritten())
+
+    def _answer(self, question: str) -> Generator[Move, Reply, Verdict]:
+        """Words for a question, next to the definitions that it names; nothing is run."""
+        index = self.index()
+        ranked = suspects(index, question, None, "")
+        words = set(re.findall(r"\w+", question))
+        named = [item for item in ranked if words & set(re.findall(r"\w+", item.symbol.name))]
+        if named:
+            budget = min(self._budget(), QUESTION_CODE)
+            code = material.gather(self.workspace, index, named, budget, self.count).code
+        else:
+            code = material.outline(ranked[:QUESTION_NAMES])
+        yield from ask(Ask(UserMessage(fill("guided_question", question=question, code=code))))
+        return Verdict(Status.ANSWERED, "Nothing was changed.")
 
     def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, None]:
         """Change the code until the failing tests pass or nothing makes them better.

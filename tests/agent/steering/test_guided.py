@@ -71,6 +71,8 @@ def conduct(
     code: str = CODE,
     steps: int = 60,
     command: str = "",
+    task: str = "`half(4)` gives 1.33 and should give 2.",
+    talk: bool = False,
 ) -> list[Event]:
     root = tmp_path / "repository"
     root.mkdir(exist_ok=True)
@@ -85,10 +87,15 @@ def conduct(
         [ReplaceSymbol(workspace), WriteFile(workspace), RunTests(root, tested, 60)]
     )
     steering = Guided(
-        workspace, lambda: Index.build(workspace, None), model.spec, model.count, has_tests=True
+        workspace,
+        lambda: Index.build(workspace, None),
+        model.spec,
+        model.count,
+        has_tests=True,
+        talk=talk,
     )
     agent = Agent(model, toolbox, workspace, steering, Limits(steps=steps))
-    return list(agent.run("`half(4)` gives 1.33 and should give 2.", threading.Event()))
+    return list(agent.run(task, threading.Event()))
 
 
 def ended(seen: Sequence[Event]) -> TurnFinished:
@@ -108,6 +115,18 @@ def test_the_first_answer_may_be_right(tmp_path: Path) -> None:
     assert end.status is Status.VERIFIED
     assert end.changed == ("calc.py",)
     assert end.totals.steps == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "shown"), [("What does half do?", "return x / 3"), ("Who are you?", "double")]
+)
+def test_in_a_conversation_a_question_is_answered_in_words(
+    tmp_path: Path, task: str, shown: str
+) -> None:
+    seen = conduct(tmp_path, ['[[step]]\ntext = "It divides."'], task=task, talk=True)
+    assert ended(seen).status is Status.ANSWERED
+    assert shown in questions(seen)[0]
+    assert not [event for event in seen if isinstance(event, events.ToolStarted)]
 
 
 def test_the_question_shows_code_failing_test_and_its_error(tmp_path: Path) -> None:
