@@ -40,7 +40,9 @@ class Help(ModalScreen[None]):
             commands: Name and meaning of each, the slash included.
         """
         super().__init__()
-        self._sections = [*_sections(screen.active_bindings), ("Commands", list(commands))]
+        found = _sections(screen.active_bindings)
+        editing = [("Editing", found.pop("Editing", []))]
+        self._sections = [*found.items(), ("Commands", list(commands)), *editing]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as dialog:
@@ -58,20 +60,22 @@ class Help(ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)
 
 
-def _sections(active: Mapping[str, ActiveBinding]) -> list[tuple[str, Rows]]:
+def _sections(active: Mapping[str, ActiveBinding]) -> dict[str, Rows]:
     """Keys by where they hold, the nearest first; what is meant by the same is one row."""
     merged: dict[tuple[DOMNode, str, str], list[Binding]] = {}
     for found in active.values():
         binding = found.binding
-        if binding.description:
+        if binding.description and not binding.action.startswith("app.focus_"):
             place = (found.node, binding.action, binding.description)
             merged.setdefault(place, []).append(binding)
     sections: dict[str, Rows] = {}
     for (node, _, description), bindings in merged.items():
         keys = ", ".join(dict.fromkeys(map(_key, bindings)))
-        sections.setdefault(_title(node, bindings[0]), []).append((keys, description))
+        title = _title(node, bindings[0])
+        own = list(getattr(type(node), "KEYS", ()))  # those that it reads by itself
+        sections.setdefault(title, own if title != "Editing" else []).append((keys, description))
     order = ("Session", "Prompt", "Everywhere")
-    return sorted(sections.items(), key=lambda item: (*order, item[0]).index(item[0]))
+    return dict(sorted(sections.items(), key=lambda item: (*order, item[0]).index(item[0])))
 
 
 def _key(binding: Binding) -> str:

@@ -64,6 +64,15 @@ class Prompt(Vertical):
         Binding("ctrl+g", "edit", "Editor", show=False),
     ]
 
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("Enter", "Send; while a turn is at work, it waits"),
+        ("Shift+Enter, Ctrl+J", "New line"),
+        ("Ctrl+Enter, Ctrl+S", "Send at once; ends the turn at work"),
+        ("Up, Down", "Earlier prompts"),
+        ("Esc, Esc twice", "Interrupt; at rest, back to an earlier turn"),
+    )
+    """What is read here without a binding, for the help."""
+
     at_work: var[bool] = var(False, toggle_class="-at-work")
     """Whether a turn is at work: what is sent waits for its end."""
 
