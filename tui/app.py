@@ -101,9 +101,12 @@ class ParityApp(BaseApp):
     async def _crossed(self, message: Crossed) -> None:
         """All is loaded: the session's screen goes on with what was written meanwhile."""
         session, self._held = self._made(), []
-        await self.switch_screen(session)
-        session.take_over(message.prompt, message.given)
-        held, self._held = self._held, None
+        held = self._held
+        try:
+            await self.switch_screen(session)
+            session.take_over(message.prompt, message.given)
+        finally:
+            self._held = None
         for event in held:
             await self.on_event(event)
 

@@ -58,6 +58,8 @@ class CommandScreen(ControlScreen):
         self.shell_lines = ShellLines(self.post_message)
         self._shown: ShellLine | None = None
         """The shell line at work."""
+        self.given: list[Message] = []
+        """What was sent before the session was open, oldest first."""
         self._notes: list[str] = []
         """What the model is told with the next message."""
         self._answer = ""
@@ -82,6 +84,9 @@ class CommandScreen(ControlScreen):
 
     @on(Prompt.Submitted)
     def _message_given(self, message: Prompt.Submitted) -> None:
+        if self.opening:
+            self.given.append(message)
+            return
         text = message.text
         if self.conversation is not None:
             from tui.completion import made_plain  # with what it reads, only at the first message
@@ -91,6 +96,12 @@ class CommandScreen(ControlScreen):
         self._notes.clear()
         self.at_work = True
         self.engine.run(task)
+
+    def take_given(self) -> None:
+        """What was sent before the session was open is taken now."""
+        for message in self.given:
+            self.post_message(message)
+        self.given.clear()
 
     @on(Prompt.Hurried)
     def _hurried(self) -> None:

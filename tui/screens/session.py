@@ -40,8 +40,7 @@ class SessionScreen(CommandScreen):
     def take_over(self, prompt: Prompt, given: Iterable[Message]) -> None:
         """Go on with what was written in a prompt before there was a session, and sent."""
         self.query_one(Prompt).take_over(prompt)
-        for message in given:  # behind the opening, which waits for the same
-            self.call_after_refresh(self.post_message, message)
+        self.given.extend(given)
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
@@ -50,10 +49,13 @@ class SessionScreen(CommandScreen):
             self.query_one(Transcript).load(message.earlier)
         self.query_one(StatusLine).opened(message.conversation)
         self.query_one(Figures).opened(message.conversation)
+        self.take_given()
 
     @on(NotOpened)
     def _not_opened(self, message: NotOpened) -> None:
+        self.opening = False
         self.query_one(Transcript).tell(str(message.error))
+        self.take_given()
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
