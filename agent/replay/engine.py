@@ -122,6 +122,7 @@ class Slot:
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
+                env=dict(os.environ),
                 pass_fds=(theirs.fileno(),),
                 # Ctrl-C in the terminal is for the run, which stops in its own way.
                 start_new_session=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import COMMAND, wait_for
+from tests.e2e.command import COMMAND, alive, wait_for
 
 SHORT = 30.0
 """Seconds after which what should be on the screen is missed."""
@@ -97,9 +97,12 @@ class Terminal:
 
     def close(self) -> None:
         """Close the terminal, as its user would: what runs in it is hung up."""
-        subprocess.run(
-            ["tmux", "-S", str(self.socket), "kill-server"], capture_output=True, check=False
-        )
+        tmux = ["tmux", "-S", str(self.socket)]
+        told = subprocess.run([*tmux, "display-message", "-p", "#{pid}"], capture_output=True)
+        subprocess.run([*tmux, "kill-server"], capture_output=True, check=False)
+        if told.stdout.strip().isdigit():  # one that is still ending would refuse the next
+            server = int(told.stdout)
+            wait_for(lambda: not alive(server))
 
     def _tmux(self, *argv: str, environ: Mapping[str, str] | None = None) -> str:
         done = subprocess.run(

@@ -27,11 +27,12 @@ def test_help_lists_the_exit_codes(agent: Agent, tmp_path: Path) -> None:
     assert "  fix " in done.out
 
 
-def test_without_arguments_it_shows_what_there_is(agent: Agent, tmp_path: Path) -> None:
+def test_without_arguments_and_without_a_terminal_it_says_what_to_do(
+    agent: Agent, tmp_path: Path
+) -> None:
     done = agent.run(cwd=tmp_path)
     assert done.code == 2
-    assert "Commands:" in done.err
-    assert "error:" not in done.err
+    assert "error: There is no terminal for the screen: give --plain" in done.err
 
 
 def test_it_tells_its_version(agent: Agent, tmp_path: Path) -> None:

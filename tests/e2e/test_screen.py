@@ -37,7 +37,7 @@ def session_of(agent: Agent) -> Path:
 
 def test_a_turn_and_a_terminal_left_intact(agent: Agent, plain: Path, terminal: Terminal) -> None:
     start(terminal, agent, plain, "--model", agent.script(HELLO))
-    terminal.until("ask")
+    terminal.until(" ask ")
     assert terminal.asks("alternate_on") == "1"
     terminal.write("good morning")
     terminal.type("Enter")
@@ -65,7 +65,7 @@ def test_other_ways_to_leave(
     agent: Agent, plain: Path, terminal: Terminal, keys: list[str]
 ) -> None:
     start(terminal, agent, plain, "--model", agent.script(HELLO))
-    terminal.until("ask")
+    terminal.until(" ask ")
     terminal.type(*keys)
     shown = terminal.until("ENDED 0")
     assert "--resume" not in shown  # nothing was said
@@ -73,7 +73,7 @@ def test_other_ways_to_leave(
 
 def test_escape_interrupts(agent: Agent, plain: Path, terminal: Terminal) -> None:
     start(terminal, agent, plain, "--model", agent.script(SLOW))
-    terminal.until("ask")
+    terminal.until(" ask ")
     terminal.write("good morning")
     terminal.type("Enter")
     wait_for(lambda: "step_started" in (session_of(agent) / "record.jsonl").read_text())
@@ -85,7 +85,7 @@ def test_escape_interrupts(agent: Agent, plain: Path, terminal: Terminal) -> Non
 
 def test_a_killed_session_goes_on(agent: Agent, plain: Path, terminal: Terminal) -> None:
     start(terminal, agent, plain, "--model", agent.script(HELLO))
-    terminal.until("ask")
+    terminal.until(" ask ")
     terminal.write("good morning")
     terminal.type("Enter")
     terminal.until("Hello, what can I do?")
@@ -105,7 +105,7 @@ def test_a_signal_saves_and_leaves(
     agent: Agent, plain: Path, terminal: Terminal, number: signal.Signals
 ) -> None:
     start(terminal, agent, plain, "--model", agent.script(SLOW))
-    terminal.until("ask")
+    terminal.until(" ask ")
     terminal.write("good morning")
     terminal.type("Enter")
     wait_for(lambda: "step_started" in (session_of(agent) / "record.jsonl").read_text())
@@ -123,7 +123,7 @@ def test_a_closed_terminal_ends_the_model(
     agent: Agent, plain: Path, terminal: Terminal, small_model: str
 ) -> None:
     start(terminal, agent, plain, "--model", small_model)
-    terminal.until("ask")
+    terminal.until(" ask ")
     process = terminal.process
     wait_for(lambda: bool(children_of(process)))
     workers = children_of(process)
@@ -135,7 +135,7 @@ def test_a_closed_terminal_ends_the_model(
 
 def test_no_colour(agent: Agent, plain: Path, terminal: Terminal) -> None:
     start(terminal, agent, plain, "--model", agent.script(HELLO), NO_COLOR="1")
-    terminal.until("ask")
+    terminal.until(" ask ")
     terminal.write("good morning")
     terminal.type("Enter")
     terminal.until("Hello, what can I do?")
@@ -147,7 +147,7 @@ def test_a_small_terminal_and_another_size(agent: Agent, plain: Path, terminal: 
         ["--model", agent.script(HELLO)], plain,
         {**agent.environ, "TERM": "xterm-256color"}, size=(80, 24),
     )  # fmt: skip
-    terminal.until("ask")
+    terminal.until(" ask ")
     terminal.type("?")
     terminal.until("Esc closes")
     terminal.type("Escape")

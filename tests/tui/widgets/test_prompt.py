@@ -406,7 +406,7 @@ def test_a_new_session_begins_empty(drive: Drive) -> None:
     drive(behave)
 
 
-@pytest.mark.parametrize("line", ["/help", "/cost", "/trust", "/copy", "/figures"])
+@pytest.mark.parametrize("line", ["/cost", "/trust", "/copy", "/figures"])
 def test_each_command_within_reach_does_something(drive: Drive, line: str) -> None:
     async def behave(pilot: Pilot[None]) -> None:
         await opened(pilot)

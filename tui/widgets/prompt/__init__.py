@@ -70,6 +70,7 @@ class Prompt(Vertical):
         ("Ctrl+Enter, Ctrl+S", "Send at once; ends the turn at work"),
         ("Up, Down", "Earlier prompts"),
         ("Esc, Esc twice", "Interrupt; at rest, back to an earlier turn"),
+        ("Tab", "To the conversation: arrows move, Enter opens, c copies"),
     )
     """What is read here without a binding, for the help."""
 
