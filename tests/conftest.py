@@ -7,6 +7,13 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible() -> None:
-    """A job in the background is started with SIGINT ignored, and so would be what tests start."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """What tests start is interrupted and hung up, also where they run in the background.
+
+    There SIGINT is ignored, behind `nohup` SIGHUP; what is ignored is inherited.
+    """
+    for number, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
