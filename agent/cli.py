@@ -66,8 +66,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of th
 _yes = click.option("--yes", "-y", is_flag=True, help="Never ask; take the answer to be yes.")
 _model = click.option(
     "--model",
-    help="A catalogue name, a .gguf file, claude, claude-…, http://HOST:PORT, ollama:NAME or "
-    "scripted:FILE.",
+    help="A catalogue name, local (the best that fits), a .gguf file, claude, claude-…, "
+    "http://HOST:PORT, ollama:NAME or scripted:FILE.",
 )
 _mode = click.option(
     "--mode",

@@ -30,7 +30,7 @@ class Settings(BaseModel):
 
     model: str = ""
     """A catalogue name, a path to a GGUF file, `claude`, any `claude-…`, a server's address,
-    `ollama:NAME` or `scripted:FILE`; empty: the best local model that fits."""
+    `ollama:NAME` or `scripted:FILE`; `local` or empty: the best local model that fits."""
     escalate: str = ""
     """The model that goes on when `model` gives up; empty: none."""
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None

@@ -116,7 +116,8 @@ def _local(settings: Settings, start: bool) -> Model:
 
     hardware = detect()
     catalogue = Catalogue.load()
-    resolved = catalogue.resolve(settings.model or catalogue.default_for(hardware).name)
+    named = settings.model if settings.model != Backend.LOCAL else ""
+    resolved = catalogue.resolve(named or catalogue.default_for(hardware).name)
     if find_spec("llama_cpp") is None:
         raise ModelMissing(
             "Local models need llama-cpp-python: `make install` builds it for this machine, "

@@ -193,3 +193,9 @@ def test_a_file_that_looks_like_a_model_and_holds_none(agent: Agent, plain: Path
     assert done.code == 6
     told = done.complaint if done.err.startswith("error: ") else done.out
     assert "false.gguf" in told
+
+
+def test_local_is_the_best_that_fits(agent: Agent, plain: Path) -> None:
+    done = agent.run("fix", "ISSUE.md", "--model", "local", cwd=plain)
+    assert done.code == 5
+    assert "agent models pull" in done.err
