@@ -35,9 +35,21 @@ class Measures:
 
     model: str = ""
     """That takes the steps now."""
+    names: list[str] = field(default_factory=list)
+    """The models of the session by the names they were asked for, the present one last."""
     steps: list[Step] = field(default_factory=list)
     context: ContextMeter = field(default_factory=ContextMeter)
     compactions: int = 0
+
+    def begin(self, name: str, model: str) -> None:
+        """A session is opened: nothing is known of it yet but its model."""
+        self.model, self.names, self.steps = model, [name], []
+        self.context, self.compactions = ContextMeter(), 0
+
+    def switched(self, name: str, model: str) -> None:
+        """Another model takes the next step."""
+        self.names.append(name)
+        self.model = model
 
     def show(self, event: Event) -> None:
         """Take what an event tells."""
@@ -56,6 +68,11 @@ class Measures:
     def of(self, model: str) -> Iterator[Step]:
         """The steps that a model took."""
         return (step for step in self.steps if step.model == model)
+
+    @property
+    def usage(self) -> Usage:
+        """Of all steps."""
+        return sum((step.usage for step in self.steps), Usage())
 
     @property
     def cost(self) -> Cost:

@@ -155,7 +155,7 @@ def _done(job: Job, telling: Connection[Progress | Ended, Job], opening: KeptMod
         return Ended(STOPPED)
     except OSError as error:
         return Ended(1, error.strerror or str(error))
-    except Exception:
+    except Exception:  # the process's edge: whatever breaks a job ends that job alone
         with suppress(OSError):  # the disk may be full
             print(f"{job.name}:", file=sys.stderr)
             traceback.print_exc()

@@ -20,12 +20,10 @@ from textual import on
 from textual.message import Message
 
 from agent.conversation import Conversation
-from agent.costs import Cost
 from agent.errors import InputError
-from agent.events import Said, StepFinished
+from agent.events import Said
 from agent.messages import AssistantMessage
 from agent.mode import Mode
-from agent.models.base import Usage
 from agent.printer import costs
 from agent.wanted import Wanted
 from tools.base import Cancel
@@ -63,8 +61,6 @@ class CommandScreen(ControlScreen):
         self._notes: list[str] = []
         """What the model is told with the next message."""
         self._answer = ""
-        self._usage = Usage()
-        self._spent = Cost()
 
     # Messages, and the session that takes them.
 
@@ -79,7 +75,6 @@ class CommandScreen(ControlScreen):
         said = (m.text for m in message.conversation.agent.history[::-1]
                 if isinstance(m, AssistantMessage) and m.text)  # fmt: skip
         self._answer = next(said, "")
-        self._usage, self._spent = Usage(), Cost()
         self.query_one(Prompt).opened(message.conversation)
 
     @on(Prompt.Submitted)
@@ -108,10 +103,8 @@ class CommandScreen(ControlScreen):
         self.engine.interrupt()
 
     @on(Reported)
-    def _counted(self, message: Reported) -> None:
+    def _heard(self, message: Reported) -> None:
         match message.event:
-            case StepFinished(usage=usage, cost=cost):
-                self._usage, self._spent = self._usage + usage, self._spent + cost
             case Said(AssistantMessage(text=text)) if text:
                 self._answer = text
 
@@ -210,14 +203,14 @@ class CommandScreen(ControlScreen):
     def action_command_test(self, arguments: str) -> None:
         if (conversation := self._at_hand()) is None:
             return
-        tool = conversation.agent.toolbox.tools.get("run_tests")
-        if tool is None:
+        toolbox = conversation.agent.toolbox
+        if "run_tests" not in toolbox.tools:
             self.tell("There are no tests that can be run; --test-command names them.")
             return
 
         def work(cancel: Cancel, heard: Callable[[bytes], object]) -> Finished:
             started = time.monotonic()
-            result = tool.run(tool.Args(only=arguments or None), cancel)
+            result = toolbox.call("run_tests", {"only": arguments or None}, cancel)
             heard(result.output.encode())
             seconds = time.monotonic() - started
             return Finished((), 0 if result.ok else 1, result.output, seconds)
@@ -226,11 +219,11 @@ class CommandScreen(ControlScreen):
         self._begun(self.shell_lines.start(line, work, told=True))
 
     def action_command_cost(self, arguments: str) -> None:
-        usage = self._usage
+        usage = self.measures.usage
         tokens = (
             f"{usage.prompt:,} prompt tokens ({usage.reused:,} reused), {usage.output:,} written"
         )
-        self._answered("/cost", "\n".join((tokens, *costs(self._spent))))
+        self._answered("/cost", "\n".join((tokens, *costs(self.measures.cost))))
 
     async def action_command_clear(self, arguments: str) -> None:
         await self.open(dataclasses.replace(self.wanted, resume=None))

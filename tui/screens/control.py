@@ -29,6 +29,7 @@ from agent.recorded import TurnInfo
 from agent.wanted import Wanted
 from tools.text import shown
 from tui.engine import Asked, Engine, Opened, Reported, Rested
+from tui.measures import Measures
 from tui.widgets.approval import Approval
 from tui.widgets.figures import Figures
 from tui.widgets.offers import DO_IT, PlanOffer, SwitchOffer
@@ -112,8 +113,8 @@ class ControlScreen(Screen[None]):
         self.engine = Engine(self.post_message)
         self.at_work = False
         self.opening = True
-        self._used: list[str] = []
-        """The models of this session by the names they were asked for, the present one last."""
+        self.measures = Measures()
+        """Of the open session; begun anew, and told of events, by `SessionScreen`."""
         self._planned = False
         self._escaped = 0.0
 
@@ -138,7 +139,6 @@ class ControlScreen(Screen[None]):
     @on(Opened)
     def _take_over(self, message: Opened) -> None:
         conversation = message.conversation
-        self._used = [conversation.configuration.settings.model]
         self.mode = conversation.mode
         self.query_one(TodoPanel).opened(conversation)
 
@@ -226,10 +226,11 @@ class ControlScreen(Screen[None]):
 
     def action_switch(self) -> None:
         """Go to the other of local and Claude: the one that was used last."""
-        if not self._used:
+        names = self.measures.names
+        if not names:
             return
-        here = backend(self._used[-1]) is Backend.CLAUDE
-        others = [name for name in self._used if (backend(name) is Backend.CLAUDE) != here]
+        here = backend(names[-1]) is Backend.CLAUDE
+        others = [name for name in names if (backend(name) is Backend.CLAUDE) != here]
         if others:
             self.switch(others[-1])
         else:
@@ -239,7 +240,8 @@ class ControlScreen(Screen[None]):
         """Show the list of models."""
         from tui.screens.models import ModelsScreen  # 40 ms; only when it is wanted
 
-        present = self._used[-1] if self._used else self.wanted.flags.get("model") or ""
+        names = self.measures.names
+        present = names[-1] if names else self.wanted.flags.get("model") or ""
         self.app.push_screen(ModelsScreen(present), self._chosen)
 
     def _chosen(self, name: str | None) -> None:
@@ -272,9 +274,8 @@ class ControlScreen(Screen[None]):
 
     @on(Changed)
     def _switched(self, message: Changed) -> None:
-        self._used.append(message.name)
-        self.query_one(StatusLine).switched(message.cost.model)
-        self.query_one(Figures).switched(message.name, message.cost.model)
+        self.measures.switched(message.name, message.cost.model)
+        self.query_one(Figures).switched()
         cost = f": {switch_cost(message.cost)}" if message.begun else "."
         self.query_one(StatusLine).tell(f"{shown(message.cost.model)} goes on{cost}")
 

@@ -26,10 +26,10 @@ class SessionScreen(CommandScreen):
 
     def compose(self) -> ComposeResult:
         yield Transcript()
-        yield Figures()
+        yield Figures(self.measures)
         yield from self.compose_questions()
         yield Prompt(self.wanted.folder)
-        yield StatusLine()
+        yield StatusLine(self.measures)
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -47,6 +47,9 @@ class SessionScreen(CommandScreen):
         self.opening = False
         if message.earlier:
             self.query_one(Transcript).load(message.earlier)
+        conversation = message.conversation
+        name, model = conversation.configuration.settings.model, conversation.agent.upcoming.model
+        self.measures.begin(name, model.spec.name)
         self.query_one(StatusLine).opened(message.conversation)
         self.query_one(Figures).opened(message.conversation)
         self.take_given()
@@ -61,6 +64,7 @@ class SessionScreen(CommandScreen):
     def _reported(self, message: Reported) -> None:
         if self.opening:
             return
+        self.measures.show(message.event)
         for widget in (self.query_one(Transcript), self.query_one(StatusLine)):
             widget.show(message.event)
         self.query_one(Figures).show(message.event)

@@ -61,31 +61,24 @@ class Figures(Horizontal):
 
         comparison: Comparison
 
-    def __init__(self) -> None:
+    def __init__(self, measures: Measures) -> None:
         super().__init__(id="figures")
-        self._measures = Measures()
+        self._measures = measures
         self._settings: Settings | None = None
-        self._names: list[str] = []
-        """The models of this session by the names they were asked for."""
         self._reckoned = -1
 
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: with whose models it may be compared."""
         self._settings = conversation.configuration.settings
-        self._measures = Measures(model=conversation.agent.upcoming.model.spec.name)
-        self._names = [conversation.configuration.settings.model]
         self._reckoned = -1
         self._draw()
 
-    def switched(self, name: str, model: str) -> None:
+    def switched(self) -> None:
         """Another model takes the next step."""
-        self._names.append(name)
-        self._measures.model = model
         self._draw()
 
     def show(self, event: Event) -> None:
-        """Take what an event tells."""
-        self._measures.show(event)
+        """Take what an event tells, once the measures have."""
         if isinstance(event, StepFinished | TurnFinished):
             self._draw()
 
@@ -117,13 +110,14 @@ class Figures(Horizontal):
         if self._settings is not None and len(steps) != self._reckoned:
             self._reckoned = len(steps)
             # In a thread: the table of prices takes half a second, a look at the memory too.
-            reckon = partial(self._reckon, list(steps), self._settings)
+            others = list(self._measures.names)
+            reckon = partial(self._reckon, list(steps), others, self._settings)
             self.run_worker(reckon, thread=True, exclusive=True, group="figures")
 
-    def _reckon(self, steps: list[Step], settings: Settings) -> None:
+    def _reckon(self, steps: list[Step], names: list[str], settings: Settings) -> None:
         from tui.comparison import Others, compare  # 10 ms; only when it is shown
 
-        comparison = compare(steps, Others.of(self._names), settings)
+        comparison = compare(steps, Others.of(names), settings)
         self.post_message(self.Reckoned(comparison))
 
     @on(Reckoned)

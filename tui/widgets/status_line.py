@@ -67,9 +67,9 @@ class StatusLine(Static):
     """The most important first."""
     mode: reactive[Mode | None] = reactive[Mode | None](None)
 
-    def __init__(self) -> None:
+    def __init__(self, measures: Measures) -> None:
         super().__init__(markup=False, id="status")
-        self._measures = Measures()
+        self._measures = measures
         self._root: Path | None = None
         self._branch = ""
         self._tier: Tier | None = None
@@ -82,16 +82,10 @@ class StatusLine(Static):
 
     def opened(self, conversation: Conversation) -> None:
         """A session is ready: what it works with."""
-        self._measures = Measures(model=conversation.agent.upcoming.model.spec.name)
         self._root = conversation.project.root
         self._tier = conversation.sandbox.tier
         self.mode = conversation.mode
         self._branch = branch(self._root)
-        self.refresh()
-
-    def switched(self, model: str) -> None:
-        """Another model takes the next step."""
-        self._measures.model = model
         self.refresh()
 
     def tell(self, text: str) -> None:
@@ -108,8 +102,7 @@ class StatusLine(Static):
         self.refresh()
 
     def show(self, event: Event) -> None:
-        """Take what an event tells."""
-        self._measures.show(event)
+        """Take what an event tells, once the measures have."""
         match event:
             case TurnStarted():
                 self._began, self._step, self._doing = time.monotonic(), 0, "starting"
