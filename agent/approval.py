@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, assert_never
 
-from agent.mode import Mode as Mode
+from agent.mode import Mode
 from agent.rules import CommandRule, Rule, RuleFile, rule_for
 from tools.action import Action, Command
 from tools.base import Arguments, Cancel, Effect, Prepared, ToolResult, failure

@@ -23,7 +23,7 @@ from agent.models.base import (
     TextDelta,
 )
 from agent.retrying import Patience
-from tools.base import Cancelled
+from tools.errors import Cancelled
 
 _TICK = 0.05
 """Seconds between two looks at the deadline."""

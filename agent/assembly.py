@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.approval import Approver, Gate, Mode
-from agent.config import Configuration, Settings, user_file
+from agent.approval import Approver, Gate
+from agent.config import Configuration, Settings
+from agent.config_file import user_file
 from agent.costs import Costing
 from agent.equipment import Equipment
 from agent.errors import InputError
 from agent.instructions import Instructions, room
 from agent.limits import Limits
 from agent.loop import Agent
+from agent.mode import Mode
 from agent.models.base import EditFormat, Model, Steering
 from agent.project import Project
 from agent.recorded import Recorded

@@ -15,9 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from agent.config_file import parsed, read
-from agent.config_file import remember as remember
-from agent.config_file import user_file as user_file
+from agent.config_file import parsed, read, user_file
 from agent.errors import InputError
 from agent.mode import Mode
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agent.approval import Approver, Mode
+from agent.approval import Approver
 from agent.assembly import Assembler, open_gate, open_sandbox
 from agent.config import Settings
 from agent.equipment import Equipment
@@ -31,6 +31,7 @@ from agent.events import (
 )
 from agent.going_back import RewindReport, gone, patch_of, told
 from agent.messages import AssistantMessage, UserMessage
+from agent.mode import Mode
 from agent.models.base import Model, Steering
 from agent.models.opening import Opening, open_model
 from agent.models.tally import Tally
@@ -40,9 +41,10 @@ from agent.redaction import Redactor, known_values
 from agent.secrets import user_keys
 from agent.session import Session, rename, state_folder
 from agent.switching import Models, cost
-from agent.wanted import Wanted as Wanted
+from agent.wanted import Wanted
 from agent.work_tree import copied, find_root
-from tools.base import Cancel, ToolError
+from tools.base import Cancel
+from tools.errors import ToolError
 from tools.journal import Journal
 from tools.sandbox import Sandbox, Tier
 from tools.snapshot_store import at_work

@@ -18,7 +18,7 @@ from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
-from agent import config, private
+from agent import config_file, private
 from agent.assembly import open_sandbox
 from agent.config import Settings
 from agent.errors import AgentError, ExitCode, InputError, ModelMissing
@@ -33,7 +33,7 @@ from agent.secrets import KNOWN, Keys, user_keys
 from agent.session import state_folder
 from agent.work_tree import find_root
 from tools import ripgrep
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.process import clean_environment, system_program
 from tools.sandbox import Tier
 from tools.testing.find_tests import find_command
@@ -104,7 +104,7 @@ def examined(folder: Path) -> Iterator[Finding]:
         InputError: There is no such folder.
     """
     root = find_root(folder)
-    state, user_file = state_folder(), config.user_file()
+    state, user_file = state_folder(), config_file.user_file()
     keys = user_keys()
     try:
         project = Project(root, state)

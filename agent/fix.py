@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from agent.approval import AllowAll, Approver, Nobody
-from agent.conversation import Conversation, Wanted
+from agent.conversation import Conversation
 from agent.errors import ExitCode, InputError
 from agent.events import ApprovalAnswered, TurnFinished
 from agent.interrupting import interruptible
 from agent.models.base import Steering
 from agent.printer import JsonPrinter, Printer, open_printer
 from agent.session import SessionInfo, find_session, state_folder
+from agent.wanted import Wanted
 from agent.work_tree import find_root
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.text import shown
 
 

@@ -33,7 +33,8 @@ from agent.redaction import Redactor
 from agent.repeats import STOP_AFTER, Repeats
 from agent.steering.moves import Ask, Moves, Reply, Rewind, Steering, Tell, Use, Verdict
 from agent.switching import GIVEN_UP
-from tools.base import Cancel, Cancelled, Prepared, Toolbox, ToolError, ToolResult
+from tools.base import Cancel, Prepared, Toolbox, ToolResult
+from tools.errors import Cancelled, ToolError
 from tools.workspace import Workspace
 
 

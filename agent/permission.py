@@ -19,7 +19,8 @@ from agent.events import Event, Origin, Status
 from agent.messages import ToolCall
 from agent.redaction import Redactor
 from agent.steering.moves import Verdict
-from tools.base import Effect, Prepared, Toolbox, ToolError, ToolResult, failure
+from tools.base import Effect, Prepared, Toolbox, ToolResult, failure
+from tools.errors import ToolError
 from tools.workspace import Workspace
 
 ASK_ANEW = 3

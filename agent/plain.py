@@ -12,14 +12,16 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.approval import Approver, Mode, Nobody
-from agent.conversation import Conversation, Wanted
+from agent.approval import Approver, Nobody
+from agent.conversation import Conversation
 from agent.errors import AgentError, ExitCode, InputError
 from agent.going_back import RewindReport
 from agent.interrupting import interruptible
+from agent.mode import Mode
 from agent.printer import TextPrinter, switch_cost
 from agent.session import state_folder
-from tools.base import ToolError
+from agent.wanted import Wanted
+from tools.errors import ToolError
 from tools.text import shown
 from tools.text_filter import clip_line
 

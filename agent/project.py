@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import config
+from agent import config, config_file
 from agent.config import Configuration, ProjectSettings
 from agent.errors import InputError, ModelMissing
 from agent.trust import (
@@ -106,7 +106,7 @@ def configure(
         InputError: A value cannot be used, or the project names a model that the catalogue lacks;
             names its origin.
     """
-    made = config.load(flags, environment, config.user_file(), project)
+    made = config.load(flags, environment, config_file.user_file(), project)
     if project is not None and made.origins["model"] == str(project.file) and made.settings.model:
         # 60 ms; only needed where a project chooses the model
         from agent.models.catalogue import Catalogue

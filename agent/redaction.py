@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel
 
 from agent.secrets import Keys
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.process import is_secret_variable
 from tools.workspace import is_secret
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-from agent import config, private
+from agent import config_file, private
 from agent.errors import InputError
 
 KNOWN = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "PARITY_SERVER_KEY")
@@ -194,7 +194,7 @@ class Keys:
 
 def user_keys() -> Keys:
     """The keys of whoever runs this."""
-    return Keys(os.environ, keys_folder(config.user_file()))
+    return Keys(os.environ, keys_folder(config_file.user_file()))
 
 
 def keys_folder(user_file: Path) -> Path:

@@ -10,12 +10,12 @@ import os
 import sys
 from pathlib import Path
 
-from agent import config
+from agent import config_file
 from agent.errors import ExitCode, InputError
 from agent.project import Project, configure
 from agent.session import state_folder
 from agent.work_tree import find_root
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.text import shown
 
 
@@ -43,7 +43,7 @@ def show_configuration(folder: Path, as_json: bool) -> ExitCode:
     widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
     for name, text, origin in lines:
         print(f"{name:<{widths[0]}}  {text:<{widths[1]}}  {origin}")
-    file = config.user_file()
+    file = config_file.user_file()
     print(f"\nYour file: {file}{'' if file.exists() else ' (there is none)'}", file=sys.stderr)
     for notice in project.notices(folder):
         print(notice, file=sys.stderr)

@@ -14,7 +14,8 @@ from typing import TextIO
 
 from agent.approval import ApprovalAnswer, ApprovalRequest, Choice
 from tools.action import Command, FileChange
-from tools.base import Cancel, Cancelled
+from tools.base import Cancel
+from tools.errors import Cancelled
 from tools.text_filter import visible
 
 _TICK = 0.1

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from agent import private
 from agent.errors import InputError
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.workspace import Workspace
 
 SETTINGS = ".agent/config.toml"

@@ -16,7 +16,7 @@ from agent.project import configure
 from agent.session import state_folder
 from agent.trust import SETTINGS, ProjectFile, Standing, TrustStore, project_files
 from agent.work_tree import find_root
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.text import SourceText, shown
 from tools.text_filter import printable
 from tools.workspace import Workspace

@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.errors import ExitCode, InputError
 from agent.session import SessionInfo, find_session, sessions, state_folder
 from agent.work_tree import find_root
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.journal import Journal
 from tools.snapshot_store import at_work
 from tools.text import shown

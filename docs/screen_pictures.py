@@ -27,10 +27,10 @@ from textual.pilot import Pilot
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from agent.approval import Mode  # noqa: E402  from this checkout, installed or not
-from agent.conversation import Wanted  # noqa: E402
 from agent.events import TurnFinished  # noqa: E402
+from agent.mode import Mode  # noqa: E402  from this checkout, installed or not
 from agent.session import sessions, state_folder  # noqa: E402
+from agent.wanted import Wanted  # noqa: E402
 from tui.app import ParityApp  # noqa: E402
 from tui.engine import Asked, Opened, Reported  # noqa: E402
 from tui.widgets.prompt import Prompt  # noqa: E402

@@ -16,8 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tools.action import Action
-from tools.errors import Cancelled as Cancelled
-from tools.errors import ToolError as ToolError
+from tools.errors import ToolError
 
 
 class Cancel(Protocol):

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.base import ToolError
+from tools.errors import ToolError
 
 NO_LIMIT = 1 << 40
 """A size in bytes that no file here has: for what this program wrote itself."""

@@ -12,8 +12,9 @@ from difflib import SequenceMatcher
 
 from pydantic import Field
 
-from tools.base import Arguments, Effect, Proposal, Tool, ToolError
+from tools.base import Arguments, Effect, Proposal, Tool
 from tools.editing.change import change
+from tools.errors import ToolError
 from tools.text import SourceText, line_at, numbered
 from tools.workspace import Workspace
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Effect, Proposal, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Proposal, Tool, ToolResult
 from tools.editing.change import change, create, encodable
+from tools.errors import ToolError
 from tools.text import SourceText, numbered, shown
 from tools.workspace import Workspace
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
+from tools.errors import ToolError
 from tools.syntax import Kind, Symbol, language_of
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from tools.base import Cancel, Cancelled, ToolError
+from tools.base import Cancel
+from tools.errors import Cancelled, ToolError
 
 POLL = 0.05
 """Seconds between two looks at whether the user interrupted."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.process import execute
 from tools.sandboxing.base import Furnished, NoSandbox, Sandbox, Tier
 from tools.sandboxing.policy import Policy, make_policy

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import Field
 
 from tools import ripgrep
-from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
+from tools.errors import ToolError
 from tools.text import shown
 from tools.workspace import MAX_FILE, Workspace
 

@@ -16,7 +16,8 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from tools.action import Command
-from tools.base import Arguments, Cancel, Cancelled, Effect, Tool, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
+from tools.errors import Cancelled
 from tools.interpreters import project_path
 from tools.process import clean_environment, execute
 from tools.sandboxing.base import UNCONFINED, Sandbox

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.base import ToolError
 from tools.beneath import Tree
+from tools.errors import ToolError
 from tools.snapshot_pruning import LIMITS, Limits, prune
 from tools.snapshot_store import Store, StoreError
 from tools.text_filter import printable

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import Field
 
 from tools.action import Command
-from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
+from tools.errors import ToolError
 from tools.sandboxing.base import UNCONFINED, Sandbox
 from tools.shell import program_for
 from tools.testing.commands import Runner, TestCommand, startable

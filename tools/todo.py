@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import Field
 
-from tools.base import Arguments, Cancel, Effect, Tool, ToolError, ToolResult
+from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
+from tools.errors import ToolError
 from tools.text import shown
 
 NAME = "todo"

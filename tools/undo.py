@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools.base import ToolError
 from tools.beneath import NO_LIMIT, Loaded, Tree
+from tools.errors import ToolError
 from tools.journal import Journal, State, Write
 from tools.process import system_program
 

@@ -19,8 +19,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tools import ripgrep
-from tools.base import Effect, ToolError
+from tools.base import Effect
 from tools.beneath import NO_LIMIT, Loaded, Tree
+from tools.errors import ToolError
 from tools.journal import Journal, Write
 from tools.patch import file_patch, git_mode
 from tools.undo import Restored, by_path, take_back, undo

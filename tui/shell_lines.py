@@ -17,7 +17,8 @@ from pathlib import Path
 from textual.message import Message
 
 from agent.errors import AgentError
-from tools.base import Cancel, Cancelled, ToolError
+from tools.base import Cancel
+from tools.errors import Cancelled, ToolError
 from tools.interpreters import project_path
 from tools.process import Finished, execute
 from tools.sandboxing.base import Sandbox

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.approval import AllowAll
-from agent.conversation import Conversation, Wanted
+from agent.conversation import Conversation
 from agent.costs import Cost
 from agent.deadline import Deadline
 from agent.errors import AgentError
@@ -32,7 +32,9 @@ from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.official import write_instance_report
 from agent.replay.results import Attempt, Cause
 from agent.replay.store import Fitness, Store
-from tools.base import Cancel, Cancelled, ToolError
+from agent.wanted import Wanted
+from tools.base import Cancel
+from tools.errors import Cancelled, ToolError
 
 Tell = Callable[[Progress], None]
 OUT_OF_TIME = {

@@ -20,7 +20,8 @@ from agent.replay.pins import pinned
 from agent.replay.upstream import Fix, Upstream, opened
 from agent.session import state_folder
 from agent.work_tree import find_root
-from tools.base import Cancel, ToolError
+from tools.base import Cancel
+from tools.errors import ToolError
 from tools.sandbox import Sandbox, detect
 from tools.testing.commands import Runner, TestCommand, parse_command, startable
 from tools.testing.find_tests import find_command, is_test_path

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import InputError
-from tools.base import Cancel, ToolError
+from tools.base import Cancel
+from tools.errors import ToolError
 from tools.process import execute
 from tools.sandbox import Sandbox
 from tools.workspace import Workspace

@@ -25,7 +25,7 @@ from typing import NoReturn, TypeAlias
 from agent.replay.attempt import carry_out
 from agent.replay.jobs import STOPPED, Began, Ended, Job, Phase, Progress
 from agent.replay.kept import KeptModel
-from tools.base import Cancelled
+from tools.errors import Cancelled
 
 _PAUSE = 0.1
 """Seconds between two tellings of a job's progress, at least."""

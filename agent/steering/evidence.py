@@ -14,7 +14,7 @@ from agent.approval import Denial
 from agent.messages import ToolCall
 from agent.steering.moves import Move, Reply, use
 from agent.verify import Judge
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace

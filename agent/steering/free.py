@@ -17,7 +17,8 @@ from agent.models.base import CallForm, Form
 from agent.prompts import fill
 from agent.steering.evidence import Case, Evidence, run_tests
 from agent.steering.moves import Ask, Move, Moves, Reply, Tell, Verdict, ask, use
-from tools.base import ToolError, ToolSpec
+from tools.base import ToolSpec
+from tools.errors import ToolError
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 

@@ -17,7 +17,7 @@ from textwrap import dedent
 from agent.messages import ToolCall
 from agent.models.base import CallForm, Form
 from agent.steering.suspects import called, replaceable
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.outline import Index, Ranked
 from tools.syntax import Kind, Symbol, language_of, problem
 from tools.testing.commands import Runner

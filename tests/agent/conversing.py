@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.approval import AllowAll
-from agent.conversation import Conversation, Wanted
+from agent.conversation import Conversation
 from agent.events import Event
 from agent.session import SessionInfo
+from agent.wanted import Wanted
 
 
 def writes(path: str, content: str) -> str:

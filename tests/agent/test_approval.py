@@ -11,25 +11,19 @@ from typing import Any
 import pytest
 
 from agent import events
-from agent.approval import (
-    AllowAll,
-    ApprovalAnswer,
-    ApprovalRequest,
-    Choice,
-    Gate,
-    Mode,
-    Nobody,
-)
+from agent.approval import AllowAll, ApprovalAnswer, ApprovalRequest, Choice, Gate, Nobody
 from agent.events import Event, Status, TurnFinished
 from agent.loop import Agent
 from agent.messages import ToolCall, UserMessage
+from agent.mode import Mode
 from agent.redaction import Redactor
 from agent.rules import RuleFile
 from agent.steering.moves import Ask, Moves, Verdict, ask, use
 from tests.agent.talking import read
 from tests.agent.test_loop import Obeying, Talker, finish, says, write
 from tools.action import Command, FileChange
-from tools.base import Arguments, Cancel, Cancelled, Effect, Prepared, Tool, Toolbox, ToolResult
+from tools.base import Arguments, Cancel, Effect, Prepared, Tool, Toolbox, ToolResult
+from tools.errors import Cancelled
 from tools.files import ReadFile, WriteFile
 from tools.shell import Run
 from tools.testing.commands import parse_command

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.approval import ApprovalAnswer, ApprovalRequest, Choice, Mode
-from agent.conversation import Conversation, Wanted
+from agent.approval import ApprovalAnswer, ApprovalRequest, Choice
+from agent.conversation import Conversation
 from agent.events import Event, Said, Status, Switched, ToolFinished, ToolStarted, TurnFinished
 from agent.messages import UserMessage
+from agent.mode import Mode
+from agent.wanted import Wanted
 from tests.e2e.repositories import commit
 from tools.base import Cancel
 from tools.todo import TodoList

@@ -10,7 +10,8 @@ from agent.events import Origin, ToolFinished
 from agent.messages import ToolCall, ToolMessage, ToolOutput
 from agent.redaction import Redactor, known_values
 from agent.secrets import Keys
-from tools.base import Arguments, ToolError, ToolResult
+from tools.base import Arguments, ToolResult
+from tools.errors import ToolError
 from tools.testing.commands import Runner
 from tools.testing.reports import Outcome, TestCase, TestRun
 

@@ -19,7 +19,8 @@ from agent.approval import ApprovalAnswer, ApprovalRequest, Choice
 from agent.rules import rule_for
 from agent.terminal_approver import TerminalApprover, question
 from tools.action import Action, Command, FileChange
-from tools.base import Arguments, Cancelled
+from tools.base import Arguments
+from tools.errors import Cancelled
 
 ALL = (Choice.ONCE, Choice.SESSION, Choice.ALWAYS, Choice.DENY)
 ROOT = Path("/srv/repo")

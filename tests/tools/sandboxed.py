@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.process import execute
 from tools.sandbox import Tier, detect
 

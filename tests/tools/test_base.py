@@ -9,17 +9,8 @@ import pytest
 from pydantic import Field
 
 from tools.action import FileChange
-from tools.base import (
-    Arguments,
-    Cancel,
-    Cancelled,
-    Effect,
-    Prepared,
-    Tool,
-    Toolbox,
-    ToolError,
-    ToolResult,
-)
+from tools.base import Arguments, Cancel, Effect, Prepared, Tool, Toolbox, ToolResult
+from tools.errors import Cancelled, ToolError
 from tools.files import WriteFile
 from tools.workspace import Workspace
 

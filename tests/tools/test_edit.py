@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tools.action import FileChange
-from tools.base import ToolError, ToolResult
+from tools.base import ToolResult
 from tools.edit import Edit, EditArguments
+from tools.errors import ToolError
 from tools.workspace import Workspace
 
 SOURCE = """def mean(xs):

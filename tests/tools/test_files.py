@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.base import ToolError, ToolResult
+from tools.base import ToolResult
+from tools.errors import ToolError
 from tools.files import (
     MAX_CHARACTERS,
     MAX_LINES,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.indexing.scan import scan, scan_all
 from tools.indexing.terms import parse, split, without_random
 from tools.outline import Frame, Index, Outline, Ranked, render

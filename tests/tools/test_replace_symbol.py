@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.base import ToolError, ToolResult
+from tools.base import ToolResult
 from tools.edit import ReplaceArguments, ReplaceSymbol
+from tools.errors import ToolError
 from tools.workspace import Workspace
 
 SOURCE = '''"""Reports."""

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from tests.tools.sandboxed import CANARY, ORDINARY, ROOT, Place, listeners
-from tools.base import Toolbox, ToolError
+from tools.base import Toolbox
+from tools.errors import ToolError
 from tools.process import Finished, execute
 from tools.sandbox import NoSandbox, Tier, detect
 from tools.sandboxing.policy import make_policy

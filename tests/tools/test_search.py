@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tools import ripgrep
-from tools.base import Cancelled, ToolError, ToolResult
+from tools.base import ToolResult
+from tools.errors import Cancelled, ToolError
 from tools.search import MAX_CHARACTERS, MAX_HITS, Search, SearchArguments
 from tools.workspace import Workspace
 

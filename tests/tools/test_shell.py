@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.base import Cancelled, Toolbox, ToolError
+from tools.base import Toolbox
+from tools.errors import Cancelled, ToolError
 from tools.process import clean_environment, execute
 from tools.shell import Run
 

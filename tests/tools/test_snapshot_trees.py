@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.watching import Session, committed, git, opened, python, store_of
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.snapshots import Snapshots
 from tools.undo import undo
 from tools.workspace import MAX_FILE

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.tools.watching import Session, committed, git, listing, opened, store_of
-from tools.base import Cancelled, Effect, ToolError
+from tools.base import Effect
+from tools.errors import Cancelled, ToolError
 from tools.snapshot_store import at_work
 from tools.undo import undo
 from tools.workspace import MAX_FILE

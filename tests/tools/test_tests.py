@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.base import Cancelled, Toolbox, ToolError
+from tools.base import Toolbox
+from tools.errors import Cancelled, ToolError
 from tools.sandbox import Tier, detect
 from tools.testing.commands import Runner, TestCommand, parse_command
 from tools.testing.reports import Outcome, TestCase, TestRun

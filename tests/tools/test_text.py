@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.text import SourceText, line_delta, numbered, shown
 
 

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from tools.base import Toolbox, ToolError, ToolResult
+from tools.base import Toolbox, ToolResult
+from tools.errors import ToolError
 from tools.todo import NAME, Item, State, Todo, TodoList, parse, told_in
 
 WRITTEN = "[x] find it\n\n- [>] mend `mean`\n[ ] run the tests\n"

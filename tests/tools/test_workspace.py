@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.journal import Journal
 from tools.workspace import MAX_FILE, Workspace
 

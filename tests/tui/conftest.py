@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from agent.approval import Mode
-from agent.conversation import Wanted
+from agent.mode import Mode
+from agent.wanted import Wanted
 from tui.app import ParityApp
 
 PATIENCE = 20.0

@@ -10,8 +10,8 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from agent.approval import Mode
-from agent.conversation import Wanted
+from agent.mode import Mode
+from agent.wanted import Wanted
 from tui.app import ParityApp
 
 HELLO = 'steering = "free"\n[[step]]\ntext = "Hello, what can I do?"\n'

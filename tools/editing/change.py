@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from tools import syntax
 from tools.action import FileChange
-from tools.base import Cancel, Proposal, ToolError, ToolResult
+from tools.base import Cancel, Proposal, ToolResult
+from tools.errors import ToolError
 from tools.patch import apply_hunks, file_patch, hunks
 from tools.text import SourceText, line_at, line_delta, numbered, opcodes, shown
 from tools.workspace import Workspace

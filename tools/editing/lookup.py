@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.syntax import Symbol
 
 _KEYWORD = re.compile(r"^(?:(?:async|export|default|pub)\s+)*(?:def|class|func|fn|function)\s+")

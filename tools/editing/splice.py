@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.base import ToolError
 from tools.editing import imports
 from tools.editing.definitions import Code, Piece, elision, read
 from tools.editing.layout import Line, placed
 from tools.editing.lookup import find
+from tools.errors import ToolError
 from tools.syntax import Kind, Symbol, language_of, problem, symbols
 
 _EXPORT = re.compile(r"\s*(export\s+(?:default\s+)?)")

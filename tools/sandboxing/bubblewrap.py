@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.sandboxing.base import Launch, Tier
 from tools.sandboxing.placeholders import guarded_link, placeholder
 from tools.sandboxing.policy import Policy

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.sandboxing.base import Launch, Tier
 from tools.sandboxing.policy import Policy, other_home
 from tools.text_filter import printable

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tools.base import ToolError
+from tools.errors import ToolError
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.interpreters import project_path, python_for
 from tools.process import clean_environment
 

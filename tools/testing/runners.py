@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.base import Cancel, Cancelled, ToolError
+from tools.base import Cancel
+from tools.errors import Cancelled, ToolError
 from tools.interpreters import project_path
 from tools.process import Finished, execute
 from tools.sandboxing.base import UNCONFINED, Sandbox

@@ -19,7 +19,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 
-from agent import config
+from agent import config_file
 from agent.errors import AgentError, InputError
 from agent.models.catalogue import Catalogue
 from agent.models.claude.access import KEY
@@ -234,7 +234,7 @@ class FirstRun(ModalScreen[Wanted | None]):
         given = self._wanted.flags.get("model")
         if not given and offer.way is not Way.FETCH:
             try:
-                config.remember(config.user_file(), "model", offer.model)
+                config_file.remember(config_file.user_file(), "model", offer.model)
             except InputError as error:
                 self.notify(str(error), severity="warning", markup=False)
         self.dismiss(replace(self._wanted, flags={**self._wanted.flags, "model": offer.model}))

@@ -36,7 +36,8 @@ from agent.models.server.reading import message_of
 from agent.models.server.stream import Written
 from agent.models.server.truncation import words
 from agent.models.server.wire import USUAL, Exchange, Refused, Timeouts
-from tools.base import Cancel, Cancelled
+from tools.base import Cancel
+from tools.errors import Cancelled
 
 LEAST_ANSWER = 256
 """Tokens that are asked for however full the window seems: the server knows better."""

@@ -23,7 +23,8 @@ from email.utils import parsedate_to_datetime
 
 from agent.errors import ConnectionLost, ServerError, ServerSilent, Unreachable
 from agent.models.server.address import Address
-from tools.base import Cancel, Cancelled
+from tools.base import Cancel
+from tools.errors import Cancelled
 
 CONNECT_SECONDS = 4.0
 """The most that making a connection may take: four tries and their pauses stay below 20 s."""

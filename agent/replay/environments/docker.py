@@ -23,7 +23,8 @@ from agent.replay.environments.programs import Git
 from agent.replay.grading.patching import Ran, apply_patch
 from agent.replay.grading.verdict import END, EXIT_CODE, TIMED_OUT, judge
 from agent.replay.instance import Instance, RepositoryTask
-from tools.base import Cancel, Cancelled
+from tools.base import Cancel
+from tools.errors import Cancelled
 from tools.text_filter import printable
 
 if TYPE_CHECKING:

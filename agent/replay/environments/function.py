@@ -21,7 +21,8 @@ from pathlib import Path
 from agent.replay.environments.base import Grade, Outcome, Unavailable, WorkTree
 from agent.replay.instance import FunctionTask, Instance
 from agent.session import state_folder
-from tools.base import Cancel, Cancelled, ToolError
+from tools.base import Cancel
+from tools.errors import Cancelled, ToolError
 from tools.patch import file_patch
 from tools.process import Finished, execute
 from tools.sandbox import detect

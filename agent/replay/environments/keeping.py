@@ -17,7 +17,8 @@ from pathlib import Path
 
 from agent import private
 from agent.replay.environments.base import Unavailable
-from tools.base import Cancel, Cancelled
+from tools.base import Cancel
+from tools.errors import Cancelled
 from tools.lock import FileLock
 
 _TICK = 0.05

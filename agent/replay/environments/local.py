@@ -22,7 +22,8 @@ from agent.replay.environments.recipes import Installed, Recipes, thin
 from agent.replay.grading.patching import Ran, apply_patch, touched
 from agent.replay.grading.verdict import END, EXIT_CODE, START, TIMED_OUT, judge, normalised
 from agent.replay.instance import Instance, Recipe, RepositoryTask
-from tools.base import Cancel, Cancelled, ToolError
+from tools.base import Cancel
+from tools.errors import Cancelled, ToolError
 from tools.process import Finished, execute
 from tools.sandbox import Sandbox, detect
 

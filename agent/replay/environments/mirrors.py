@@ -13,7 +13,8 @@ from pathlib import Path
 from agent.replay.environments.base import Unavailable
 from agent.replay.environments.keeping import made_once
 from agent.replay.environments.programs import Git, network_variables
-from tools.base import Cancel, Cancelled
+from tools.base import Cancel
+from tools.errors import Cancelled
 
 _CLONING = 3600.0
 """Seconds for a clone, or for what it lacks."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from agent import private
 from agent.replay.environments.base import Unavailable
-from tools.base import Cancel, Cancelled, ToolError
+from tools.base import Cancel
+from tools.errors import Cancelled, ToolError
 from tools.process import Finished, execute
 
 _CONFIG = """\

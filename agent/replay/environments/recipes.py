@@ -21,7 +21,8 @@ from agent.replay.environments.keeping import made_once
 from agent.replay.environments.programs import last_line, network_variables
 from agent.replay.environments.pythons import Python, find_python, find_uv
 from agent.replay.instance import Recipe
-from tools.base import Cancel, Cancelled, ToolError
+from tools.base import Cancel
+from tools.errors import Cancelled, ToolError
 from tools.process import execute
 from tools.sandbox import detect
 

@@ -14,7 +14,7 @@ import pytest
 from agent.replay.environments.base import Outcome
 from agent.replay.environments.function import Bounds, FunctionEnvironment, gold_patch
 from agent.replay.instance import FunctionTask, Instance
-from tools.base import Cancelled
+from tools.errors import Cancelled
 from tools.patch import file_patch
 
 RIGHT = "def add(value):\n    return value + 1\n"

@@ -11,10 +11,11 @@ from threading import Event
 import pytest
 
 from agent.approval import AllowAll
-from agent.conversation import Conversation, Wanted
+from agent.conversation import Conversation
 from agent.replay.environments.base import Unavailable, WorkTree
 from agent.replay.gold import EMPTY, GOLD, UNTESTED, write_script
 from agent.replay.instance import Instance, RepositoryTask
+from agent.wanted import Wanted
 
 
 def git(root: Path, *words: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.base import ToolError
+from tools.errors import ToolError
 from tools.interpreters import python_for
 from tools.testing.commands import Runner, TestCommand, missing_program, parse_command, startable
 from tools.testing.find_tests import find_command, is_test_path

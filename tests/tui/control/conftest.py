@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from agent.approval import Mode
-from agent.conversation import Conversation, Wanted
+from agent.conversation import Conversation
+from agent.mode import Mode
+from agent.wanted import Wanted
 from tui.app import ParityApp
 from tui.screens.session import SessionScreen
 from tui.widgets.approval import Approval

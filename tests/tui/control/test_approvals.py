@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from textual.widgets import Static
 
-from agent.approval import ApprovalAnswer, Choice, Mode
+from agent.approval import ApprovalAnswer, Choice
+from agent.mode import Mode
 from tests.tui.control.conftest import Drive, Person
 from tui.engine import Asked
 from tui.widgets.change import Hunk

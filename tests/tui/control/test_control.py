@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from agent.approval import Mode
+from agent.mode import Mode
 from agent.recorded import TurnInfo
 from tests.tui.control.conftest import Drive, Person
 from tui.screens.models import ModelsScreen

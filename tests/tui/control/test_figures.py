@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, Static
 
-from agent.approval import Mode
+from agent.mode import Mode
 from tests.tui.control.conftest import Drive, Person
 from tui.screens.models import ModelsScreen
 from tui.widgets.figures import Figures

@@ -11,7 +11,7 @@ from agent.errors import Unreachable
 from agent.models.server.address import Address, parse_address
 from agent.models.server.wire import Exchange, Refused, Timeouts, get_json, reason_of
 from tests.agent.models.server.servers import Reply, data, error, serving
-from tools.base import Cancelled
+from tools.errors import Cancelled
 
 
 def test_cancelling_does_not_wait_for_a_connection() -> None:

@@ -16,7 +16,7 @@ from agent.replay.environments.validation import validate
 from agent.replay.instance import Instance, RepositoryTask
 from tests.agent.replay.environments.engine import Engine, engine
 from tests.agent.replay.environments.little import SECRET, WRONG, Little, git
-from tools.base import Cancelled
+from tools.errors import Cancelled
 
 pytest.importorskip("docker")
 # The SDK leaves the sockets of commands that it was streamed to the collector.

@@ -25,7 +25,7 @@ from tests.agent.replay.environments.little import (
     Little,
     git,
 )
-from tools.base import Cancelled
+from tools.errors import Cancelled
 from tools.process import execute
 from tools.sandbox import Tier, detect
 
