@@ -14,13 +14,13 @@ import subprocess
 import sys
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from tools.indexing.terms import RANDOM_FROM, WORD, Splitter, looks_random, without_random
+from tools.indexing.terms import Splitter, without_random, words
 from tools.process import clean_environment
 from tools.syntax import Symbol, symbols
 
@@ -36,6 +36,8 @@ _PARALLEL_FROM = 300
 """Files; fewer are read here, sooner than other processes start."""
 _GROUP = 1000
 """Files that a process reads, at most, before it reports."""
+_REPORTS = 4
+"""Of each process, at least: what came is written down while the rest is read."""
 _WORKER = (
     "import marshal, sys; task = marshal.load(sys.stdin.buffer); sys.path[:] = task[0]; "
     "from tools.indexing.scan import serve; serve(task[1], task[2])"
@@ -71,11 +73,12 @@ class Scan:
     """Term to an array('I') of postings."""
 
 
-def scan(root: str, paths: Sequence[str]) -> Scan:
+def scan(root: str, paths: Sequence[str], splitter: Splitter | None = None) -> Scan:
     """Read some files; one that is gone, no regular file or too long has no symbols."""
     files: list[ScannedFile] = []
     postings: defaultdict[str, array[int]] = defaultdict(partial(array, "I"))
-    terms_of = Splitter().__getitem__
+    splitter = Splitter() if splitter is None else splitter
+    terms_of, random = splitter.__getitem__, splitter.random
     count = 0
     for path in paths:
         source, mtime, size = _read(f"{root}/{path}")
@@ -83,19 +86,17 @@ def scan(root: str, paths: Sequence[str]) -> Scan:
         uses: list[str] = []
         names = (path, *(symbol.name for symbol in found))
         for name, text in zip(names, _own_texts(source, found), strict=True):
-            words = WORD.findall(text.decode("utf-8", "replace"))
-            unique = [
-                word
-                for word in dict.fromkeys(words)
-                if len(word) < RANDOM_FROM or not looks_random(word)
-            ]
+            used = words(text.decode("utf-8", "replace"))
+            terms = Counter(chain.from_iterable(map(terms_of, used)))
+            unique: Iterable[str] = dict.fromkeys(used)
+            if not random.isdisjoint(unique):
+                unique = [word for word in unique if word not in random]
             uses.append(" ".join(unique))
-            terms = Counter(chain.from_iterable(map(terms_of, words)))
-            for word in WORD.findall(name):
+            for word in words(name):
                 for term in terms_of(word):
                     terms[term] += _NAME_BOOST
             # BM25's saturated term frequency with k1 = 1.2 and b = 0.5
-            length = 0.6 + 0.6 * len(words) / _TYPICAL_LENGTH
+            length = 0.6 + 0.6 * len(used) / _TYPICAL_LENGTH
             number = count << WEIGHT_BITS
             once = number | (int(_FULL / (1 + length)) or 1)
             for term, times in terms.items():
@@ -111,17 +112,23 @@ def scan(root: str, paths: Sequence[str]) -> Scan:
 def scan_all(root: str, paths: Sequence[str]) -> Iterator[Scan]:
     """The same for any number of files, in groups, on all processors when there are many."""
     workers = min(os.cpu_count() or 1, 8)
-    shares = max(2 * workers, len(paths) // _GROUP) if len(paths) >= _PARALLEL_FROM else 1
+    if len(paths) < _PARALLEL_FROM or workers == 1:
+        for first in range(0, len(paths), _GROUP):
+            yield scan(root, paths[first : first + _GROUP])
+        return
+    shares = max(_REPORTS * workers, len(paths) // _GROUP)
     groups = [list(paths[number::shares]) for number in range(shares)]
-    done: set[int] = set()
-    if shares > 1 and workers > 1:
-        for number, found in _in_processes(root, groups, workers):
-            done.add(number)
-            yield found
-    # Also what a process that died left behind.
-    for number, group in enumerate(groups):
-        if number not in done:
-            yield scan(root, group)
+    processes = [_start(root, groups[worker::workers]) for worker in range(workers)]
+    try:
+        for number, group in enumerate(groups):
+            # What a process that died left behind is read here.
+            yield _receive(processes[number % workers]) or scan(root, group)
+    finally:
+        for process in filter(None, processes):
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def stamp(place: str) -> tuple[int, int]:
@@ -135,74 +142,49 @@ def stamp(place: str) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def serve(root: str, groups: Sequence[tuple[int, list[str]]]) -> None:
-    """The other end of `_in_processes`: write each group's scan to standard output."""
+def serve(root: str, groups: Sequence[Sequence[str]]) -> None:
+    """The other end of `scan_all`: write each group's scan to standard output."""
     out = sys.stdout.buffer
-    for number, group in groups:
-        found = scan(root, group)
+    splitter = Splitter()
+    for group in groups:
+        found = scan(root, group, splitter)
         files = [
             (file.path, file.mtime, file.size, file.first, file.symbols, file.words)
             for file in found.files
         ]
-        data = marshal.dumps((number, files, found.count, found.postings))
+        data = marshal.dumps((files, found.count, found.postings))
         out.write(len(data).to_bytes(8, "little") + data)
         out.flush()
 
 
-def _in_processes(
-    root: str, groups: Sequence[list[str]], workers: int
-) -> Iterator[tuple[int, Scan]]:
-    """Deal the groups to interpreters of their own: safe where forking with threads is not."""
-    numbered = list(enumerate(groups))
-    processes: list[subprocess.Popen[bytes]] = []
+def _start(root: str, groups: list[list[str]]) -> subprocess.Popen[bytes] | None:
+    """An interpreter of its own for some groups: safe where forking with threads is not."""
     try:
-        for worker in range(workers):
-            task = marshal.dumps((sys.path, root, numbered[worker::workers]))
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _WORKER],
-                env=clean_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            processes.append(process)
-            _send(process, task)
-        with ThreadPoolExecutor(workers) as pool:
-            for results in pool.map(_receive, processes):
-                yield from results
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _WORKER],
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
     except OSError:
-        return
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        return None
+    if process.stdin is not None:
+        with suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(marshal.dumps((sys.path, root, groups)))
+    return process
 
 
-def _send(process: subprocess.Popen[bytes], task: bytes) -> None:
-    if process.stdin is None:
-        return
-    try:
-        with process.stdin as pipe:
-            pipe.write(task)
-    except BrokenPipeError:
-        return  # it died; what it leaves undone is scanned here
-
-
-def _receive(process: subprocess.Popen[bytes]) -> list[tuple[int, Scan]]:
-    results: list[tuple[int, Scan]] = []
-    if process.stdout is None:
-        return results
-    while len(head := process.stdout.read(8)) == 8:
-        size = int.from_bytes(head, "little")
-        data = process.stdout.read(size)
-        if len(data) < size:
-            break
-        number, files, count, postings = marshal.loads(data)
-        scanned = tuple(ScannedFile(*fields) for fields in files)
-        results.append((number, Scan(scanned, count, postings)))
-    return results
+def _receive(process: subprocess.Popen[bytes] | None) -> Scan | None:
+    """The next group's scan; None from a process that did not start, or died."""
+    if process is None or process.stdout is None:
+        return None
+    size = int.from_bytes(process.stdout.read(8), "little")
+    data = process.stdout.read(size)
+    if not size or len(data) < size:
+        return None
+    files, count, postings = marshal.loads(data)
+    return Scan(tuple(ScannedFile(*fields) for fields in files), count, postings)
 
 
 def _read(place: str) -> tuple[bytes, int, int]:

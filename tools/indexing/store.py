@@ -100,8 +100,7 @@ class Store:
         try:
             with self._database:
                 self._forget((*changed, *gone))
-                for found in scan_all(self.root, changed):
-                    self._add([found])
+                self._add(scan_all(self.root, changed))
         except sqlite3.DatabaseError:
             self._rebuild(sorted({*self.files, *changed}.difference(gone)))
 
@@ -230,7 +229,7 @@ class Store:
         with self._database:
             self._database.executescript(_TABLES)
             self._database.execute("INSERT INTO about VALUES (?, ?, 0)", (FORMAT, self.root))
-            self._add(list(scan_all(self.root, paths)))
+            self._add(scan_all(self.root, paths))
 
     def _forget(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -249,12 +248,15 @@ class Store:
                 )
         self._ranges = None
 
-    def _add(self, scans: Sequence[Scan]) -> None:
-        """Number the entries after those in use and write them."""
+    def _add(self, scans: Iterable[Scan]) -> None:
+        """Number the entries after those in use and write them, each scan while the next is made.
+
+        The postings come last: a term's are in every scan.
+        """
         base = int(self._database.execute("SELECT next FROM about").fetchone()[0])
         merged: dict[str, list[bytes]] = {}
-        names: list[tuple[str, int, str]] = []
         for found in scans:
+            names: list[tuple[str, int, str]] = []
             shift = base << WEIGHT_BITS
             for term, data in found.postings.items():
                 merged.setdefault(term, []).append(_shifted(data, shift))
@@ -277,11 +279,10 @@ class Store:
                     (_last(row[0]), entry, row[0])
                     for entry, row in enumerate(file.symbols, first + 1)
                 ]
+            self._database.executemany("INSERT INTO names VALUES (?, ?, ?)", sorted(names))
             base += found.count
         self._ranges = None
         self._database.execute("UPDATE about SET next = ?", (base,))
-        names.sort()
-        self._database.executemany("INSERT INTO names VALUES (?, ?, ?)", names)
         self._database.executemany(
             _APPEND,
             ((term, b"".join(parts)) for term, parts in sorted(merged.items())),

@@ -5,15 +5,16 @@ Owns splitting, stemming and what counts as a mention of code. Must not know fil
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-WORD = re.compile(r"[^\W\d]\w+")
-RANDOM_FROM = 16
+_WORD = re.compile(r"[^\W\d]\w+")
+_ASCII_WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]+")
+"""The same where the text has no other letters, in half the time."""
+_RANDOM_FROM = 16
 """Characters; what is shorter may be any name."""
-_RANDOM = re.compile(r"(?=[A-Za-z]*\d+[A-Za-z]+\d)[A-Za-z\d]{16,}")
+_RANDOM = re.compile(r"(?<![A-Za-z\d])(?=[A-Za-z]*\d+[A-Za-z]+\d)[A-Za-z\d]{16,}")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _STOP_WORDS = (
     "self this def return none true false null import from class and not for the with are was "
@@ -63,15 +64,26 @@ class Query:
 class Splitter(dict[str, tuple[str, ...]]):
     """`split`, remembered: a lookup costs half of a cached call."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.random: set[str] = set()
+        """Which of the words that were looked up are digests or keys rather than names."""
+
     def __missing__(self, word: str) -> tuple[str, ...]:
+        if looks_random(word):
+            self.random.add(word)
         self[word] = found = split(word)
         return found
 
 
-@functools.lru_cache(maxsize=1 << 16)  # the same long names stand in many places
+def words(text: str) -> list[str]:
+    """All identifiers and words of two characters or more, in their order."""
+    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
+
+
 def looks_random(word: str) -> bool:
     """Whether a word is a digest or a key rather than a name; those are not kept."""
-    return len(word) >= RANDOM_FROM and _RANDOM.search(word) is not None
+    return len(word) >= _RANDOM_FROM and _RANDOM.search(word) is not None
 
 
 def without_random(text: str) -> str:
@@ -87,8 +99,10 @@ def split(word: str) -> tuple[str, ...]:
     if looks_random(word):
         return ()
     whole = word.strip("_").lower()
-    parts = [part.lower() for part in _PART.findall(word)] if word.isascii() else []
     terms = [stem(whole)] if whole not in _STOP and len(whole) > 1 else []
+    if not word.isascii() or (word.isalpha() and word.islower()):
+        return tuple(terms)  # it has one part
+    parts = [part.lower() for part in _PART.findall(word)]
     if len(parts) > 1:
         terms += [stem(part) for part in parts if len(part) > 1 and part not in _STOP]
     return tuple(terms)
@@ -109,16 +123,16 @@ def stem(word: str) -> str:
 def parse(text: str) -> Query:
     """Read a task's description: prose, code, tracebacks, Markdown, in any mixture."""
     lines = text.strip().split("\n", 1)
-    counts = Counter(WORD.findall(text))
-    title = Counter(WORD.findall(lines[0])) if lines else Counter()
+    counts = Counter(words(text))
+    title = Counter(words(lines[0])) if lines else Counter()
     terms: defaultdict[str, int] = defaultdict(int)
-    for words, times in ((counts, 1), (title, 3)):
-        for word, count in words.items():
+    for said, times in ((counts, 1), (title, 3)):
+        for word, count in said.items():
             for term in split(word):
                 terms[term] += count * times
     names: dict[str, float] = {}
     paths: dict[str, None] = {}
-    quoted = {word for span in _QUOTED.findall(text) for word in WORD.findall(span)}
+    quoted = {word for span in _QUOTED.findall(text) for word in words(span)}
     for match in _CODE.finditer(text):
         if (path := match["path"]) is not None:
             paths[path.replace("\\", "/")] = None
