@@ -11,6 +11,7 @@ import sys
 
 PACKAGES = ("agent", "tools", "tui")
 """Held in `sys.modules` from the start, so that no path decides where they come from."""
+INTERRUPTED = 130
 COLLECT_AFTER = 50_000
 """Objects; by default Python looks for garbage 86 times while it imports a session's modules, a
 twentieth of the start."""
@@ -18,6 +19,15 @@ twentieth of the start."""
 
 def main() -> None:
     """Run the command line; ends the process."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while it loads; later the command line sees to it
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    sys.exit()
+
+
+def _run() -> None:
     gc.set_threshold(COLLECT_AFTER)
     home = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if entry == home or not _is_working_folder(entry)]
@@ -28,8 +38,7 @@ def main() -> None:
     if home not in sys.path:
         sys.path.append(home)
 
-    cli = importlib.import_module("agent.cli")
-    sys.exit(cli.main())
+    importlib.import_module("agent.cli").main()
 
 
 def _is_working_folder(entry: str) -> bool:

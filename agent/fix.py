@@ -5,13 +5,14 @@ Owns the course of a headless run and what it leaves behind. Must not know what 
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from agent.approval import AllowAll, Approver, Nobody
 from agent.conversation import Conversation
@@ -84,11 +85,24 @@ def fix_issue(options: FixOptions) -> ExitCode:
                     patch = _leave_patch(options, conversation, finished)
                 case ApprovalAnswered(unattended=True):
                     unasked += 1
-            printer.show(event)
+            with nullcontext() if finished is None else _read_or_not(sys.stdout):
+                printer.show(event)
         if finished is None:
             raise RuntimeError("the turn did not say how it ended")
-        _tell_what_is_next(options, finished, patch, unasked)
+        with _read_or_not(sys.stderr):
+            _tell_what_is_next(options, finished, patch, unasked)
         return finished.status.exit_code
+
+
+@contextmanager
+def _read_or_not(stream: TextIO) -> Iterator[None]:
+    """The verdict on a turn stands also where its reader has gone, as `agent fix … | head` may."""
+    try:
+        yield
+    except BrokenPipeError:
+        # What is left in the stream's buffer is written at the very end.
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _session(options: FixOptions) -> SessionInfo | None:

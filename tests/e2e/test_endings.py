@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import COMMAND, Agent, Running, alive, children_of, wait_for
+from tests.e2e.command import COMMAND, ROOT, Agent, Running, alive, children_of, wait_for
 from tests.e2e.repositories import PLAIN_FIX, SLOW_END
 
 EDIT_THEN_THINK = PLAIN_FIX.replace('[[step]]\ntext = "Done."\n', SLOW_END)
@@ -127,8 +128,8 @@ def test_a_model_does_not_outlive_a_command_that_was_killed(
     wait_for(lambda: not alive(worker), 2)
 
 
-@pytest.mark.parametrize("options", [["--json"], []])
-def test_a_reader_that_goes_away(agent: Agent, plain: Path, options: list[str]) -> None:
+@pytest.mark.parametrize(("options", "code"), [(["--json"], 1), ([], 3)])
+def test_a_reader_that_goes_away(agent: Agent, plain: Path, options: list[str], code: int) -> None:
     patch = plain.parent / "kept.patch"
     argv = ["fix", "ISSUE.md", "--model", agent.script(PLAIN_FIX), "--output", str(patch)]
     with subprocess.Popen(
@@ -142,10 +143,32 @@ def test_a_reader_that_goes_away(agent: Agent, plain: Path, options: list[str]) 
         assert process.stderr is not None
         process.stdout.close()
         told = process.stderr.read().decode()
-    assert process.returncode == 1
+    assert process.returncode == code
     assert "Traceback" not in told
     assert "Exception" not in told
     assert patch.exists() is (options == [])
+    assert told.endswith("To take it back: agent undo\n") is (options == [])
+
+
+def test_an_interrupt_while_the_command_loads(agent: Agent, plain: Path) -> None:
+    code = (
+        "import os, signal, sys, parity_launcher\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'agent.cli':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "parity_launcher.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=plain,
+        env={**agent.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
 
 
 def test_streams_that_are_closed(agent: Agent, plain: Path) -> None:
