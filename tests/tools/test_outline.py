@@ -229,6 +229,30 @@ class TestProcesses:
         assert together == alone
         assert names(build(tmp_path).rank("name_399 fails"))[0] == "name_399"
 
+    @pytest.mark.parametrize("interpreter", ["/bin/false", "/nonexistent/python"])
+    def test_what_other_processes_do_not_read_is_read_here(
+        self, tmp_path: Path, interpreter: str
+    ) -> None:
+        for number in range(320):
+            (tmp_path / f"m{number}.py").write_text(f"def name_{number}(): pass\n")
+        code = (
+            "import sys\n"
+            "from pathlib import Path\n"
+            "from tools.outline import Index\n"
+            "from tools.workspace import Workspace\n"
+            "sys.executable = sys.argv[1]\n"
+            "index = Index.build(Workspace(Path(sys.argv[2])), None)\n"
+            "print(sum(len(index.symbols(path)) for path in index.paths))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, interpreter, str(tmp_path)],
+            cwd=Path(__file__).resolve().parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "320\n"
+
     def test_works_from_a_folder_with_a_tools_package(self, tmp_path: Path) -> None:
         (tmp_path / "tools").mkdir()
         (tmp_path / "tools" / "__init__.py").write_text("raise SystemExit('shadowed')\n")
