@@ -78,9 +78,11 @@ def test_llama_streams_counts_and_keeps_its_cache(local: ClaudeModel) -> None:
     assert len(pieces) > 2
     assert first.usage.output > 2
     longer = [*HISTORY, first.message, UserMessage("And again.")]
-    assert local.count_request(short(longer)) > first.usage.prompt
+    counted = local.count_request(short(longer))
+    assert counted is not None
+    assert counted > first.usage.prompt
     second = ask(local, longer, request=short(longer))
-    assert second.usage.prompt == local.count_request(short(longer))
+    assert second.usage.prompt == counted
     assert second.usage.reused >= first.usage.prompt - 8
     assert second.usage.evaluated < second.usage.prompt / 2
 
