@@ -114,7 +114,7 @@ class ClaudeModel:
 
         params = self._build(request).params
         try:
-            return self._aside(
+            return self._wire.aside(
                 lambda client: client.messages.count_tokens(
                     messages=params["messages"],
                     model=self._name,
@@ -123,8 +123,10 @@ class ClaudeModel:
                     tools=params.get("tools", omit),
                 )
             ).input_tokens
-        except ModelError:
-            self._counts = False  # the estimate has to do, and the request tells what is wrong
+        except Exception as error:  # as in `stream`
+            if errors.explain(error, self._name, self._wire.host) is None:
+                raise
+            self._counts = False  # an estimate has to do; if something is wrong, the request tells
             return None
 
     def stream(self, request: Request, cancel: Cancel) -> Iterator[ModelEvent]:

@@ -70,6 +70,8 @@ class MessagesServer:
 
     replies: list[Reply] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
+    counts: bool = True
+    """Whether it counts requests without answering them."""
     address: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """Of each request for a message."""
@@ -299,7 +301,10 @@ def serve(server: MessagesServer) -> Iterator[MessagesServer]:
             elif self.headers["anthropic-version"] != VERSION:
                 self.fail(400, ("invalid_request_error", "anthropic-version", None))
             elif self.path.endswith("count_tokens"):
-                self.give({"input_tokens": sum(_sizes(body))})
+                if server.counts:
+                    self.give({"input_tokens": sum(_sizes(body))})
+                else:
+                    self.fail(404, ("not_found_error", "Not found", None))
             else:
                 server.raw.append(raw)
                 server.agents.append(self.headers["User-Agent"])
