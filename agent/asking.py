@@ -67,7 +67,7 @@ def answer_to(
                 raise Cancelled from error
             if pause is None:
                 raise
-            yield from _paused(f"{error} Asking again", pause, deadline)
+            yield from _paused(f"{str(error).rstrip('.')}. Asking again", pause, deadline)
         else:
             raise ModelError("The model ended its answer without saying so.")
 
