@@ -77,7 +77,7 @@ def test_the_next_request_is_the_measured_one_and_what_is_new() -> None:
 def test_the_window_and_the_limits_go_by_the_same_figure() -> None:
     by = equipped(Talker(LOCAL, []))
     context = measured(by, Usage(prompt=90, evaluated=90, output=20))
-    history = [*FIRST, ANSWER, FURTHER]
+    history: list[Message] = [*FIRST, ANSWER, FURTHER]
     assert forecast(context, by, *history).prompt == context.used(history, by) == 160
 
 
