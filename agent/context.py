@@ -79,8 +79,6 @@ class Context:
         self._counted: dict[str, tuple[list[Message], int]] = {}
         """For each model's name: messages that it was had to count, and their tokens."""
         self._asked: dict[str, _Asked] = {}
-        self._latest = ""
-        """The name of the model that was asked last."""
         self._read: dict[str, Usage] = {}
         self._ceilings: dict[str, int] = {}
         """Windows that proved smaller than the model's properties say."""
@@ -143,7 +141,7 @@ class Context:
             answer: Tokens that it might have had.
         """
         model = by.model
-        name = self._latest = model.spec.name
+        name = model.spec.name
         self.learn(name, usage)
         if usage.prompt and usage.output:  # else it was stopped, perhaps within the prompt
             used = usage.prompt + usage.output
@@ -247,7 +245,7 @@ class Context:
         if spec.tariff is not None and kept:
             last = self._asked[spec.name]
             warm = last.usage.reused or last.usage.cache_written
-            recent = spec.name == self._latest and time.monotonic() - last.at < CACHE_SECONDS
+            recent = time.monotonic() - last.at < CACHE_SECONDS
             kept = min(kept, last.usage.prompt) if warm and recent else 0
         return _Estimate(known + rest, int(rest * DOUBT), kept, spec.tariff is not None)
 

@@ -115,12 +115,12 @@ def test_another_model_has_read_nothing() -> None:
     assert (expected.prompt, expected.reused) == (300, 0)
 
 
-def test_a_providers_cache_is_not_counted_on_after_another_model() -> None:
+def test_a_providers_cache_is_counted_on_after_another_model() -> None:
     by = equipped(Talker(SONNET, []))
     context = measured(by, Usage(prompt=90, evaluated=90, output=20, cache_written=90))
     history: Sequence[Message] = [*FIRST, ANSWER, FURTHER, ANSWER]
     context.measure(history, equipped(Talker(LOCAL, [])), Usage(prompt=90, output=20), 4096)
-    assert forecast(context, by, *history).reused == 0
+    assert forecast(context, by, *history).reused == 90
 
 
 @pytest.mark.parametrize(("edge", "asks"), [(200, 0), (230, 1), (370, 1), (400, 0)])

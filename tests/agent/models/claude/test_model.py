@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.errors import AnswerRefused, ContextOverflow, InputError, NoSuchModel
-from agent.messages import AssistantMessage, Message, ToolMessage, ToolOutput, UserMessage
+from agent.messages import (
+    AssistantMessage,
+    Message,
+    ToolCall,
+    ToolMessage,
+    ToolOutput,
+    UserMessage,
+)
 from agent.models.base import (
     CallDelta,
     ModelEvent,
@@ -140,6 +147,21 @@ def test_the_cache_hits_all_that_was_read_before(
     assert second.usage.reused == first.usage.prompt
     assert second.usage.prompt == second.usage.reused + second.usage.evaluated
     assert second.usage.new <= second.usage.evaluated
+
+
+def test_the_cache_hits_after_another_models_steps(
+    claude: ClaudeModel, server: MessagesServer
+) -> None:
+    server.replies = [READ, READ]
+    first = ask(claude)
+    history: list[Message] = [*OPENING, first.message, results(first.message)]
+    for number in range(15):
+        calls = (ToolCall(f"c{number}", "read_file", {"path": "a.py"}),)
+        looks = AssistantMessage("I look.", calls=calls, model="another")
+        history += [looks, results(looks)]
+    again = ask(claude, history)
+    assert again.usage.reused == first.usage.prompt
+    assert server.refused == []
 
 
 def test_the_cache_hits_across_more_blocks_than_it_looks_back(
