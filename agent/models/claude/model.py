@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.errors import ModelError, NoSuchModel
+from agent.errors import ModelError, NoSuchModel, Unreachable
 from agent.messages import AssistantMessage, ToolCall
 from agent.models.base import (
     Answer,
@@ -204,13 +204,14 @@ class ClaudeModel:
 
         Raises:
             NoSuchModel: The server does not have it, or no longer.
+            Unreachable: There is no server.
         """
         if self._is_known:
             return
         self._is_known = True
         try:
             info = self._aside(lambda client: client.models.retrieve(self._name))
-        except NoSuchModel:
+        except (NoSuchModel, Unreachable):
             raise
         except ModelError:
             return  # the request itself will tell what is wrong
