@@ -19,7 +19,8 @@ REBUILD = $$(if [ -f $(1) ] && ! cmp --silent $(1) $(SETTINGS); then \
 
 EXAMPLE ?= wrong_formula
 MODEL ?= qwen2.5-coder-1.5b
-# What the tests load, separated by blanks.
+# What the tests load, separated by blanks. Those of a model that calls tools are skipped without
+# qwen2.5-coder-0.5b (0.5 GB): make test TEST_MODELS="smollm2-135m qwen2.5-coder-0.5b"
 TEST_MODELS ?= smollm2-135m
 WORKERS ?= 2
 

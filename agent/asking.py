@@ -21,6 +21,7 @@ from agent.models.base import (
     ReasoningDelta,
     Request,
     TextDelta,
+    Usage,
 )
 from agent.retrying import Patience
 from tools.errors import Cancelled
@@ -29,8 +30,13 @@ _TICK = 0.05
 """Seconds between two looks at the deadline."""
 
 
-def answer_to(model: Model, request: Request, deadline: Deadline) -> Generator[Event, None, Answer]:
+def answer_to(
+    model: Model, request: Request, deadline: Deadline, failed: list[Usage]
+) -> Generator[Event, None, Answer]:
     """Ask, and ask again as long as that may help.
+
+    Args:
+        failed: What tries took that failed is added to it.
 
     Raises:
         ModelError: The model failed for good.
@@ -54,12 +60,14 @@ def answer_to(model: Model, request: Request, deadline: Deadline) -> Generator[E
                     case _:
                         assert_never(event)
         except ModelError as error:
+            if error.usage is not None:
+                failed.append(error.usage)
             pause = patience.pause(error)
             if deadline.is_set():
                 raise Cancelled from error
             if pause is None:
                 raise
-            yield from _paused(f"{error} Asking again", pause, deadline)
+            yield from _paused(f"{str(error).rstrip('.')}. Asking again", pause, deadline)
         else:
             raise ModelError("The model ended its answer without saying so.")
 

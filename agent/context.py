@@ -1,21 +1,32 @@
 """The budget of the context window: how full it is, for any model, and what is left out in time.
 
-Owns the count of a conversation's tokens and the decision when to shorten it; `compaction` owns
-how. Must not know how a model is asked, nor who steers.
+Owns the count of a conversation's tokens, the forecast of a request and the decision when to
+shorten it; `compaction` owns how. Must not know how a model is asked, nor who steers.
 
 What a request took is known from the usage that the model told, so only the messages since are
-counted, by the model's own tokenizer where it is at hand.
+counted, by the model's own tokenizer where it is at hand. Elsewhere that count is an estimate; a
+provider that counts for nothing is asked only where the estimate's error would decide something.
 """
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from agent.equipment import Equipment
 from agent.events import Compacted, ContextMeter
-from agent.messages import AssistantMessage, Message, SystemMessage, ToolMessage, UserMessage
+from agent.messages import (
+    AssistantMessage,
+    Message,
+    SystemMessage,
+    ToolMessage,
+    UserMessage,
+    answered,
+)
 from agent.models import text_calls
-from agent.models.base import Device, Model, Usage
+from agent.models.base import Counting, Device, Model, Request, Usage
 from tools.base import ToolSpec
 
 MARKS = 8
@@ -24,6 +35,39 @@ LARGEST_RESERVE = 0.25
 """The part of the window that may be kept free for an answer, however long it may be."""
 TARGET = 0.6
 """The part of the room that a conversation takes after its compaction, at most."""
+CACHE_SECONDS = 300.0
+"""How long a provider surely keeps a prefix that was just used."""
+DOUBT = 0.25
+"""The part of an estimate that may be wrong."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The last request that a model answered."""
+
+    messages: int
+    """How many are still what they were, of those asked and the answer."""
+    usage: Usage
+    at: float
+    """As `time.monotonic` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """What a request's prompt will take."""
+
+    prompt: int
+    doubt: int
+    """By how many tokens that may be wrong."""
+    reused: int
+    writes: bool
+    """Whether what is read anew is written to a cache that is paid for."""
+
+    def usage(self, more: int = 0) -> Usage:
+        """As a usage, with so many tokens more."""
+        prompt = max(self.reused, self.prompt + more)
+        fresh = prompt - self.reused
+        return Usage(prompt, self.reused, fresh, fresh, cache_written=fresh if self.writes else 0)
 
 
 class Context:
@@ -32,24 +76,38 @@ class Context:
     def __init__(self) -> None:
         self._measured: dict[str, list[tuple[int, int]]] = {}
         """For each model's name: how many messages, and the tokens that they took."""
+        self._counted: dict[str, tuple[list[Message], int]] = {}
+        """For each model's name: messages that it was had to count, and their tokens."""
+        self._asked: dict[str, _Asked] = {}
         self._read: dict[str, Usage] = {}
         self._ceilings: dict[str, int] = {}
         """Windows that proved smaller than the model's properties say."""
 
     def used(self, history: Sequence[Message], by: Equipment) -> int:
         """Tokens that a request with this history takes."""
-        model, tools = by.model, by.offered
-        marks = self._measured.get(model.spec.name)
-        if marks:
-            messages, tokens = marks[-1]
-        else:
-            messages, tokens = 0, model.count(text_calls.describe(tools)) if tools else 0
-        return tokens + sum(_size(message, model, tools) for message in history[messages:])
+        return sum(self._parts(history, by))
 
-    def held(self, model: Model) -> int:
-        """Tokens of the conversation that the model's cache surely holds; a server may forget."""
-        marks = self._measured.get(model.spec.name)
-        return marks[-1][1] if marks and model.spec.device is not Device.ELSEWHERE else 0
+    def held(self, history: Sequence[Message], by: Equipment) -> int:
+        """Tokens of such a request that the model's cache surely holds; a server may forget."""
+        return self._kept(history, by) if by.model.spec.device is not Device.ELSEWHERE else 0
+
+    def forecast(
+        self, history: Sequence[Message], by: Equipment, fits: Callable[[Usage], bool]
+    ) -> Usage:
+        """The usage that a request with this history will have, without its answer.
+
+        What the last request sent is read from the provider's cache if the provider cached then
+        and has had no time to forget it; all else is read anew and written to the cache.
+
+        Args:
+            fits: What is decided by it. Where the estimate's error could turn the decision, the
+                provider is asked to count, if it does so.
+        """
+        expected = self._expected(history, by)
+        less, more = expected.usage(-expected.doubt), expected.usage(expected.doubt)
+        if fits(less) != fits(more) and self._have_counted(history, by):
+            expected = self._expected(history, by)
+        return expected.usage()
 
     def speed(self, model: Model) -> float | None:
         """Prompt tokens that the model reads in a second, as measured; None: not yet."""
@@ -83,11 +141,13 @@ class Context:
             answer: Tokens that it might have had.
         """
         model = by.model
-        self.learn(model.spec.name, usage)
+        name = model.spec.name
+        self.learn(name, usage)
         if usage.prompt and usage.output:  # else it was stopped, perhaps within the prompt
             used = usage.prompt + usage.output
             marks = [(len(history) - 1, usage.prompt), (len(history), used)]
-            self._measured.setdefault(model.spec.name, []).extend(marks)
+            self._measured.setdefault(name, []).extend(marks)
+            self._asked[name] = _Asked(len(history), usage, time.monotonic())
         used = self.used(history, by)
         reused = usage.reused / usage.prompt if usage.prompt else 0.0
         return ContextMeter(used, self.reserve(model, answer), self._window(model), reused)
@@ -96,10 +156,13 @@ class Context:
         """Of the history only so many messages at its beginning are still what they were."""
         for name, marks in self._measured.items():
             self._measured[name] = [mark for mark in marks if mark[0] <= messages]
+        for asked in self._asked.values():
+            asked.messages = min(asked.messages, messages)
 
     def forget(self, model: Model) -> None:
-        """The model's cache is gone."""
-        self._measured.pop(model.spec.name, None)
+        """Nothing is known any more of what the model's requests take, nor in its cache."""
+        for known in (self._measured, self._counted, self._asked):
+            known.pop(model.spec.name, None)
 
     def fit(
         self,
@@ -126,12 +189,16 @@ class Context:
             asked: The user wants it shorter, although it fits.
         """
         model, tools = by.model, by.offered
-        used = self.used(history, by)
+        room = self._window(model) - self.reserve(model, answer)
+        if refused or asked:
+            used = self.used(history, by)
+        else:
+            used = self.forecast(history, by, lambda usage: usage.prompt <= room).prompt
+            if used <= room:
+                return None
         if refused:
             self._ceilings[model.spec.name] = min(used, self._window(model))
-        room = self._window(model) - self.reserve(model, answer)
-        if used <= room and not refused and not asked:
-            return None
+            room = self._window(model) - self.reserve(model, answer)
         from agent.compaction import compact  # 2 ms; most conversations never fill a window
 
         def size(message: Message) -> int:
@@ -154,6 +221,53 @@ class Context:
 
     def _window(self, model: Model) -> int:
         return self._ceilings.get(model.spec.name, model.spec.context)
+
+    def _parts(self, history: Sequence[Message], by: Equipment) -> tuple[int, int]:
+        """Tokens of such a request that were measured, and those that are estimated."""
+        model, tools = by.model, by.offered
+        marks = reversed(self._measured.get(model.spec.name, ()))
+        at, known = next((mark for mark in marks if mark[0] <= len(history)), (0, 0))
+        if counted := self._counted.get(model.spec.name):
+            messages, tokens = counted
+            if len(messages) > at and list(history[: len(messages)]) == messages:
+                at, known = len(messages), tokens
+        rest = sum(_size(message, model, tools) for message in history[at:])
+        return known, rest if at else rest + _tools_size(model, tools)
+
+    def _kept(self, history: Sequence[Message], by: Equipment) -> int:
+        """Tokens of such a request that the last one of this model held, or its answer."""
+        asked = self._asked.get(by.model.spec.name)
+        return self.used(history[: asked.messages], by) if asked and asked.messages else 0
+
+    def _expected(self, history: Sequence[Message], by: Equipment) -> _Estimate:
+        known, rest = self._parts(history, by)
+        kept, spec = self._kept(history, by), by.model.spec
+        if spec.tariff is not None and kept:
+            last = self._asked[spec.name]
+            warm = last.usage.reused or last.usage.cache_written
+            recent = time.monotonic() - last.at < CACHE_SECONDS
+            kept = min(kept, last.usage.prompt) if warm and recent else 0
+        return _Estimate(known + rest, int(rest * DOUBT), kept, spec.tariff is not None)
+
+    def _have_counted(self, history: Sequence[Message], by: Equipment) -> bool:
+        """Let the provider count such a request; whether it did."""
+        model = by.model
+        if not isinstance(model, Counting):
+            return False
+        messages = answered(history) if by.steering.offers_tools else tuple(history)
+        counted = model.count_request(Request(messages, by.offered))
+        if counted is not None:
+            self._counted[model.spec.name] = list(history), counted
+        return counted is not None
+
+
+def _tools_size(model: Model, tools: Sequence[ToolSpec]) -> int:
+    """Of their description; who cannot be held to a form is sent it as JSON, or may be."""
+    if not tools:
+        return 0
+    if model.spec.forms:
+        return model.count(text_calls.describe(tools))
+    return model.count(json.dumps([(tool.name, tool.description, tool.schema) for tool in tools]))
 
 
 def _size(message: Message, model: Model, tools: Sequence[ToolSpec]) -> int:

@@ -277,7 +277,7 @@ class Conversation:
         if not self._begun:
             self._begun = True
             yield from map(self.redactor.scrub, self._opened())
-        news = self._news() if self.agent.steering.offers_tools else ""
+        news = self._news() if self.agent.upcoming.steering.offers_tools else ""
         yield from self.agent.run(f"{news}\n\n{task}" if news else task, cancel)
 
     def _note(self, event: Event) -> None:

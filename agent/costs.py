@@ -53,10 +53,13 @@ class Bill:
     meter: Meter | None
     joules: float | None = None
 
-    def cost(self, usage: Usage) -> Cost:
-        """What the step has cost, once it has ended."""
+    def cost(self, *usages: Usage) -> Cost:
+        """What the step has cost, once it has ended, by the usage of each of its requests."""
         if self.spec.tariff is not None:
-            return Cost(api_usd=prices.price(usage, self.spec.tariff))
+            dollars: float | None = 0.0
+            for usage in usages:
+                dollars = _sum(dollars, prices.price(usage, self.spec.tariff))
+            return Cost(api_usd=dollars)
         if self.spec.device is Device.ELSEWHERE:
             return Cost()
         if self.joules is None or self.meter is None:

@@ -13,7 +13,7 @@ AgentError
         ├── RequestRefused      it takes no such request: 400, 413, 422
         ├── AccessRefused       the key is wrong, or may not do this: 401, 403
         ├── CreditSpent         nothing is left to pay with, or a spending limit is reached: 402
-        ├── NoSuchModel         it does not have the model, or no longer: 404
+        ├── NoSuchModel         it does not have the model, or no longer: 404 (code 5)
         ├── AnswerRefused       the model declined to go on, or a filter stopped it
         ├── RateLimited         too much was asked in too short a time: 429 (transient)
         ├── ServerFailed        it is out of order, overloaded or not ready: 5xx, 529 (transient)
@@ -25,6 +25,10 @@ AgentError
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from agent.models.base import Usage
 
 
 class ExitCode(IntEnum):
@@ -76,6 +80,13 @@ class ModelError(AgentError):
     """Whether the same request may succeed when it is made again."""
     retries = 2
     """How often a transient error's request is made again."""
+    usage: Usage | None = None
+    """What the request took before it failed; None: nothing, or nobody told."""
+
+    def having_taken(self, usage: Usage) -> Self:
+        """The same error, of a request that took something."""
+        self.usage = usage if usage.prompt or usage.output else None
+        return self
 
 
 class ModelFileError(ModelError):
@@ -127,6 +138,8 @@ class CreditSpent(ServerError):
 
 class NoSuchModel(ServerError):
     """The server does not have the model; it may have been retired."""
+
+    exit_code = ExitCode.MODEL_MISSING
 
 
 class AnswerRefused(ServerError):

@@ -33,6 +33,8 @@ class Status(StrEnum):
     DOLLAR_LIMIT = "dollar limit"
     LOOPING = "looping"
     MODEL_FAILED = "model failed"
+    NO_MODEL = "no model"
+    """Who was asked has no model of that name, or no longer."""
     CONTEXT_LIMIT = "context limit"
     """The conversation does not fit the model's window, and cannot be shortened."""
     NOT_APPROVED = "not approved"
@@ -54,6 +56,8 @@ class Status(StrEnum):
                 return ExitCode.LIMIT
             case Status.NOT_APPROVED:
                 return ExitCode.BAD_INPUT
+            case Status.NO_MODEL:
+                return ExitCode.MODEL_MISSING
             case Status.MODEL_FAILED | Status.CONTEXT_LIMIT:
                 return ExitCode.MODEL_FAILED
             case Status.INTERRUPTED:
@@ -151,6 +155,7 @@ class StepFinished:
     calls: int
     malformed: tuple[str, ...]
     cost: Cost = dataclasses.field(default_factory=Cost)
+    """Of the answer, and of the tries before it that failed."""
     context: ContextMeter = ContextMeter()
 
 

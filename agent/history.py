@@ -7,7 +7,7 @@ model is asked, nor what an answer means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from agent.context import Context
 from agent.equipment import Equipment
@@ -83,23 +83,34 @@ class History:
             sampling=move.sampling or by.model.spec.sampling,
         )
 
-    def make_room(
+    def fitting(
         self,
         by: Equipment,
         answer: int,
         changed: Callable[[], Iterable[str]],
+        following: Iterable[Message] = (),
         *,
         refused: bool = False,
         asked: bool = False,
-    ) -> Iterator[Compacted]:
-        """Shorten the history where the next request would not fit; see `Context.fit`."""
-        task = min(self._task, len(self.messages) - 1)
-        compacted = self.context.fit(
-            self.messages, task, by, answer, changed, self._tested, refused=refused, asked=asked
+    ) -> Compacted | None:
+        """How to shorten the history where the next request would not fit; see `Context.fit`.
+
+        Args:
+            following: Messages that will be added to it first.
+        """
+        messages = [*self.messages, *following]
+        task = min(self._task, len(messages) - 1)
+        return self.context.fit(
+            messages, task, by, answer, changed, self._tested, refused=refused, asked=asked
         )
-        if compacted is not None:
-            self._replace(compacted)
-            yield compacted
+
+    def shorten(self, compacted: Compacted) -> None:
+        self.messages = compacted.applied(self.messages)
+        self.context.cut(compacted.kept_first)
+        gone = compacted.messages_before - compacted.messages_after
+        # The task now comes right after the system message.
+        self._turn = 1 if self._turn == self._task else max(2, self._turn - gone)
+        self._task = 1
 
     def came_of(self, call: ToolCall, result: ToolResult, *, by_model: bool) -> None:
         """A call was carried out: one of the last answer, or the harness's own."""
@@ -133,14 +144,6 @@ class History:
         self._turn = self._task = len(earlier)
         self._results.clear()
         self._tested = ""
-
-    def _replace(self, compacted: Compacted) -> None:
-        self.messages = compacted.applied(self.messages)
-        self.context.cut(compacted.kept_first)
-        gone = compacted.messages_before - compacted.messages_after
-        # The task now comes right after the system message.
-        self._turn = 1 if self._turn == self._task else max(2, self._turn - gone)
-        self._task = 1
 
     def _told(self, text: str, at: int | None = None) -> bool:
         """Whether a text was told, or is told by the message at a place."""

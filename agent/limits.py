@@ -1,36 +1,28 @@
 """What a turn may cost, and what of it is left for the next request.
 
-Owns the limits, the forecast of a request's tokens and the rule of what is still asked. Must not
-know how a model is asked.
+Owns the limits and the rule of what is still asked. Must not know how a model is asked, nor how a
+request's tokens are forecast.
 
 The rule: a request is made only if its prompt and a useful answer fit into what is left; the
-answer may then be as long as the rest affords, so no answer can pass the limit. A prompt's
-dollars are forecast at the worst that is likely: what the last request sent is read from the
-provider's cache if the provider cached then and has had no time to forget it; all else is read
-anew and written to the cache. What is new since the last request is counted by the model's
-`count`, which may be an estimate; a cache that is lost early, and an estimate that falls short,
-are the ways in which a limit can be passed, by that one request's difference. Electricity is
-known only afterwards: it counts, and cannot be forecast.
+answer may then be as long as the rest affords, so no answer can pass the limit. The prompt is what
+`context` forecasts: a cache that is lost early, and an estimate that falls short, are the ways in
+which a limit can be passed, by that one request's difference. Electricity is known only
+afterwards: it counts, and cannot be forecast.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.events import Status, Totals
-from agent.messages import AssistantMessage, Message, ToolMessage
 from agent.models import prices
-from agent.models.base import ModelSpec, Request, Usage
+from agent.models.base import ModelSpec, Usage
 from agent.steering.moves import Verdict
 
 USEFUL = 256
 """Output tokens below which an answer is not worth asking for, unless less is wanted."""
-CACHE_SECONDS = 300.0
-"""How long a provider surely keeps a prefix that was just used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +64,32 @@ class Limits:
             wanted = min(wanted, self._affordable(self.dollars, totals, spec, expected, useful))
         return wanted
 
+    def answer(
+        self,
+        totals: Totals,
+        spec: ModelSpec,
+        forecast: Callable[[Callable[[Usage], bool]], Usage],
+        wanted: int,
+    ) -> int:
+        """The same, of a request that is forecast only where a limit asks for it.
+
+        Args:
+            forecast: Tells the request's prompt, given what is decided by it.
+
+        Raises:
+            LimitReached: The request is not to be made.
+        """
+
+        def allows(expected: Usage) -> bool:
+            try:
+                self.allowance(totals, spec, expected, wanted)
+            except LimitReached:
+                return False
+            return True
+
+        free = self.tokens is None and self.dollars is None
+        return self.allowance(totals, spec, Usage() if free else forecast(allows), wanted)
+
     def _affordable(
         self, limit: float, totals: Totals, spec: ModelSpec, expected: Usage, useful: int
     ) -> int:
@@ -107,76 +125,3 @@ class LimitReached(Exception):
     def __init__(self, status: Status, summary: str) -> None:
         super().__init__(summary)
         self.verdict = Verdict(status, summary)
-
-
-class Forecast:
-    """Tells what a request's prompt will take, from the usage of the one before it."""
-
-    def __init__(self) -> None:
-        self._model = ""
-        self._request = Request(())
-        self._answer = AssistantMessage("")
-        self._last = Usage()
-        self._at = -math.inf
-
-    def learn(
-        self, spec: ModelSpec, request: Request, answer: AssistantMessage, usage: Usage
-    ) -> None:
-        """Take in what a request took."""
-        # Some servers tell no usage: then nothing was measured.
-        self._model = spec.name if usage.prompt else ""
-        self._request, self._answer = request, answer
-        self._last = usage
-        self._at = time.monotonic()
-
-    def prompt(self, spec: ModelSpec, request: Request, count: Callable[[str], int]) -> Usage:
-        """The usage that the request will have, without its answer.
-
-        Args:
-            spec: The model that is to be asked.
-            request: What it is to be asked.
-            count: Tells the tokens of a text.
-        """
-        text = _text(request)
-        before = _text(self._request) + _said(self._answer)
-        same = _common(text, before) if self._model == spec.name else 0
-        # Text is counted where nothing was measured; the share of it where a part was.
-        known = self._last.prompt + self._last.output
-        kept = round(known * same / len(before))
-        fresh = count(text[same:])
-        if spec.tariff is None:
-            return Usage(kept + fresh, kept, fresh, fresh)
-        warm = (self._last.reused or self._last.cache_written) and (
-            time.monotonic() - self._at < CACHE_SECONDS
-        )
-        reused = min(kept, self._last.prompt) if warm else 0
-        evaluated = kept + fresh - reused
-        return Usage(kept + fresh, reused, evaluated, evaluated, cache_written=evaluated)
-
-
-def _text(request: Request) -> str:
-    tools = [(tool.name, tool.description, tool.schema) for tool in request.tools]
-    return json.dumps(tools) + "".join(map(_said, request.messages))
-
-
-def _said(message: Message) -> str:
-    match message:
-        case AssistantMessage():
-            calls = "".join(f"{call.name} {dict(call.arguments)}" for call in message.calls)
-            return message.raw or message.reasoning + message.text + calls
-        case ToolMessage():
-            return "".join(result.output for result in message.results)
-        case _:
-            return message.text
-
-
-def _common(one: str, other: str) -> int:
-    """Characters that both begin with."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

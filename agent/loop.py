@@ -12,22 +12,23 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from agent import events, switching
 from agent.approval import Denial, Gate
 from agent.asking import answer_to
 from agent.context import Context
-from agent.costs import Costing
+from agent.costs import Cost, Costing
 from agent.deadline import Deadline
 from agent.equipment import Equipment
-from agent.errors import AgentError, ContextOverflow
+from agent.errors import AgentError, ContextOverflow, ModelError, NoSuchModel
 from agent.events import Compacted, Event, Origin, Status, Switched, Totals
 from agent.history import History
 from agent.instructions import Instructions
-from agent.limits import Forecast, LimitReached, Limits
+from agent.limits import LimitReached, Limits
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall, ToolMessage
-from agent.models.base import Model, Request, StopReason, Usage
+from agent.models.base import Answer, Model, StopReason, Usage
 from agent.permission import Permission
 from agent.redaction import Redactor
 from agent.repeats import STOP_AFTER, Repeats
@@ -79,7 +80,6 @@ class Agent:
         """Who goes on, one after the other, when a model gives up."""
         self.totals = Totals()
         self._history = History(map(self.redactor.scrub, history))
-        self._forecast = Forecast()
         self._next: Equipment | None = None
         """Who takes the next step, where that is another."""
         self._steps_before = 0
@@ -123,10 +123,9 @@ class Agent:
     def compact(self) -> Compacted | None:
         """Shorten the history now; None: nothing can be left out. Between two turns."""
         answer = self.model.spec.max_output
-        room = self._history.make_room(self.equipment, answer, self._changed, asked=True)
-        compacted = next(room, None)
+        compacted = self._history.fitting(self.equipment, answer, self._changed, asked=True)
         if compacted is not None:
-            self.instructions.forget()
+            self._shorten(compacted)
         return compacted
 
     def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
@@ -183,6 +182,8 @@ class Agent:
             return self._cancelled(deadline)
         except ContextOverflow as error:
             return self._abandoned(Verdict(Status.CONTEXT_LIMIT, str(error)))
+        except NoSuchModel as error:
+            return self._abandoned(Verdict(Status.NO_MODEL, str(error)))
         except AgentError as error:
             return self._abandoned(Verdict(Status.MODEL_FAILED, str(error)))
 
@@ -238,6 +239,8 @@ class Agent:
         if to is not None:
             if to.model is not self.model:  # else it is only steered otherwise
                 yield switching.cost(self.context, self.history, to)
+            elif to.offered != self.equipment.offered:  # which every request begins with
+                self.context.forget(self.model)
             if switching.crowded(self.model, to.model):
                 self.context.forget(self.model)
                 self.model.close()  # it loads again when it is asked
@@ -258,45 +261,63 @@ class Agent:
 
     def _ask(self, move: Ask, deadline: Deadline) -> Generator[Event, None, AssistantMessage]:
         spec, history, by = self.model.spec, self._history, self.equipment
-        wanted = yield from self._allowed(move, min(move.max_tokens, spec.max_output))
-        yield from self._say(move.message)
-        yield from self._make_room(wanted)
+        wanted = min(move.max_tokens, spec.max_output)
+        told = self.redactor.scrub(move.message)
+        compacted = history.fitting(by, wanted, self._changed, [told])
+        messages = [*self.history, told]
+        # What a limit forbids is neither said nor shortened for.
+        wanted = yield from self._allowed(
+            compacted.applied(messages) if compacted else messages, wanted
+        )
+        yield from self._say(told)
+        if compacted is not None:
+            yield self._shorten(compacted)
         number = self.totals.steps + 1
         yield events.StepStarted(number)
         started = time.monotonic()
-        request = history.request(move, by, wanted)
-        with self.costing.step(spec) as bill:
-            try:
-                answer = yield from answer_to(self.model, request, deadline)
-            except ContextOverflow:
-                if not (yield from self._make_room(wanted, refused=True)):
-                    raise
-                request = history.request(move, by, wanted)
-                answer = yield from answer_to(self.model, request, deadline)
+        failed: list[Usage] = []
+        try:
+            with self.costing.step(spec) as bill:
+                answer = yield from self._answer(move, wanted, deadline, failed)
+        except (ModelError, Cancelled, LimitReached):
+            self._spend(failed, bill.cost(*failed))
+            raise
         seconds = time.monotonic() - started
         message, usage = answer.message, answer.usage
-        self._forecast.learn(spec, request, message, usage)
         yield from self._say(message)
-        cost = bill.cost(usage)
-        self.totals = replace(
-            self.totals,
-            steps=number,
-            usage=self.totals.usage + usage,
-            cost=self.totals.cost + cost,
-            malformed=self.totals.malformed + len(message.malformed),
-        )
+        cost = bill.cost(*failed, usage)
+        self._spend([*failed, usage], cost)
+        malformed = self.totals.malformed + len(message.malformed)
+        self.totals = replace(self.totals, steps=number, malformed=malformed)
+        meter = self.context.measure(self.history, by, usage, wanted)
         yield events.StepFinished(
-            number,
-            usage,
-            seconds,
-            len(message.calls),
-            message.malformed,
-            cost,
-            self.context.measure(self.history, by, usage, wanted),
+            number, usage, seconds, len(message.calls), message.malformed, cost, meter
         )
         if answer.stop is StopReason.CANCELLED:
             raise Cancelled
         return message
+
+    def _answer(
+        self, move: Ask, wanted: int, deadline: Deadline, failed: list[Usage]
+    ) -> Generator[Event, None, Answer]:
+        """Ask, and once more, of a shorter history, if it proves too long."""
+        history, by = self._history, self.equipment
+        request = history.request(move, by, wanted)
+        try:
+            return (yield from answer_to(self.model, request, deadline, failed))
+        except ContextOverflow:
+            compacted = history.fitting(by, wanted, self._changed, refused=True)
+            if compacted is None:
+                raise
+        yield self._shorten(compacted)
+        wanted = yield from self._allowed(self.history, wanted)
+        request = history.request(move, by, wanted)
+        return (yield from answer_to(self.model, request, deadline, failed))
+
+    def _spend(self, usages: Sequence[Usage], cost: Cost) -> None:
+        """Count what requests took, also those that failed."""
+        usage = sum(usages, self.totals.usage)
+        self.totals = replace(self.totals, usage=usage, cost=self.totals.cost + cost)
 
     def _use(self, move: Use, deadline: Deadline) -> Generator[Event, None, ToolResult]:
         call, origin = move.call, Origin.MODEL if move.by_model else Origin.HARNESS
@@ -336,30 +357,24 @@ class Agent:
         told = self.instructions.for_paths(paths)
         return replace(result, output=f"{result.output}\n\n{told}") if told else result
 
-    def _make_room(self, wanted: int, *, refused: bool = False) -> Generator[Event, None, bool]:
-        """Shorten the history where the next request would not fit; whether it was."""
-        shortened = False
-        room = self._history.make_room(self.equipment, wanted, self._changed, refused=refused)
-        for compacted in room:
-            self.instructions.forget()
-            shortened = True
-            yield compacted
-        return shortened
+    def _shorten(self, compacted: Compacted) -> Compacted:
+        self._history.shorten(compacted)
+        self.instructions.forget()
+        return compacted
 
-    def _allowed(self, move: Ask, wanted: int) -> Generator[Event, None, int]:
+    def _allowed(self, asked: Sequence[Message], wanted: int) -> Generator[Event, None, int]:
         """Output tokens that the limits leave for the answer, `wanted` at most.
+
+        Args:
+            asked: The history that the model is to be asked with.
 
         Raises:
             LimitReached: They leave none.
         """
-        limits, spec, expected = self.limits, self.model.spec, Usage()
-        if limits.tokens is not None or limits.dollars is not None:
-            told = self.redactor.scrub(move.message)
-            request = Request((*self.history, told), self.equipment.offered)
-            expected = self._forecast.prompt(spec, request, self.model.count)
         # Each model that takes a turn up has the steps of a whole one.
         totals = replace(self.totals, steps=self.totals.steps - self._steps_before)
-        allowed = limits.allowance(totals, spec, expected, wanted)
+        forecast = partial(self.context.forecast, asked, self.equipment)
+        allowed = self.limits.answer(totals, self.model.spec, forecast, wanted)
         if allowed != wanted:
             yield events.Notice(f"The limit leaves {allowed} tokens for this answer.")
         return allowed

@@ -16,7 +16,7 @@ from agent.models.base import Device, Model, Usage
 
 GIVEN_UP = (
     *(Status.FAILED, Status.STEP_LIMIT, Status.LOOPING),
-    *(Status.MODEL_FAILED, Status.CONTEXT_LIMIT),
+    *(Status.MODEL_FAILED, Status.NO_MODEL, Status.CONTEXT_LIMIT),
 )
 """Endings of a turn after which another model may go on; what the user limited is no such end."""
 
@@ -53,7 +53,7 @@ def cost(context: Context, history: Sequence[Message], to: Equipment) -> Switche
     Dollars are those of a cold cache; where the provider still holds a part it is less.
     """
     model = to.model
-    tokens = max(0, context.used(history, to) - context.held(model))
+    tokens = max(0, context.used(history, to) - context.held(history, to))
     speed = context.speed(model)
     tariff = model.spec.tariff
     unread = Usage(tokens, 0, tokens, tokens, cache_written=tokens)

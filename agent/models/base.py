@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.messages import AssistantMessage, Message
 from tools.base import Cancel, ToolSpec
@@ -240,4 +240,13 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Free what the model holds. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A model whose provider counts a request's tokens without answering it, for nothing."""
+
+    def count_request(self, request: Request) -> int | None:
+        """The prompt tokens of a request; None where that cannot be had."""
         ...

@@ -84,9 +84,11 @@ def _claude(settings: Settings, keys: Keys) -> Model:
     known = Known.load()
     name = known.default if settings.model == ALIAS else settings.model
     access = find_access(os.environ, keys.value)
-    return ClaudeModel(
+    model = ClaudeModel(
         name, Wire(access), effort=settings.effort, thinking=settings.thinking, known=known
     )
+    model.learn()
+    return model
 
 
 def _server(settings: Settings, keys: Keys, start: bool) -> Model:

@@ -25,7 +25,7 @@ from agent.replay.jobs import Phase, Progress
 from agent.replay.results import Cause
 
 _LIMITS = (Status.STEP_LIMIT, Status.TOKEN_LIMIT, Status.TIME_LIMIT, Status.DOLLAR_LIMIT)
-FAILING = (Status.MODEL_FAILED, Status.CONTEXT_LIMIT)
+FAILING = (Status.MODEL_FAILED, Status.NO_MODEL, Status.CONTEXT_LIMIT)
 """Endings of a session whose model could not be asked any more: there is no answer to grade."""
 _CHANGED = re.compile(r"^(?:\+\+\+|---) (?:[ab]/)?(.*?)\t?$", re.MULTILINE)
 _RENAMED = re.compile(r"^rename (?:from|to) (.*)$", re.MULTILINE)
@@ -120,7 +120,7 @@ def cause_of(
         cause, trouble = Cause.INFRASTRUCTURE, blamed
     elif status == Status.CONTEXT_LIMIT:
         cause, trouble = Cause.CONTEXT, summary
-    elif status in (Status.MODEL_FAILED, Status.NOT_APPROVED):
+    elif status in (Status.MODEL_FAILED, Status.NO_MODEL, Status.NOT_APPROVED):
         cause, trouble = Cause.INFRASTRUCTURE, summary
     elif status in _LIMITS:
         cause = Cause.OUT_OF_STEPS

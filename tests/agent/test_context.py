@@ -12,6 +12,7 @@ from agent import events
 from agent.compaction import HEADING
 from agent.errors import ContextOverflow, ExitCode, ModelError
 from agent.events import Compacted, Event, Status, StepFinished, TurnFinished
+from agent.limits import Limits
 from agent.loop import Agent
 from agent.messages import AssistantMessage, SystemMessage, ToolMessage, UserMessage
 from agent.models.base import ModelSpec
@@ -148,3 +149,27 @@ def test_one_result_larger_than_the_window_is_survived(tmp_path: Path, window: i
     meters = [event.context for event in seen if isinstance(event, StepFinished)]
     assert len(meters) == 4
     assert max(meter.used for meter in meters) < window
+
+
+def test_a_limit_is_asked_of_the_history_as_it_will_be(tmp_path: Path) -> None:
+    """The result alone would pass the limit; what is left of it after the compaction does not."""
+    agent = agent_for(tmp_path, [says("", read("f0.txt")), *[says("Done.")] * 3], 6_000)
+    agent.limits = Limits(tokens=20_000)
+    (tmp_path / "f0.txt").write_text("long line of text\n" * 2000)
+    seen = run(agent)
+    assert any(isinstance(event, Compacted) for event in seen)
+    end = seen[-1]
+    assert isinstance(end, TurnFinished)
+    assert end.status is Status.FAILED  # nothing was changed, but no limit was in the way
+    assert end.totals.usage.evaluated + end.totals.usage.output <= 20_000
+
+
+def test_nothing_is_shortened_for_a_request_that_a_limit_forbids(tmp_path: Path) -> None:
+    agent = agent_for(tmp_path, [says("", read("f0.txt"))], 6_000)
+    (tmp_path / "f0.txt").write_text("long line of text\n" * 2000)
+    agent.limits = Limits(tokens=2_100)
+    seen = run(agent)
+    assert isinstance(seen[-1], TurnFinished)
+    assert seen[-1].status is Status.TOKEN_LIMIT
+    assert not any(isinstance(event, Compacted) for event in seen)
+    assert len(agent.history) == 3  # the result is told when the conversation goes on

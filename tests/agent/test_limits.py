@@ -1,27 +1,22 @@
-"""Limits: what is forecast, what is still asked, what an answer may have."""
+"""Limits: what is still asked, what an answer may have."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
 from agent.costs import Cost
 from agent.events import Status, Totals
-from agent.limits import USEFUL, Forecast, LimitReached, Limits
-from agent.messages import AssistantMessage, Message, SystemMessage, UserMessage
-from agent.models.base import ModelSpec, Request, Tariff, Usage
+from agent.limits import USEFUL, LimitReached, Limits
+from agent.models.base import ModelSpec, Tariff, Usage
 
 LOCAL = ModelSpec("qwen", 100_000)
 SONNET = ModelSpec("claude-sonnet-5-5", 100_000, tariff=Tariff("claude-sonnet-5-5"))
 """$2 in, $2.50 written, $0.10 read, $10 out for a million tokens."""
 STRANGER = ModelSpec("stranger", 100_000, tariff=Tariff("stranger"))
-FIRST = (SystemMessage("s" * 100), UserMessage("u" * 200))
-ANSWER = AssistantMessage("a" * 60)
 COLD = Usage(prompt=8000, evaluated=8000, cache_written=8000)
 """A prompt that costs 2 cents on Sonnet."""
-
-
-def asked(*messages: Message) -> Request:
-    return Request(messages)
 
 
 def spent(dollars: float = 0.0, evaluated: int = 0, output: int = 0) -> Totals:
@@ -91,52 +86,14 @@ def test_electricity_counts_where_it_has_a_price() -> None:
     assert limits.allowance(free, LOCAL, COLD, 4096) == 4096
 
 
-def test_the_first_request_is_counted_whole() -> None:
-    expected = Forecast().prompt(SONNET, asked(*FIRST), len)
-    assert expected.prompt == expected.evaluated == expected.cache_written
-    assert 300 <= expected.prompt <= 310
+def test_a_request_is_forecast_only_where_a_limit_asks_for_it() -> None:
+    decisions: list[list[bool]] = []
 
+    def forecast(fits: Callable[[Usage], bool]) -> Usage:
+        decisions.append([fits(Usage(prompt=n, evaluated=n)) for n in (1000, 1001)])
+        return Usage(prompt=1000, evaluated=1000)
 
-def test_the_next_request_is_the_measured_one_and_what_is_new() -> None:
-    forecast = Forecast()
-    forecast.learn(LOCAL, asked(*FIRST), ANSWER, Usage(prompt=90, evaluated=90, output=20))
-    further = asked(*FIRST, ANSWER, UserMessage("n" * 50))
-    assert forecast.prompt(LOCAL, further, len) == Usage(160, reused=110, evaluated=50, new=50)
-
-
-def test_a_provider_that_caches_reads_the_answer_anew() -> None:
-    forecast = Forecast()
-    usage = Usage(prompt=90, evaluated=90, output=20, cache_written=90)
-    forecast.learn(SONNET, asked(*FIRST), ANSWER, usage)
-    expected = forecast.prompt(SONNET, asked(*FIRST, ANSWER, UserMessage("n" * 50)), len)
-    assert expected == Usage(160, reused=90, evaluated=70, new=70, cache_written=70)
-
-
-def test_a_provider_that_did_not_cache_reads_all_anew() -> None:
-    forecast = Forecast()
-    forecast.learn(SONNET, asked(*FIRST), ANSWER, Usage(prompt=90, evaluated=90, output=20))
-    expected = forecast.prompt(SONNET, asked(*FIRST, ANSWER, UserMessage("n" * 50)), len)
-    assert (expected.prompt, expected.reused) == (160, 0)
-
-
-def test_a_return_to_an_earlier_point_keeps_its_share() -> None:
-    forecast = Forecast()
-    forecast.learn(LOCAL, asked(*FIRST), ANSWER, Usage(prompt=90, evaluated=90, output=18))
-    # 362 characters were 108 tokens: the 102 that stay are 30
-    expected = forecast.prompt(LOCAL, asked(FIRST[0], UserMessage("v" * 40)), len)
-    assert expected == Usage(70, reused=30, evaluated=40, new=40)
-
-
-def test_a_server_that_tells_no_usage_has_measured_nothing() -> None:
-    forecast = Forecast()
-    forecast.learn(LOCAL, asked(*FIRST), ANSWER, Usage())
-    further = asked(*FIRST, ANSWER, UserMessage("n" * 50))
-    assert forecast.prompt(LOCAL, further, len).evaluated >= 410
-
-
-def test_another_model_has_read_nothing() -> None:
-    forecast = Forecast()
-    forecast.learn(LOCAL, asked(*FIRST), ANSWER, Usage(prompt=90, evaluated=90, output=20))
-    expected = forecast.prompt(SONNET, asked(*FIRST), len)
-    assert expected.reused == 0
-    assert 300 <= expected.prompt <= 310
+    assert Limits().answer(spent(), LOCAL, forecast, 4096) == 4096
+    assert decisions == []
+    assert Limits(tokens=1000 + USEFUL).answer(spent(), LOCAL, forecast, 4096) == USEFUL
+    assert decisions == [[True, False]]

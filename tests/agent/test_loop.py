@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from agent import events
+from agent.context import Context
 from agent.errors import ModelError, WorkerDied
 from agent.events import Event, Status, TurnFinished
 from agent.instructions import Instructions
-from agent.limits import Forecast, Limits
+from agent.limits import Limits
 from agent.loop import Agent
 from agent.messages import AssistantMessage, SystemMessage, ToolCall, UserMessage
 from agent.models.base import (
@@ -162,7 +163,8 @@ def test_token_limit_caps_what_the_model_may_write(tmp_path: Path) -> None:
     model = agent.model
     assert isinstance(model, Talker)
     first, second = model.requests
-    prompt = Forecast().prompt(SPEC, first, len).prompt
+    by = agent.equipment
+    prompt = Context().forecast(first.messages, by, lambda usage: True).prompt
     assert prompt + first.max_tokens == 2500
     assert first.max_tokens < second.max_tokens  # less was read than was forecast
     assert events.Notice(f"The limit leaves {first.max_tokens} tokens for this answer.") in seen

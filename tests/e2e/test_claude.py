@@ -104,7 +104,6 @@ def test_what_cannot_be_used_is_said_at_once(
     ("reply", "key", "says"),
     [
         (None, "wrong", "Check ANTHROPIC_API_KEY"),
-        (Reply(status=404, error=("not_found_error", "model", None)), KEY, "take --model"),
         (Reply(status=402, error=("billing_error", "Empty", None)), KEY, "Add credit"),
         (Reply([text("No.")], "refusal", {"type": "refusal", "category": "bio"}), KEY, "(bio)"),
     ],
@@ -118,6 +117,20 @@ def test_what_the_server_refuses_is_one_line(
     verdict = done.out.splitlines()[0]
     assert verdict.startswith("model failed: ")
     assert says in verdict
+
+
+def test_a_model_that_nobody_has_is_missing(
+    agent: Agent, formula: Path, server: MessagesServer
+) -> None:
+    """A name that is not known is asked for at once; one that is, when the API refuses it."""
+    command = ("fix", "ISSUE.md", "--model")
+    unknown = agent.run(*command, "claude-haiku-99", cwd=formula, **reached(server))
+    assert unknown.code == 5
+    assert "no model claude-haiku-99: take --model claude-haiku-5-5." in unknown.complaint
+    server.replies = [Reply(status=404, error=("not_found_error", "model", None))]
+    gone = agent.run(*command, "claude", cwd=formula, **reached(server))
+    assert gone.code == 5
+    assert gone.out.splitlines()[0].startswith("no model: There is no model claude-sonnet-5-5")
 
 
 def test_interrupting_it_in_the_middle_of_an_answer(

@@ -128,6 +128,17 @@ def test_a_server_that_is_not_there_is_one_line(
     assert told in done.complaint
 
 
+def test_a_server_that_wants_to_be_left_alone_is(agent: Agent, plain: Path) -> None:
+    replies = in_turn(error(429, "slow", Retry_After="1.5"), said("No."))
+    with serving({"/v1/models": models("big"), CHAT: replies}) as server:
+        done = agent.run("fix", "ISSUE.md", "--model", server.url, "--json", cwd=plain)
+    waits = [
+        e["seconds"] for e in map(json.loads, done.out.splitlines()) if e["event"] == "waiting"
+    ]
+    assert waits == [pytest.approx(1.5, abs=0.2), pytest.approx(0.5, abs=0.2)]
+    assert "too many requests: slow. Asking again in 1.5 s." in done.out
+
+
 def test_a_window_that_is_cut_in_silence_ends_the_turn(agent: Agent, plain: Path) -> None:
     (plain / "notes.txt").write_text("one more line about the value\n" * 400)
     read = call("read_file", '{"path": "notes.txt"}', "c1")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.errors import ModelError, NoSuchModel
+from agent.errors import ModelError, NoSuchModel, Unreachable
 from agent.messages import AssistantMessage, ToolCall
 from agent.models.base import (
     Answer,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from anthropic.types import ModelInfo
 
 T = TypeVar("T")
+_NOTHING = Usage()
 
 LETTERS_PER_TOKEN = 2.7
 """Of code and prose with the tokenizer of the current models; replaced by what an answer's usage
@@ -76,6 +77,8 @@ class ClaudeModel:
         self._known = known or Known.load()
         card = self._known.find(name)
         self._is_known = card is not None
+        self._counts = True
+        """Whether the server counts requests, as far as is known."""
         self._take(card or assumed(name))
         self._letters_per_token = LETTERS_PER_TOKEN
         self._tokens_before = 0
@@ -103,24 +106,28 @@ class ClaudeModel:
         """An estimate: Claude's tokenizer is not public."""
         return int(len(text) / self._letters_per_token) + 1
 
-    def count_request(self, request: Request) -> int:
-        """The prompt tokens of a request, from the endpoint that counts them for nothing.
-
-        Raises:
-            ModelError: The server did not tell.
-        """
+    def count_request(self, request: Request) -> int | None:
+        """The prompt tokens of a request, from the endpoint that counts them for nothing."""
+        if not self._counts:
+            return None
         from anthropic import omit  # 1 s; only needed to call the API
 
         params = self._build(request).params
-        return self._aside(
-            lambda client: client.messages.count_tokens(
-                messages=params["messages"],
-                model=self._name,
-                system=params.get("system", omit),
-                thinking=params.get("thinking", omit),
-                tools=params.get("tools", omit),
-            )
-        ).input_tokens
+        try:
+            return self._wire.aside(
+                lambda client: client.messages.count_tokens(
+                    messages=params["messages"],
+                    model=self._name,
+                    system=params.get("system", omit),
+                    thinking=params.get("thinking", omit),
+                    tools=params.get("tools", omit),
+                )
+            ).input_tokens
+        except Exception as error:  # as in `stream`
+            if errors.explain(error, self._name, self._wire.host) is None:
+                raise
+            self._counts = False  # an estimate has to do; if something is wrong, the request tells
+            return None
 
     def stream(self, request: Request, cancel: Cancel) -> Iterator[ModelEvent]:
         """Ask.
@@ -128,8 +135,6 @@ class ClaudeModel:
         Raises:
             ModelError: See `agent.errors.ServerError`; nothing of a failed answer counts.
         """
-        if not self._is_known:
-            self._learn()
         body = self._build(request)
         digest = body.digest
         total, text, reasoning = Usage(), "", ""
@@ -143,7 +148,8 @@ class ClaudeModel:
                         first = first or time.monotonic()
                         yield told
             except Exception as error:  # the SDK's many; what is none of them is raised as it is
-                raise self._explained(error) from error
+                spent = total + self._timed(heard.usage, asked, first)
+                raise self._explained(error, spent) from error
             total += self._timed(heard.usage, asked, first)
             text, reasoning = text + heard.text, reasoning + heard.reasoning
             if not heard.finished:
@@ -153,15 +159,15 @@ class ClaudeModel:
                 break
             body = continued(body, heard.blocks)
         if not heard.finished and not cancel.is_set():
-            raise errors.cut(self._wire.host)
+            raise errors.cut(self._wire.host).having_taken(total)
         if not heard.finished:
             partial = AssistantMessage(text, reasoning, model=self._name)
             yield Answer(partial, total, StopReason.CANCELLED)
             return
         if heard.stop == "refusal":
-            raise errors.refused(self._name, heard.refusal)
+            raise errors.refused(self._name, heard.refusal).having_taken(total)
         if heard.stop == "model_context_window_exceeded":
-            raise errors.overflow(self._name)
+            raise errors.overflow(self._name).having_taken(total)
         message = AssistantMessage(
             text,
             reasoning,
@@ -193,12 +199,19 @@ class ClaudeModel:
             letters = len(encode(body.params).decode())
             self._letters_per_token = min(6.0, max(1.5, letters / usage.prompt))
 
-    def _learn(self) -> None:
-        """Ask the server for the properties of a model that is not known here."""
+    def learn(self) -> None:
+        """Ask the server for the properties of the model, if it is not known here.
+
+        Raises:
+            NoSuchModel: The server does not have it, or no longer.
+            Unreachable: There is no server.
+        """
+        if self._is_known:
+            return
         self._is_known = True
         try:
             info = self._aside(lambda client: client.models.retrieve(self._name))
-        except NoSuchModel:
+        except (NoSuchModel, Unreachable):
             raise
         except ModelError:
             return  # the request itself will tell what is wrong
@@ -212,10 +225,12 @@ class ClaudeModel:
         except Exception as error:  # as in `stream`
             raise self._explained(error) from error
 
-    def _explained(self, error: Exception) -> Exception:
-        """What to raise instead of what the SDK raised."""
+    def _explained(self, error: Exception, taken: Usage = _NOTHING) -> Exception:
+        """What to raise instead of what the SDK raised, of a request that took something."""
         explained = errors.explain(error, self._name, self._wire.host)
-        return self._missing() if isinstance(explained, NoSuchModel) else explained or error
+        if isinstance(explained, NoSuchModel):
+            explained = self._missing()
+        return explained.having_taken(taken) if explained else error
 
     def _missing(self) -> NoSuchModel:
         """There is no such model, or no longer; the newest of the same line is named."""

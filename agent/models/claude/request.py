@@ -70,7 +70,7 @@ def build(
     for message in rest:
         rendered.add(message)
     messages = list(rendered.messages)
-    _bridge(messages)
+    _bridge(messages, rendered.last_own)
     # In the SDK's order, so that both write the same bytes.
     params: dict[str, Any] = {
         "max_tokens": min(request.max_tokens, card.max_output),
@@ -118,12 +118,14 @@ class _Rendered:
     model: str
     _hash: hashlib._Hash
     messages: list[MessageParam]
+    last_own: int
+    """The place of the last message that the model wrote itself; 0: there is none."""
     _open: list[tuple[str, str]]
     """The unanswered calls of the last answer: the id in the history and the one sent."""
 
     def __init__(self, model: str, digest: hashlib._Hash) -> None:
         self.model, self._hash = model, digest
-        self.messages, self._open = [], []
+        self.messages, self.last_own, self._open = [], 0, []
 
     @property
     def digest(self) -> str:
@@ -132,6 +134,8 @@ class _Rendered:
     def add(self, message: Message) -> None:
         match message:
             case AssistantMessage():
+                if message.model == self.model:
+                    self.last_own = len(self.messages)
                 self._append("assistant", self._assistant(message))
             case ToolMessage(results):
                 self._append("user", list(self._results(results)))
@@ -206,17 +210,18 @@ def _result(id: str, text: str, ok: bool) -> Block:
     return block if ok else {**block, "is_error": True}
 
 
-def _bridge(messages: list[MessageParam]) -> None:
-    """Mark where the request before this one ended, if the last breakpoint cannot see that far."""
-    ends = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
-    if not ends or ends[-1] == 0:
-        return
-    since = sum(len(cast("list[Block]", message["content"])) for message in messages[ends[-1] :])
-    if since >= LOOK_BACK - 1:
-        before = messages[ends[-1] - 1]
+def _bridge(messages: list[MessageParam], answer: int) -> None:
+    """Mark where the request before this one ended, if the last breakpoint cannot see that far.
+
+    Args:
+        answer: The place of its answer; 0: there was none.
+    """
+    since = sum(len(cast("list[Block]", message["content"])) for message in messages[answer:])
+    if answer and since >= LOOK_BACK - 1:
+        before = messages[answer - 1]
         *blocks, last = cast("list[Block]", before["content"])
         marked = {**before, "content": [*blocks, {**last, "cache_control": CACHED}]}
-        messages[ends[-1] - 1] = cast("MessageParam", marked)
+        messages[answer - 1] = cast("MessageParam", marked)
 
 
 def _text(text: str) -> list[Block]:

@@ -103,6 +103,10 @@ class ServerModel:
         except Cancelled:
             yield self._cancelled(attempt, request)
             return
+        except ModelError as error:
+            if attempt.written.prompt:  # else the server told nothing that could be counted
+                error.having_taken(self._meter.usage(attempt))
+            raise
         message = self._message(attempt.written, request)
         stop = StopReason.LENGTH if attempt.written.finish == "length" else StopReason.END
         usage = self._meter.usage(attempt)

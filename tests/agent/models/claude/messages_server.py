@@ -70,6 +70,8 @@ class MessagesServer:
 
     replies: list[Reply] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
+    counts: bool = True
+    """Whether it counts requests without answering them."""
     address: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """Of each request for a message."""
@@ -162,8 +164,7 @@ class MessagesServer:
         return events
 
     def _usage(self, body: dict[str, Any]) -> dict[str, int]:
-        chain, parts, marks = _chain(body), _parts(body), _marks(body)
-        sizes = [-(-len(json.dumps(part)) // 4) for part in parts]
+        chain, sizes, marks = _chain(body), _sizes(body), _marks(body)
         read = 0
         for mark in marks:
             for end in range(mark, max(0, mark - 20), -1):
@@ -185,6 +186,11 @@ def _parts(body: dict[str, Any]) -> list[dict[str, Any]]:
     for message in body["messages"]:
         parts += [{"role": message["role"], **block} for block in message["content"]]
     return [{k: v for k, v in part.items() if k != "cache_control"} for part in parts]
+
+
+def _sizes(body: dict[str, Any]) -> list[int]:
+    """The tokens of each part."""
+    return [-(-len(json.dumps(part)) // 4) for part in _parts(body)]
 
 
 def _marks(body: dict[str, Any]) -> list[int]:
@@ -295,8 +301,10 @@ def serve(server: MessagesServer) -> Iterator[MessagesServer]:
             elif self.headers["anthropic-version"] != VERSION:
                 self.fail(400, ("invalid_request_error", "anthropic-version", None))
             elif self.path.endswith("count_tokens"):
-                usage = server._usage(body)
-                self.give({"input_tokens": sum(usage.values())})
+                if server.counts:
+                    self.give({"input_tokens": sum(_sizes(body))})
+                else:
+                    self.fail(404, ("not_found_error", "Not found", None))
             else:
                 server.raw.append(raw)
                 server.agents.append(self.headers["User-Agent"])

@@ -136,6 +136,10 @@ def test_nobody_listens() -> None:
         with pytest.raises(Unreachable, match="cannot be reached: check the network"):
             ask(model)
         model.close()
+        unknown = ClaudeModel("claude-unheard-of", Wire(Access(KEY), address))
+        with pytest.raises(Unreachable):
+            unknown.learn()
+        unknown.close()
 
 
 def test_what_is_sent_after_a_key_is_missing(tmp_path: Path) -> None:

@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.errors import AnswerRefused, ContextOverflow, InputError, NoSuchModel
-from agent.messages import AssistantMessage, Message, ToolMessage, ToolOutput, UserMessage
+from agent.messages import (
+    AssistantMessage,
+    Message,
+    ToolCall,
+    ToolMessage,
+    ToolOutput,
+    UserMessage,
+)
 from agent.models.base import (
     CallDelta,
     ModelEvent,
@@ -142,6 +149,21 @@ def test_the_cache_hits_all_that_was_read_before(
     assert second.usage.new <= second.usage.evaluated
 
 
+def test_the_cache_hits_after_another_models_steps(
+    claude: ClaudeModel, server: MessagesServer
+) -> None:
+    server.replies = [READ, READ]
+    first = ask(claude)
+    history: list[Message] = [*OPENING, first.message, results(first.message)]
+    for number in range(15):
+        calls = (ToolCall(f"c{number}", "read_file", {"path": "a.py"}),)
+        looks = AssistantMessage("I look.", calls=calls, model="another")
+        history += [looks, results(looks)]
+    again = ask(claude, history)
+    assert again.usage.reused == first.usage.prompt
+    assert server.refused == []
+
+
 def test_the_cache_hits_across_more_blocks_than_it_looks_back(
     claude: ClaudeModel, server: MessagesServer
 ) -> None:
@@ -270,6 +292,7 @@ def test_the_count_learns_from_what_was_counted(
     before = claude.count(long.text)
     ask(claude, [*OPENING[:1], long])
     exact = claude.count_request(Request([*OPENING[:1], long], TOOLS))
+    assert exact is not None
     assert abs(claude.count(long.text) - exact) < abs(before - exact)
     assert claude.count(long.text) == pytest.approx(exact, rel=0.2)
 
@@ -283,11 +306,11 @@ def test_a_model_that_nobody_has_names_its_successor(server: MessagesServer) -> 
     ]
     retired = ClaudeModel("claude-sonnet-3-9", Wire(Access(KEY), server.address))
     with pytest.raises(NoSuchModel, match=r"was retired: take --model claude-sonnet-7\."):
-        ask(retired)
+        retired.learn()
     server.models = []
     unknown = ClaudeModel("claude-haiku-99", Wire(Access(KEY), server.address))
     with pytest.raises(NoSuchModel, match=r"no model claude-haiku-99: .*claude-haiku-5-5\."):
-        ask(unknown)
+        unknown.learn()
     for model in (retired, unknown):
         model.close()
 
@@ -297,11 +320,14 @@ def test_an_unknown_model_is_asked_about_once_a_known_one_never(
 ) -> None:
     server.models = [_info("claude-nova-1", "active", 2027)]
     model = ClaudeModel("claude-nova-1", Wire(Access(KEY), server.address))
+    model.learn()
     ask(model)
+    model.learn()
     ask(model)
     assert (model.spec.context, model.spec.max_output) == (500_000, 20_000)
     model.close()
     assert server.paths == ["/v1/models/claude-nova-1", *["/v1/messages"] * 2]
+    claude.learn()
     ask(claude)
     assert server.paths[3:] == ["/v1/messages"]
 

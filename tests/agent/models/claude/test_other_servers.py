@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,53 +10,28 @@ import pytest
 from agent.errors import ConnectionLost, ContextOverflow, ModelError, ServerSilent
 from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall, UserMessage
 from agent.models.base import Request, StopReason, TextDelta
-from agent.models.catalogue import Catalogue
 from agent.models.claude.access import Access
 from agent.models.claude.model import ClaudeModel
 from agent.models.claude.wire import Wire
 from tests.agent.models.claude.asking import TOOLS, ask, results
+from tests.agent.models.llama_server import SMALLEST, llama
 
 if TYPE_CHECKING:
     from llmock.pytest_plugin import LLMock
 
 SONNET = "claude-sonnet-5-5"
-WEIGHTS = "smollm2-135m"
 WINDOW = 2048
-LLAMA = f"""
-import sys
-from xllamacpp import CommonParams, Server
-params = CommonParams()
-params.model.path, params.port, params.n_ctx, params.n_parallel = sys.argv[1], 0, {WINDOW}, 1
-params.use_jinja, params.cpuparams.n_threads = True, 1
-server = Server(params)
-print(server.listening_address, flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture(scope="module")
-def llama() -> Iterator[str]:
-    """The address of llama.cpp's server."""
-    pytest.importorskip("xllamacpp")
-    catalogue = Catalogue.load()
-    weights = catalogue.on_disk(catalogue.find(WEIGHTS))
-    if weights is None:
-        pytest.skip(f"needs `agent models pull {WEIGHTS}`")
-    with subprocess.Popen(
-        [sys.executable, "-c", LLAMA, weights],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        yield next(line.strip() for line in process.stdout if line.startswith("http"))
-        process.kill()
+def address() -> Iterator[str]:
+    with llama(SMALLEST, WINDOW) as found:
+        yield found
 
 
 @pytest.fixture
-def local(llama: str) -> Iterator[ClaudeModel]:
-    model = ClaudeModel(SONNET, Wire(Access("none"), llama))
+def local(address: str) -> Iterator[ClaudeModel]:
+    model = ClaudeModel(SONNET, Wire(Access("none"), address))
     yield model
     model.close()
 
@@ -78,9 +51,11 @@ def test_llama_streams_counts_and_keeps_its_cache(local: ClaudeModel) -> None:
     assert len(pieces) > 2
     assert first.usage.output > 2
     longer = [*HISTORY, first.message, UserMessage("And again.")]
-    assert local.count_request(short(longer)) > first.usage.prompt
+    counted = local.count_request(short(longer))
+    assert counted is not None
+    assert counted > first.usage.prompt
     second = ask(local, longer, request=short(longer))
-    assert second.usage.prompt == local.count_request(short(longer))
+    assert second.usage.prompt == counted
     assert second.usage.reused >= first.usage.prompt - 8
     assert second.usage.evaluated < second.usage.prompt / 2
 

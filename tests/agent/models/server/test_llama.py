@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -14,26 +12,12 @@ import pytest
 from agent.errors import ContextOverflow
 from agent.messages import Message, SystemMessage, UserMessage
 from agent.models.base import Answer, Reading, Request, StopReason, TextDelta
-from agent.models.catalogue import Catalogue
 from agent.models.server.model import ServerModel
+from tests.agent.models.llama_server import SMALLEST, llama
 from tests.agent.models.server.asking import READ, ask, opened
 from tests.agent.models.server.servers import Json, Reply, data, models, said, serving
 
 CHAT = "/v1/chat/completions"
-SERVE = """\
-import sys
-from xllamacpp import CommonParams, Server
-params = CommonParams()
-params.model.path = sys.argv[1]
-params.port = 0
-params.n_ctx = 2048
-params.n_parallel = 1
-params.cpuparams.n_threads = 1
-params.chat_template = sys.argv[2]
-server = Server(params)
-print(server.listening_address, flush=True)
-sys.stdin.read()
-"""
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -43,20 +27,10 @@ CHATML = (
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[ServerModel]:
-    pytest.importorskip("xllamacpp")
-    catalogue = Catalogue.load()
-    path = catalogue.on_disk(catalogue.find("smollm2-135m"))
-    if path is None:
-        pytest.skip("needs `agent models pull smollm2-135m`")
-    command = [sys.executable, "-c", SERVE, str(path), CHATML]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout is not None
-        made = opened(process.stdout.readline().strip())
+    with llama(SMALLEST, 2048, CHATML) as address:
+        made = opened(address)
         yield made
         made.close()
-        process.terminate()
 
 
 SAID: tuple[Message, ...] = (
@@ -98,7 +72,7 @@ def test_a_call_is_forced_where_none_could_be_read(model: ServerModel) -> None:
         with urllib.request.urlopen(sent) as answer:
             return Reply([answer.read()])
 
-    listed = models("smollm2-135m", owned_by="llamacpp")
+    listed = models(SMALLEST, owned_by="llamacpp")
     props = {"chat_template_caps": {"supports_tools": False}}
     routes = {"/v1/models": listed, "/props": lambda body: data(props), CHAT: pass_on}
     with serving(routes) as front:

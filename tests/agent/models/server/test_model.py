@@ -77,6 +77,15 @@ def answering() -> Iterator[Opening]:
         yield start
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_what_a_broken_answer_took_is_told_with_the_error(answering: Opening, told: bool) -> None:
+    model, _ = answering(Reply([*([usage(120, cached=20)] if told else []), delta(content="Half")]))
+    with pytest.raises(ServerError, match="broke off") as caught:
+        ask(model)
+    taken = caught.value.usage
+    assert (taken.prompt, taken.reused) == (120, 20) if taken is not None else not told
+
+
 def test_text_reasoning_and_figures_come_as_they_are_streamed(answering: Opening) -> None:
     model, _ = answering(
         Reply(
