@@ -353,7 +353,8 @@ class Guided:
             if reason := material.unusable(self.workspace, self.index(), call):
                 problems.append(reason)
                 continue
-            result = yield from use(call, by_model=True)
+            whole = material.complete(self.workspace, self.index(), call)
+            result = yield from use(whole, by_model=True)
             changed = changed or result.ok
             if not result.ok:
                 problems.append(result.output)

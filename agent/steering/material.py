@@ -16,6 +16,7 @@ from textwrap import dedent
 
 from agent.messages import ToolCall
 from agent.models.base import CallForm, Form
+from agent.steering import lacking
 from agent.steering.suspects import called, replaceable
 from tools.errors import ToolError
 from tools.outline import Index, Ranked
@@ -211,6 +212,28 @@ def unusable(workspace: Workspace, index: Index, call: ToolCall) -> str:
     with suppress(ToolError):  # the tool says so
         return same if splice(path, text, symbol.name, code).text == text else ""
     return ""
+
+
+def complete(workspace: Workspace, index: Index, call: ToolCall) -> ToolCall:
+    """A call to replace a symbol, its code with the imports that it lacks."""
+    if call.name != "replace_symbol":
+        return call
+    path, code = str(call.arguments.get("path")), str(call.arguments.get("code", ""))
+    lines = lacking.imports(
+        path,
+        _source(workspace, path),
+        dedent(code),
+        index.paths,
+        index.symbols,
+        lambda other: _source(workspace, other),
+    )
+    if not lines:
+        return call
+    return replace(call, arguments={**call.arguments, "code": f"{lines}\n\n\n{dedent(code)}"})
+
+
+def _source(workspace: Workspace, path: str) -> str:
+    return _decode(_readable(workspace, [path]).get(path, b""))
 
 
 def reproduces(before: TestRun, after: TestRun, path: str) -> bool:

@@ -26,9 +26,9 @@ CANDIDATES = 8
 """Definitions among which the model chooses at first."""
 SUSPECTS = 8
 """Definitions that it is asked about one by one."""
-VARIANTS = (10, 8, 6, 4, 3)
+VARIANTS = (16, 12, 9, 6, 5, 4)
 """Doubtful places tried in the first suspects, the most doubtful of each before the next."""
-CHANCES = (5, 3)
+CHANCES = (6, 4, 3)
 """Answers with chance in the choice of words, about the first suspects."""
 VARIED = Sampling(temperature=0.7, top_p=0.95, top_k=40)
 

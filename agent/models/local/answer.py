@@ -6,11 +6,14 @@ not know logits, frames or templates.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from agent.models import text_calls
 from agent.models.base import CallForm, Form
+from agent.models.local.driver import Doubt
 from agent.models.local.structure import Choice, Grammar, Matcher, StructureError, find
 from agent.models.local.writer import Writer
 
@@ -19,6 +22,13 @@ _OVERRUN = 32
 
 _LINE_TOKENS = 80
 """The most tokens that a line is written anew with."""
+
+_BLOCK_LINES = 3
+"""The most lines that follow an added line which opens a block."""
+
+_QUOTES = ('"', "'", "`")
+_OPENERS = frozenset({"for", "if", "try", "while", "with"})
+"""What begins a block in most languages."""
 
 _BEGUN = re.compile(r"<(?:call\b|tool_call>|tools>)")
 """The beginning of a call, in our format or in one that models were trained on."""
@@ -148,30 +158,68 @@ def _write_variant(writer: Writer, form: CallForm, head: str, mark: str) -> None
     """
     writer.force(head)
     tokens = writer.tokenize(form.original)
-    places = []
-    for doubt in writer.doubts(tokens):
-        before = writer.text_of(tokens[: doubt.index])
-        other = writer.peek(doubt.token)
-        plain = other.strip() and "\n" not in other and "#" not in other
-        if plain and not writer.ends(doubt.token) and before.count("\n") in form.editable:
-            places.append((before, doubt))
-            if len(places) > form.variant:
-                break
-    if len(places) <= form.variant:
+    departure = next(itertools.islice(_departures(writer, tokens, form), form.variant, None), None)
+    if departure is None:
         writer.force(f"{form.original.rstrip()}\n{mark}")
         return
-    before, doubt = places[form.variant]
-    writer.write([*tokens[: doubt.index], doubt.token])
+    before = writer.text_of(tokens[: departure.doubt.index])
+    writer.write([*tokens[: departure.doubt.index], departure.doubt.token])
+    _write_line(writer)
+    begins = before.rfind("\n") + 1
+    if departure.adds:
+        for _ in range(_BLOCK_LINES):
+            if not writer.line.rstrip().endswith(":"):
+                break
+            writer.force("\n")
+            _write_line(writer)
+        rest = form.original[begins:]
+    else:
+        rest = form.original[len(before) :].partition("\n")[2]
+    rest = rest.rstrip()
+    writer.force(f"\n{rest}\n{mark}" if rest else f"\n{mark}")
+
+
+def _write_line(writer: Writer) -> None:
+    """Free text up to the line's end, which is left out."""
     for _ in range(_LINE_TOKENS):
         token = writer.choose()
-        line, newline, _ = writer.peek(token).partition("\n")
+        text, newline, _ = writer.peek(token).partition("\n")
         if newline or writer.ends(token):
             writer.drop()
-            writer.force(line if newline else "")
-            break
+            writer.force(text if newline else "")
+            return
         writer.write([token])
-    rest = form.original[len(before) :].partition("\n")[2].rstrip()
-    writer.force(f"\n{rest}\n{mark}" if rest else f"\n{mark}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Departure:
+    doubt: Doubt
+    adds: bool
+    """Whether the line that begins so comes before the one that is there, not in its place."""
+
+
+def _departures(writer: Writer, tokens: Sequence[int], form: CallForm) -> Iterator[_Departure]:
+    """Where and how the code may change in one line, the likeliest first.
+
+    Who doubts a line's beginning may miss a line as well as mistrust the one that is there. No
+    change of comments and docstrings mends anything, and a line that begins a block where none
+    was has nothing to stand over.
+    """
+    lines = form.original.splitlines()
+    for doubt in writer.doubts(tokens):
+        before = writer.text_of(tokens[: doubt.index])
+        number = before.count("\n")
+        other = writer.peek(doubt.token)
+        begins = not before.rpartition("\n")[2].strip()
+        words = other.strip()
+        if writer.ends(doubt.token) or number not in form.editable or "\n" in other:
+            continue
+        if "#" in other or (begins and words.startswith(_QUOTES)) or not (words or begins):
+            continue
+        if not (begins and words in _OPENERS and not lines[number].rstrip().endswith(":")):
+            yield _Departure(doubt, adds=False)
+        if begins:
+            yield _Departure(doubt, adds=True)
 
 
 def _write_body(writer: Writer, mark: str) -> None:
