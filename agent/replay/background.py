@@ -51,6 +51,7 @@ class Background:
         self.code: int | None = None
         """Its exit code; None: it is at work."""
         self.stopping = False
+        """Whether it was told to stop."""
         home = str(Path(__file__).resolve().parents[2])
         ours, theirs = socket.socketpair()
         with theirs:
@@ -82,8 +83,8 @@ class Background:
 
     def stop(self) -> None:
         """Have it stop in its own time: what is at work is made again when the run goes on."""
-        self.stopping = True
         if self.at_work:
+            self.stopping = True
             with suppress(ProcessLookupError):
                 self._process.terminate()
 
