@@ -58,7 +58,7 @@ def wish(line: str, here: Path) -> Wish | None:
 
 def usage(width: int) -> str:
     """The options of a replay, as the command line's help has them."""
-    return run.get_help(click.Context(run, info_name="/replay", max_content_width=width))
+    return run.get_help(click.Context(run, info_name="/replay", terminal_width=width))
 
 
 class Replays:

@@ -38,7 +38,7 @@ from tui.widgets.transcript import Transcript
 
 _EVERY = 0.4
 """Seconds between two looks at the files."""
-_TABS = ("transcript", "diff", "tests", "task")
+_TABS = ("trajectory", "diff", "tests", "task")
 _COLORS = {
     State.RESOLVED: "$success",
     State.UNRESOLVED: "$error",
@@ -46,6 +46,8 @@ _COLORS = {
     State.RUNNING: "$primary",
     State.WAITING: DIM,
 }
+_NOTHING = {State.WAITING: "It has not begun.", State.RUNNING: "It begins …"}
+_NONE = "There is no trajectory."
 _LOG = 2_000_000
 """Bytes of the tests' output that are shown, its end."""
 _WIDE = 1_000
@@ -95,14 +97,18 @@ class AttemptScreen(Screen[None]):
         self._tail = Tail()
         self._told: tuple[object, ...] = ()
         """The row as the rest was read for it last."""
+        self._read_once = False
+        """Whether the task was read, which an attempt at work has too."""
         self._looking = False
+        self._transcript = Transcript()
+        self._transcript.id = _TABS[0]
 
     def compose(self) -> ComposeResult:
         yield Static(id="attempt", markup=False)
         yield Tabs(*(Tab(name, id=f"to-{name}") for name in _TABS))
         with ContentSwitcher(initial="nothing"):
             yield Static(id="nothing", markup=False)
-            yield Transcript()
+            yield self._transcript
             yield VerticalScroll(id="diff")
             yield Log(id="tests")
             yield VerticalScroll(id="task")
@@ -131,14 +137,12 @@ class AttemptScreen(Screen[None]):
             self.post_message(self.Looked(row, anew, events))
             if row is not None and self._told != (row.state, row.verdict, row.seconds):
                 self._told = (row.state, row.verdict, row.seconds)
-                if row.state is not State.RUNNING or not self._listed_shown:
+                if row.state is not State.RUNNING or not self._read_once:
                     self._read_rest(row)
         except (InputError, OSError):  # it is moved just now, or was deleted
             pass
         finally:
             self._looking = False
-
-    _listed_shown = False
 
     def _read_rest(self, row: Row) -> None:
         attempt = self._store.attempt(row.model, row.instance, row.number)
@@ -146,7 +150,7 @@ class AttemptScreen(Screen[None]):
         place = self._store.place(row.model, row.instance, row.number)
         if attempt is not None and attempt.grade is not None:
             log = _end(place / "test_output.txt")
-        self._listed_shown = True
+        self._read_once = True
         self.post_message(self.Ended(attempt, log, self._follower.listed(row.instance)))
 
     # What is shown
@@ -156,7 +160,7 @@ class AttemptScreen(Screen[None]):
         if message.row is not None:
             self._row = message.row
             self._draw_head()
-        transcript = self.query_one(Transcript)
+        transcript = self._transcript
         if message.anew:
             transcript.load(message.events)
         else:
@@ -179,13 +183,15 @@ class AttemptScreen(Screen[None]):
     def _draw_head(self) -> None:
         row = self._row
         told = shown(row.verdict or row.state.value)
-        sums = [f"{row.steps} steps", f"{thousands(row.tokens)} tokens", f"${row.dollars:.4f}"]
+        sums = [f"{row.steps} step{'s' if row.steps != 1 else ''}"] if row.steps else []
+        sums += [f"{thousands(row.tokens)} tokens"] if row.tokens else []
+        sums += [f"${row.dollars:.4f}"] if row.dollars else []
         sums += [duration(row.seconds)] if row.seconds else []
         number = f" ({row.number})" if row.number > 1 else ""
         head = Content.assemble(
             (shown(row.instance) + number, "bold $primary"), "  ", (short(row.model), "bold"),
-            "\n", (told, _COLORS[row.state]), (f"  {' · '.join(sums)}", DIM),
-            (f"  {shown(row.why)}" if row.why else "", DIM),
+            "\n", (told, _COLORS[row.state]), "  ", (" · ".join(sums), DIM),
+            "  " if row.why else "", (shown(row.why), DIM),
         )  # fmt: skip
         self.query_one("#attempt", Static).update(head)
 
@@ -193,27 +199,22 @@ class AttemptScreen(Screen[None]):
         """Have the tab's content shown; a trajectory once there is one."""
         active = self.query_one(Tabs).active_tab
         name = active.id.removeprefix("to-") if active is not None and active.id else _TABS[0]
-        transcript = self.query_one(Transcript)
+        if name == _TABS[0] and not self._transcript.story.entries:
+            name = "nothing"
+            self.query_one("#nothing", Static).update(_NOTHING.get(self._row.state, _NONE))
         switcher = self.query_one(ContentSwitcher)
-        if name == _TABS[0]:
-            nothing = not transcript.story.entries
-            if nothing:
-                waits = self._row.state is State.WAITING
-                line = "It has not begun." if waits else "There is no trajectory."
-                line = "It begins …" if self._row.state is State.RUNNING else line
-                self.query_one("#nothing", Static).update(line)
-            switcher.current = "nothing" if nothing else transcript.id
-        else:
-            switcher.current = name
+        if switcher.current == name:
+            return
+        switcher.current = name
+        shown_now = switcher.visible_content
+        if shown_now is not None and shown_now.focusable:
+            shown_now.focus()
 
     # Keys
 
     @on(Tabs.TabActivated)
     def _turned(self) -> None:
         self._choose()
-        current = self.query_one(ContentSwitcher).visible_content
-        if current is not None and current.focusable:
-            current.focus()
 
     def action_tab(self, index: int) -> None:
         """Show one of the four."""
@@ -260,7 +261,7 @@ def _task(listed: Listed | None) -> Iterator[Widget]:
         return
     about = " · ".join(filter(None, (listed.source, listed.repo, listed.difficulty)))
     yield _note(shown(about))
-    yield Static(Content(printable(clip(listed.problem, _TEXT))), classes="problem")
+    yield Static(Content(printable(clip(listed.problem.strip(), _TEXT))), classes="problem")
     if listed.gold.strip():
         yield Static(Content.styled("Its own fix", "bold $primary"), classes="heading")
         yield from diffs(listed.gold)

@@ -21,7 +21,7 @@ from textual.widgets import Footer, Input, Static
 
 from agent.errors import ExitCode, InputError
 from agent.replay.background import Background
-from agent.replay.following import Follower, View
+from agent.replay.following import Follower, State, View
 from tools.text import shown
 from tools.text_filter import clip_line
 from tui.blocks.heads import DIM
@@ -83,6 +83,7 @@ class ReplayScreen(Screen[None]):
         """The run's question that is put, or was answered."""
         self._ended = False
         """Whether the end of the run was told."""
+        self._told_state = ""
         self._sort, self._show = Sort.RUN, Show.ALL
 
     def compose(self) -> ComposeResult:
@@ -130,7 +131,8 @@ class ReplayScreen(Screen[None]):
             self._view = message.view
             self._draw()
         elif self._run is not None and (self._run.at_work or self._view is not None):
-            state = "its tasks are loaded …" if not self._asked else "it begins …"
+            state = "the tasks are loaded …" if not self._asked else "it begins …"
+            state = "waits for your answer" if self._run.question else state
             self.query_one(ReplayHead).prepare(self._folder, state)
         elif not self._ended:
             self._tell(message.problem, problem=True)
@@ -139,7 +141,11 @@ class ReplayScreen(Screen[None]):
         view = self._view
         if view is None:
             return
-        self.query_one(ReplayHead).show(view, self._folder, self._state(view))
+        state = self._state(view)
+        self.query_one(ReplayHead).show(view, self._folder, state)
+        if state != self._told_state:  # it decides which keys do something
+            self._told_state = state
+            self.refresh_bindings()
         words = self.query_one("#words", Input).value.split()
         rows = arranged(view.rows, self._sort, self._show, words)
         nothing = _NOTHING[self._show if not words else Show.ALL]
@@ -157,8 +163,7 @@ class ReplayScreen(Screen[None]):
             return "● at work"
         if run is not None and run.at_work:
             return "◌ beginning …"
-        waits = any(not row.verdict for row in view.rows)
-        return "■ stopped · g goes on" if waits else "✓ ended"
+        return "✓ ended" if _is_over(view) else "■ stopped"
 
     # The run in the background
 
@@ -207,6 +212,15 @@ class ReplayScreen(Screen[None]):
         told.set_class(problem, "-problem")
 
     # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        run, view = self._run, self._view
+        works = (run is not None and run.at_work) or (view is not None and view.at_work)
+        if action == "stop":
+            return works
+        if action == "go_on":
+            return not works and view is not None and not _is_over(view)
+        return super().check_action(action, parameters)
 
     def action_back(self) -> None:
         field = self.query_one("#words", Input)
@@ -277,3 +291,8 @@ class ReplayScreen(Screen[None]):
         from tui.screens.attempt import AttemptScreen  # with the diffs, only to see one
 
         self.app.push_screen(AttemptScreen(self._folder, message.row))
+
+
+def _is_over(view: View) -> bool:
+    """Whether all attempts have ended."""
+    return all(row.state not in (State.WAITING, State.RUNNING) for row in view.rows)

@@ -29,7 +29,6 @@ from agent.replay.store import Plan, Store
 from agent.replay.table import short
 from tools.text import shown
 from tools.text_filter import clip_line
-from tui.blocks.heads import DIM
 from tui.replaying import Replays, usage, wish
 from tui.screens.replay import ReplayScreen
 from tui.screens.sessions import ago
@@ -139,7 +138,7 @@ class ReplaysScreen(ModalScreen[str | None]):
         self._entries = message.entries
         view = self.query_one("#list", OptionList)
         view.clear_options()
-        view.add_options(Option(_line(entry)) for entry in self._entries)
+        view.add_options(Option(_line(entry, self._here)) for entry in self._entries)
         if self._entries:
             view.highlighted = 0
             if not self._helped:
@@ -161,18 +160,16 @@ class ReplaysScreen(ModalScreen[str | None]):
             self.dismiss(message.value)
 
 
-def _line(entry: _Entry) -> Content:
+def _line(entry: _Entry, here: Path) -> Content:
     plan, total = entry.plan, entry.instances * len(entry.plan.models) * entry.plan.attempts
-    state, color = ("stopped", DIM)
-    if entry.at_work:
-        state, color = "● at work", "$success"
-    elif entry.ended >= total:
-        state = "ended"
+    state = "at work" if entry.at_work else "ended" if entry.ended >= total else "stopped"
     models = ", ".join(map(short, plan.models))
     name = clip_line(shown(Path(plan.tasks).name or plan.tasks), _NAME)
-    told = f"{entry.ended:,} of {total:,} · {ago(time.time() - entry.known.last)} · "
+    folder = entry.known.folder
+    place = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    when = ago(time.time() - entry.known.last)
+    told = f"  {state} · {entry.ended:,} of {total:,} · {when} · "
     return Content.assemble(
         (name, "bold"), f"  {clip_line(models, _NAME)}\n",
-        (f"  {told}", DIM), (state, color),
-        (f" · {clip_line(shown(str(entry.known.folder)), _NAME)}", DIM),
+        (f"{told}{clip_line(shown(str(place)), _NAME)}", "dim"),
     )  # fmt: skip

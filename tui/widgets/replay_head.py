@@ -49,8 +49,8 @@ class ReplayHead(Static):
 
     def prepare(self, folder: Path, state: str) -> None:
         """Nothing is known yet but where it will lie."""
-        self.update(Content.assemble(("Replay  ", "bold $primary"), shown(str(folder)),
-                                     (f"  {state}", DIM)))  # fmt: skip
+        self.update(Content.assemble(("Replay", "bold $primary"), "  ", shown(str(folder)), "  ",
+                                     (state, DIM)))  # fmt: skip
 
     def _title(self, view: View, folder: Path, state: str, width: int) -> Content:
         color = "$success" if view.at_work else DIM
@@ -58,8 +58,8 @@ class ReplayHead(Static):
         name = clip_line(shown(Path(view.plan.tasks).name or view.plan.tasks), room)
         place = clip_line(shown(str(folder)), max(0, room - cell_len(name) - 4))
         told = Content.assemble(
-            ("Replay  ", "bold $primary"), (name, "bold"),
-            (f"  in {place}" if len(place) > 8 else "", DIM),
+            ("Replay", "bold $primary"), "  ", (name, "bold"), "  ",
+            (f"in {place}" if len(place) > 8 else "", DIM),
         )  # fmt: skip
         gap = " " * max(2, width - told.cell_length - cell_len(state))
         return Content.assemble(told, gap, (state, color))

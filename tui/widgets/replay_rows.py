@@ -23,15 +23,20 @@ from textual.strip import Strip
 from agent.replay.following import Row, State
 from agent.replay.table import duration, short
 from tools.text import shown
-from tools.text_filter import clip_line
 from tui.blocks import heads
 from tui.replay_view import Sort
 from tui.widgets.status_line import thousands
 
 _ROOM = 92
-"""Columns of the screen from which on the time is shown too."""
+"""Cells from which on the time is shown too."""
+_LITTLE = 68
+"""Cells below which tokens and dollars are not."""
+_VERDICT = 19
+"""Cells of the verdict at least."""
+_LOOKED = 400
+"""Rows whose names tell how wide a column is."""
 _LONGEST = 400
-"""Characters of one line of a verdict that are looked at."""
+"""Characters of a verdict that are looked at."""
 _MARKS = {State.RESOLVED: "✓", State.UNRESOLVED: "✗", State.APART: "!", State.WAITING: "·"}
 
 
@@ -44,9 +49,8 @@ class _Column:
     right: bool = False
 
     def cell(self, text: str) -> str:
-        room = max(0, self.width - 2)
-        if cell_len(text) > room:
-            text = set_cell_size(clip_line(text, room), room)
+        room = max(1, self.width - 2)
+        text = _fitted(text, room)
         gap = " " * (room - cell_len(text))
         return f"{gap}{text}  " if self.right else f"{text}{gap}  "
 
@@ -120,41 +124,37 @@ class ReplayRows(ScrollView, can_focus=True):
         width, base = self.size.width, self.rich_style
         columns = self._columns(width)
         if y == 0:
-            head = base + self.get_component_rich_style("rows--head", partial=True)
+            head = self._style("head")
             cells = [Segment("  ", head)]
             for column in columns:
                 sorted_by = self.sort is not Sort.RUN and column.name == self.sort
                 name = f"{column.name} ▾" if sorted_by else column.name
                 cells.append(Segment(column.cell(name), head))
-            return Strip(cells).adjust_cell_length(width, head)
+            return Strip(cells).adjust_cell_length(width, base)
         index = self.scroll_offset.y + y - 1
         if index >= len(self.rows):
             told = f"  {self.nothing}" if not self.rows and y == 2 else ""
-            dim = base + self.get_component_rich_style("rows--dim", partial=True)
-            return Strip([Segment(told, dim)]).adjust_cell_length(width, base)
-        if index == self.at:
-            base += self.get_component_rich_style("rows--cursor", partial=True)
-        return self._line(self.rows[index], columns, base).adjust_cell_length(width, base)
+            return Strip([Segment(told, self._style("dim"))]).adjust_cell_length(width, base)
+        line = self._line(self.rows[index], columns).adjust_cell_length(width, base)
+        if index != self.at:
+            return line
+        cursor = self._style("cursor")
+        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold)
+        return Strip([Segment(part.text, (part.style or base) + over) for part in line], width)
 
-    def _line(self, row: Row, columns: Sequence[_Column], base: Style) -> Strip:
-        dim = base + self.get_component_rich_style("rows--dim", partial=True)
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"rows--{name}")
+
+    def _line(self, row: Row, columns: Sequence[_Column]) -> Strip:
+        base, dim = self.rich_style, self._style("dim")
         waits = row.state is State.WAITING
-        own = dim
-        if not waits:
-            name = {State.APART: "apart"}.get(row.state, row.state.name.lower())
-            own = base + self.get_component_rich_style(f"rows--{name}", partial=True)
+        own = dim if waits else self._style(row.state.name.lower())
+        styles = {"instance": base, "model": self._style("model"), "verdict": own}
         mark = heads.spinner() if row.state is State.RUNNING else _MARKS[row.state]
         cells = [Segment(f"{mark} ", own)]
         for column in columns:
-            text = _text(row, column.name)
-            style = dim
-            if column.name == "verdict":
-                style = own
-            elif column.name == "model":
-                style = base + self.get_component_rich_style("rows--model", partial=True)
-            elif column.name == "instance":
-                style = base
-            cells.append(Segment(column.cell(text), dim if waits else style))
+            style = dim if waits else styles.get(column.name, base)
+            cells.append(Segment(column.cell(_text(row, column.name)), style))
         return Strip(cells)
 
     def _columns(self, width: int) -> list[_Column]:
@@ -163,19 +163,20 @@ class ReplayRows(ScrollView, can_focus=True):
                  _Column("$", 9, right=True)]  # fmt: skip
         if width >= _ROOM:
             fixed.append(_Column("time", 12, right=True))
-        if width < 70:
+        if width < _LITTLE:
             fixed = fixed[:1]
-        room = max(24, width - 2 - sum(column.width for column in fixed))
-        longest = max((len(row.instance) + 4 for row in self.rows), default=10) + 2
-        widest = max((len(short(row.model)) for row in self.rows[:_LONGEST]), default=5) + 2
-        verdict = 18
-        model = min(max(7, widest), max(10, room * 3 // 10))
-        instance = min(max(10, longest), room - model - verdict)
+        room = max(_VERDICT + 12, width - 2 - sum(column.width for column in fixed))
+        rows = self.rows[:_LOOKED]
+        longest = max((len(_text(row, "instance")) for row in rows), default=8) + 2
+        widest = max((len(short(row.model)) for row in rows), default=5) + 2
+        instance = min(max(10, longest), room - _VERDICT - min(widest, room * 3 // 10))
+        model = min(max(7, widest), room - _VERDICT - instance)
+        rest = room - instance - model
         return [
             _Column("instance", instance),
             _Column("model", model),
             *fixed,
-            _Column("verdict", room - instance - model),
+            _Column("verdict", rest),
         ]
 
     # What keys and the mouse do
@@ -212,6 +213,15 @@ class ReplayRows(ScrollView, can_focus=True):
         elif self.at >= top + page:
             self._measure()
             self.scroll_to(y=self.at - page + 1, animate=False)
+
+
+def _fitted(text: str, room: int) -> str:
+    """A text in so many cells at most; its beginning and its end, for both may tell it apart."""
+    if cell_len(text) <= room:
+        return text
+    tail = room // 3
+    head = max(0, room - tail - 1)
+    return set_cell_size(f"{set_cell_size(text, head)}…{text[len(text) - tail :]}", room)
 
 
 def _text(row: Row, column: str) -> str:
