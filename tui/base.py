@@ -47,7 +47,6 @@ class BaseApp(App[None]):
         "styles/prompt.tcss",
         "styles/control.tcss",
         "styles/manners.tcss",
-        "styles/replay.tcss",
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012  as the library has them

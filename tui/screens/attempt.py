@@ -61,6 +61,8 @@ _TESTS = 12
 class AttemptScreen(Screen[None]):
     """Follows an attempt that is at work."""
 
+    CSS_PATH = "../styles/replay.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Back"),
         Binding("1", "tab(0)", "Trajectory, diff, tests, task", key_display="1-4"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -49,6 +49,8 @@ class _Question(Panel):
 
 class ReplayScreen(Screen[None]):
     """The table of one replay's folder."""
+
+    CSS_PATH = "../styles/replay.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back"),
@@ -128,8 +130,10 @@ class ReplayScreen(Screen[None]):
     @on(Looked)
     def _looked(self, message: Looked) -> None:
         if message.view is not None:
-            self._view = message.view
-            self._draw()
+            # A whole table is drawn anew only for what has changed.
+            if message.view != self._view or self._state(message.view) != self._told_state:
+                self._view = message.view
+                self._draw()
         elif self._run is not None and (self._run.at_work or self._view is not None):
             state = "the tasks are loaded …" if not self._asked else "it begins …"
             state = "waits for your answer" if self._run.question else state
@@ -154,6 +158,10 @@ class ReplayScreen(Screen[None]):
         chosen += [f"“{shown(' '.join(words))}”"] if words else []
         told = f"{' · '.join(chosen)}: {len(rows):,} of {len(view.rows):,}" if chosen else ""
         self.query_one(ReplayRows).border_subtitle = Content(told)
+
+    @on(events.Resize)
+    def _fit(self) -> None:
+        self.call_after_refresh(self._draw)
 
     def _state(self, view: View) -> str:
         run = self._run

@@ -32,6 +32,7 @@ from tools.text_filter import clip_line
 from tui.replaying import Replays, usage, wish
 from tui.screens.replay import ReplayScreen
 from tui.screens.sessions import ago
+from tui.widgets.replay_head import placed
 
 _NAME = 60
 _HELP = "--help"
@@ -80,6 +81,8 @@ class _Found(Message):
 
 class ReplaysScreen(ModalScreen[str | None]):
     """Ends with what `/replay` is to be given, or None."""
+
+    CSS_PATH = "../styles/replay.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
 
@@ -138,7 +141,7 @@ class ReplaysScreen(ModalScreen[str | None]):
         self._entries = message.entries
         view = self.query_one("#list", OptionList)
         view.clear_options()
-        view.add_options(Option(_line(entry, self._here)) for entry in self._entries)
+        view.add_options(Option(_line(entry)) for entry in self._entries)
         if self._entries:
             view.highlighted = 0
             if not self._helped:
@@ -160,16 +163,14 @@ class ReplaysScreen(ModalScreen[str | None]):
             self.dismiss(message.value)
 
 
-def _line(entry: _Entry, here: Path) -> Content:
+def _line(entry: _Entry) -> Content:
     plan, total = entry.plan, entry.instances * len(entry.plan.models) * entry.plan.attempts
     state = "at work" if entry.at_work else "ended" if entry.ended >= total else "stopped"
     models = ", ".join(map(short, plan.models))
     name = clip_line(shown(Path(plan.tasks).name or plan.tasks), _NAME)
-    folder = entry.known.folder
-    place = folder.relative_to(here) if folder.is_relative_to(here) else folder
     when = ago(time.time() - entry.known.last)
     told = f"  {state} · {entry.ended:,} of {total:,} · {when} · "
     return Content.assemble(
         (name, "bold"), f"  {clip_line(models, _NAME)}\n",
-        (f"{told}{clip_line(shown(str(place)), _NAME)}", "dim"),
+        (f"{told}{clip_line(placed(entry.known.folder), _NAME)}", "dim"),
     )  # fmt: skip

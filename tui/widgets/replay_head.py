@@ -49,20 +49,26 @@ class ReplayHead(Static):
 
     def prepare(self, folder: Path, state: str) -> None:
         """Nothing is known yet but where it will lie."""
-        self.update(Content.assemble(("Replay", "bold $primary"), "  ", shown(str(folder)), "  ",
+        self.update(Content.assemble(("Replay", "bold $primary"), "  ", placed(folder), "  ",
                                      (state, DIM)))  # fmt: skip
 
     def _title(self, view: View, folder: Path, state: str, width: int) -> Content:
         color = "$success" if view.at_work else DIM
         room = max(10, width - cell_len(state) - 12)
         name = clip_line(shown(Path(view.plan.tasks).name or view.plan.tasks), room)
-        place = clip_line(shown(str(folder)), max(0, room - cell_len(name) - 4))
+        place = clip_line(placed(folder), max(0, room - cell_len(name) - 4))
         told = Content.assemble(
             ("Replay", "bold $primary"), "  ", (name, "bold"), "  ",
-            (f"in {place}" if len(place) > 8 else "", DIM),
+            (f"in {place}" if place else "", DIM),
         )  # fmt: skip
         gap = " " * max(2, width - told.cell_length - cell_len(state))
         return Content.assemble(told, gap, (state, color))
+
+
+def placed(folder: Path) -> str:
+    """Where a folder is, as seen from where the program was started."""
+    here = Path.cwd()
+    return shown(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
 
 
 def _progress(whole: Tally, seconds_left: float | None, width: int) -> Content:

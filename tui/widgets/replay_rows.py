@@ -86,6 +86,7 @@ class ReplayRows(ScrollView, can_focus=True):
         self.sort = Sort.RUN
         self.nothing = ""
         """What is said where there are no rows."""
+        self._columns: Sequence[_Column] = ()
 
     @property
     def current(self) -> Row | None:
@@ -113,6 +114,7 @@ class ReplayRows(ScrollView, can_focus=True):
         return self.rows[top : top + self.size.height]
 
     def _measure(self) -> None:
+        self._columns = _columns(self.rows, self.size.width)
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
 
     def on_resize(self) -> None:
@@ -122,7 +124,7 @@ class ReplayRows(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, base = self.size.width, self.rich_style
-        columns = self._columns(width)
+        columns = self._columns
         if y == 0:
             head = self._style("head")
             cells = [Segment("  ", head)]
@@ -135,7 +137,9 @@ class ReplayRows(ScrollView, can_focus=True):
         if index >= len(self.rows):
             told = f"  {self.nothing}" if not self.rows and y == 2 else ""
             return Strip([Segment(told, self._style("dim"))]).adjust_cell_length(width, base)
-        line = self._line(self.rows[index], columns).adjust_cell_length(width, base)
+        # What is the same as in the row before stands back.
+        again = index > 0 and self.rows[index - 1].instance == self.rows[index].instance
+        line = self._line(self.rows[index], again=again).adjust_cell_length(width, base)
         if index != self.at:
             return line
         cursor = self._style("cursor")
@@ -145,39 +149,17 @@ class ReplayRows(ScrollView, can_focus=True):
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"rows--{name}")
 
-    def _line(self, row: Row, columns: Sequence[_Column]) -> Strip:
+    def _line(self, row: Row, *, again: bool) -> Strip:
         base, dim = self.rich_style, self._style("dim")
         waits = row.state is State.WAITING
         own = dim if waits else self._style(row.state.name.lower())
-        styles = {"instance": base, "model": self._style("model"), "verdict": own}
+        styles = {"instance": dim if again else base, "model": self._style("model"), "verdict": own}
         mark = heads.spinner() if row.state is State.RUNNING else _MARKS[row.state]
         cells = [Segment(f"{mark} ", own)]
-        for column in columns:
+        for column in self._columns:
             style = dim if waits else styles.get(column.name, base)
             cells.append(Segment(column.cell(_text(row, column.name)), style))
         return Strip(cells)
-
-    def _columns(self, width: int) -> list[_Column]:
-        """The columns, as wide as what they hold, as far as there is room."""
-        fixed = [_Column("step", 7, right=True), _Column("tokens", 9, right=True),
-                 _Column("$", 9, right=True)]  # fmt: skip
-        if width >= _ROOM:
-            fixed.append(_Column("time", 12, right=True))
-        if width < _LITTLE:
-            fixed = fixed[:1]
-        room = max(_VERDICT + 12, width - 2 - sum(column.width for column in fixed))
-        rows = self.rows[:_LOOKED]
-        longest = max((len(_text(row, "instance")) for row in rows), default=8) + 2
-        widest = max((len(short(row.model)) for row in rows), default=5) + 2
-        instance = min(max(10, longest), room - _VERDICT - min(widest, room * 3 // 10))
-        model = min(max(7, widest), room - _VERDICT - instance)
-        rest = room - instance - model
-        return [
-            _Column("instance", instance),
-            _Column("model", model),
-            *fixed,
-            _Column("verdict", rest),
-        ]
 
     # What keys and the mouse do
 
@@ -213,6 +195,29 @@ class ReplayRows(ScrollView, can_focus=True):
         elif self.at >= top + page:
             self._measure()
             self.scroll_to(y=self.at - page + 1, animate=False)
+
+
+def _columns(rows: Sequence[Row], width: int) -> list[_Column]:
+    """The columns, as wide as what they hold, as far as there is room."""
+    fixed = [_Column("step", 6, right=True), _Column("tokens", 8, right=True),
+             _Column("$", 9, right=True)]  # fmt: skip
+    if width >= _ROOM:
+        fixed.append(_Column("time", 11, right=True))
+    if width < _LITTLE:
+        fixed = fixed[:1]
+    room = max(_VERDICT + 12, width - 2 - sum(column.width for column in fixed))
+    rows = rows[:_LOOKED]
+    longest = max((len(_text(row, "instance")) for row in rows), default=8) + 2
+    widest = max((len(short(row.model)) for row in rows), default=5) + 2
+    instance = min(max(10, longest), room - _VERDICT - min(widest, room * 3 // 10))
+    model = min(max(7, widest), room - _VERDICT - instance)
+    rest = room - instance - model
+    return [
+        _Column("instance", instance),
+        _Column("model", model),
+        *fixed,
+        _Column("verdict", rest),
+    ]
 
 
 def _fitted(text: str, room: int) -> str:

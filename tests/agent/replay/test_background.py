@@ -48,7 +48,7 @@ def rows(place: Path) -> list[State]:
 
 
 def when(condition: Callable[[], object]) -> None:
-    wait_for(condition, 60)
+    wait_for(lambda: bool(condition()), 60)
 
 
 def test_its_question_is_answered_here(place: Path) -> None:
