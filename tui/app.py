@@ -118,10 +118,10 @@ class ParityApp(BaseApp):
 
     def save(self) -> None:
         """End what is at work; what was said is on the disk already."""
-        if self._session is not None:
-            self._session.engine.close(PATIENCE)
         if self.replays is not None:
             self.replays.close()
+        if self._session is not None:
+            self._session.engine.close(PATIENCE)
 
     def interrupt(self) -> None:
         if self._session is not None and self._session.at_work:

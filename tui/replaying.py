@@ -48,11 +48,14 @@ def wish(line: str, here: Path) -> Wish | None:
         return None
     if len(words) == 1 and (here / words[0] / "run.json").is_file():
         return Wish(Path(os.path.abspath(here / words[0])))
+    if len(words) == 1 and not words[0].startswith("-"):
+        raise InputError(
+            f"There is no replay in {words[0]}: /replay TASKS --model MODEL -o DIR begins one."
+        )
     try:
         given = run.make_context("agent replay", list(words))
     except click.UsageError as error:
-        told = error.format_message()
-        raise InputError(f"{told} /replay TASKS --model MODEL -o DIR begins a replay.") from error
+        raise InputError(f"{error.format_message()} See /replay --help.") from error
     return Wish(Path(os.path.abspath(here / given.params["output"])), tuple(words))
 
 

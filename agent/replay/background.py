@@ -89,7 +89,7 @@ class Background:
                 self._process.terminate()
 
     def _hear_questions(self) -> None:
-        with suppress(EOFError, OSError):
+        with self._wire, suppress(EOFError, OSError):
             while True:
                 self.question = self._wire.recv()
 

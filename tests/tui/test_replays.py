@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,10 @@ async def say(pilot: Pilot[Any], line: str) -> None:
 
 async def patiently(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
     """Wait for what processes do."""
-    for _ in range(4):
-        try:
-            return await until(pilot, condition)
-        except AssertionError:
-            pass
-    await until(pilot, condition)
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, seen(pilot)
+        await pilot.pause(0.1)
 
 
 async def begun(pilot: Pilot[Any], line: str) -> ReplayScreen:
@@ -233,7 +232,8 @@ def test_what_is_no_stays_undone(place: Place) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("tasks.jsonl", "Missing option '--model'"),
+        ("tasks.jsonl", "There is no replay in tasks.jsonl"),
+        ("tasks.jsonl -o run", "Missing option '--model'"),
         ("tasks.jsonl --model gold -o run -w none", "Invalid value for '--workers'"),
         ("tasks.jsonl --model 'gold", "no closing quotation"),
     ],

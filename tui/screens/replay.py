@@ -24,6 +24,7 @@ from agent.replay.background import Background
 from agent.replay.following import Follower, State, View
 from tools.text import shown
 from tools.text_filter import clip_line
+from tui.base import BaseApp
 from tui.blocks.heads import DIM
 from tui.replay_view import Show, Sort, arranged
 from tui.replaying import Replays
@@ -184,6 +185,8 @@ class ReplayScreen(Screen[None]):
             self.call_next(self._put, run)
         if run.code is not None and not self._ended:
             self._ended = True
+            if isinstance(self.app, BaseApp) and not run.stopping:
+                self.app.call_user("The replay has ended.")
             if run.code not in (ExitCode.VERIFIED, ExitCode.INTERRUPTED) and not run.stopping:
                 last = next((line for line in reversed(run.said) if line.strip()), "")
                 self._tell(last.removeprefix("error: "), problem=run.code != ExitCode.LIMIT)

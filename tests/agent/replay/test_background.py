@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import InputError
 from agent.replay.background import Background
 from agent.replay.following import Follower, State
 from agent.replay.standing import is_at_work
@@ -19,6 +20,7 @@ WATCHER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
+from agent.errors import InputError
 from agent.replay.background import Background
 Background(sys.argv[3:], Path(sys.argv[2]))
 time.sleep(600)
@@ -44,7 +46,10 @@ def ended(run: Background) -> bool:
 
 
 def rows(place: Path) -> list[State]:
-    return [row.state for row in Follower(place / "run").look().rows]
+    try:
+        return [row.state for row in Follower(place / "run").look().rows]
+    except InputError:  # it has just begun
+        return []
 
 
 def when(condition: Callable[[], object]) -> None:
