@@ -23,6 +23,7 @@ from tui.widgets.status_line import thousands
 _MOST = 4
 """Models that have a line."""
 _LINE = "━"
+_TO_COME = "─"
 _NAME = 24
 """Cells of a model's name at most."""
 
@@ -81,7 +82,7 @@ def _progress(whole: Tally, seconds_left: float | None, width: int) -> Content:
     room = max(8, width - cell_len(told) - 2)
     filled = room * whole.ended // whole.all if whole.all else 0
     return Content.assemble(
-        (_LINE * filled, "$primary"), (_LINE * (room - filled), "$foreground 20%"), f"  {told}"
+        (_LINE * filled, "$primary"), (_TO_COME * (room - filled), "$foreground 30%"), f"  {told}"
     )
 
 
@@ -114,12 +115,14 @@ def _told(sums: Tally) -> str:
 
 def _bar(sums: Tally, width: int) -> Sequence[tuple[str, str]]:
     """Resolved, unresolved, not counted, at work, to come: each its share of a line."""
-    counts = ((sums.resolved, "$success"), (sums.unresolved, "$error"), (sums.apart, "$warning"),
-              (sums.running, "$primary"), (sums.waiting, "$foreground 20%"))  # fmt: skip
+    # Told apart without colours too.
+    counts = ((sums.resolved, _LINE, "$success"), (sums.unresolved, "╍", "$error"),
+              (sums.apart, "┅", "$warning"), (sums.running, _TO_COME, "$primary"),
+              (sums.waiting, _TO_COME, "$foreground 30%"))  # fmt: skip
     parts, before, seen = [], 0, 0
-    for count, color in counts:
+    for count, line, color in counts:
         seen += count
         end = width * seen // (sums.all or 1)
-        parts.append((_LINE * (end - before), color))
+        parts.append((line * (end - before), color))
         before = end
     return parts
