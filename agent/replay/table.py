@@ -9,14 +9,16 @@ import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.results import Attempt, Cause
-from agent.replay.schedule import Schedule
 from agent.replay.store import Fitness
 from tools.text import shown
 from tools.text_filter import clip_line
+
+if TYPE_CHECKING:
+    from agent.replay.schedule import Schedule
 
 _EVERY = 0.25
 """Seconds between two drawings."""

@@ -66,11 +66,11 @@ class AttemptScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Back"),
         Binding("1", "tab(0)", "Trajectory, diff, tests, task", key_display="1-4"),
-        Binding("2", "tab(1)", "Diff", show=False),
-        Binding("3", "tab(2)", "Tests", show=False),
-        Binding("4", "tab(3)", "Task", show=False),
-        Binding("right", "turn(1)", "Next", show=False),
-        Binding("left", "turn(-1)", "Before", show=False),
+        Binding("2", "tab(1)", show=False),
+        Binding("3", "tab(2)", show=False),
+        Binding("4", "tab(3)", show=False),
+        Binding("tab,right", "turn(1)", "The next of them", show=False),
+        Binding("shift+tab,left", "turn(-1)", "The one before", show=False),
         Binding("p", "play", "Play"),
     ]
 
@@ -178,8 +178,8 @@ class AttemptScreen(Screen[None]):
         await _fill(self.query_one("#task"), _task(message.listed))
         log = self.query_one("#tests", Log)
         log.clear()
-        log.write_lines(_verdict(attempt))
-        log.write_lines(printable(clip_line(it, _WIDE)) for it in message.log.splitlines())
+        printed = (printable(clip_line(line, _WIDE)) for line in message.log.splitlines())
+        log.write_lines([*_verdict(attempt), *printed])
         log.scroll_home(animate=False)
 
     def _draw_head(self) -> None:
