@@ -9,7 +9,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -264,15 +264,20 @@ def _complain(message: str) -> None:
     click.echo(f"error: {' '.join(printable(message).split())}", err=True)
 
 
-def main() -> None:
-    """Run the command; every error that a user can cause is one line and an exit code."""
+def main(words: Sequence[str] | None = None, confirm: Callable[[str], bool] | None = None) -> None:
+    """Run the command; every error that a user can cause is one line and an exit code.
+
+    Args:
+        words: What follows `agent`; None: as the process was given.
+        confirm: Asks the user, for `replay`; None: in the terminal.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  kept
     if isinstance(sys.stdout, io.TextIOWrapper):  # it may be ASCII; what it lacks is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        cli.main(prog_name="agent", standalone_mode=False)
+        cli.main(words, prog_name="agent", standalone_mode=False, obj=confirm)
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
         raise SystemExit(ExitCode.INTERRUPTED) from None

@@ -1,15 +1,16 @@
-"""A recorded session played again: its events, each after the time that it took then.
+"""A recorded session played again, each event after the time that it took then; or followed.
 
-Owns the times, and the pieces of an answer that a record does not hold. Must not know who shows
-the events.
+Owns the times, the pieces of an answer that a record does not hold, and how far a record that still
+grows has been read. Must not know who shows the events.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.errors import InputError
@@ -21,6 +22,8 @@ LONGEST = 5.0
 """Seconds at most between two events, before they are scaled: nobody waits for a test run again."""
 _PIECES = 30.0
 """Pieces of an answer in a second."""
+_MOST = 1 << 24
+"""Bytes of a record that are read at a time."""
 _WORDS = re.compile(r"\S*\s*")
 
 
@@ -66,6 +69,34 @@ def events_of(record: Path) -> Iterator[tuple[float, Event]]:
         lines = record.read_bytes().split(b"\n")
     except OSError as error:
         raise InputError(f"The record {record} cannot be read: {error.strerror}.") from error
+    yield from _read(lines)
+
+
+class Tail:
+    """What is added to a record from one look to the next, wherever it is moved meanwhile."""
+
+    def __init__(self) -> None:
+        self._inode = self._offset = 0
+
+    def read(self, record: Path) -> tuple[bool, list[Event]]:
+        """Whether it is another record than at the last look, and the events that are new.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        with record.open("rb") as file:
+            inode = os.fstat(file.fileno()).st_ino
+            another = inode != self._inode
+            if another:
+                self._inode, self._offset = inode, 0
+            file.seek(self._offset)
+            data = file.read(_MOST)
+        whole = data.rfind(b"\n") + 1  # a line may still be written
+        self._offset += whole or (len(data) if len(data) == _MOST else 0)
+        return another, [event for _, event in _read(data[:whole].split(b"\n"))]
+
+
+def _read(lines: Iterable[bytes]) -> Iterator[tuple[float, Event]]:
     for line in lines:
         try:
             plain = json.loads(line)

@@ -23,8 +23,11 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(mode=FOLDER_MODE)
 
 
-def write(place: Path, data: bytes) -> None:
+def write(place: Path, data: bytes, *, lasting: bool = True) -> None:
     """Replace a file atomically; its folder is made. Readable by the owner alone.
+
+    Args:
+        lasting: Whether it is to survive a loss of power; that takes the disk's time.
 
     Raises:
         OSError: It cannot be written; what was there stays.
@@ -35,8 +38,9 @@ def write(place: Path, data: bytes) -> None:
     try:
         with open(os.open(temporary, flags, FILE_MODE), "wb") as out:
             out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+            if lasting:
+                out.flush()
+                os.fsync(out.fileno())
         temporary.replace(place)
     except BaseException:
         temporary.unlink(missing_ok=True)

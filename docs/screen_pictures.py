@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -29,11 +30,15 @@ sys.path.insert(0, str(ROOT))
 
 from agent.events import TurnFinished  # noqa: E402
 from agent.mode import Mode  # noqa: E402  from this checkout, installed or not
+from agent.replay.following import State  # noqa: E402
+from agent.replay.standing import is_at_work  # noqa: E402
 from agent.session import sessions, state_folder  # noqa: E402
 from agent.wanted import Wanted  # noqa: E402
 from tui.app import ParityApp  # noqa: E402
 from tui.engine import Asked, Opened, Reported  # noqa: E402
+from tui.widgets.panel import QUIET, Panel  # noqa: E402
 from tui.widgets.prompt import Prompt  # noqa: E402
+from tui.widgets.replay_rows import ReplayRows  # noqa: E402
 
 EXAMPLE = "wrong_formula"
 TASK = "Tax is too high on invoices with a discount. Find out why and mend it."
@@ -58,6 +63,43 @@ code = '''
 [[step]]
 text = "Tax is now taken after the discount: 18.00 in your example, 108.00 in total."
 """
+HASTY = """
+steering = "free"
+price_as = "claude-haiku-4-5"
+[[step]]
+text = "I look at the function."
+[[step.call]]
+tool = "read_file"
+path = "solution.py"
+[[step]]
+text = "The least of them comes first once they are sorted."
+[[step.call]]
+tool = "replace_symbol"
+path = "solution.py"
+symbol = "answer"
+code = '''
+def answer(numbers):
+    return sorted(numbers)[0]
+'''
+[[step]]
+text = "Done."
+delay = 2
+"""
+FUNCTIONS = {
+    "smallest": "min(numbers)",
+    "largest": "max(numbers)",
+    "total": "sum(numbers)",
+    "least-even": "min(n for n in numbers if n % 2 == 0)",
+    "mean": "sum(numbers) / len(numbers)",
+    "median": "sorted(numbers)[len(numbers) // 2]",
+    "first-in-order": "sorted(numbers)[0]",
+    "range": "max(numbers) - min(numbers)",
+    "how-many": "len(numbers)",
+    "last": "numbers[-1]",
+}
+REPLAY = (
+    "/replay lists.jsonl --model gold --model scripted:./hasty.toml -o lists -w 3 --no-validate"
+)
 PATIENCE = 60.0
 """Seconds after which a view has failed."""
 
@@ -80,6 +122,8 @@ class View:
     """What is waited for; None: that the session is open, or cannot be."""
     allowed: int = 0
     """How many questions are answered with yes before it is taken."""
+    ended: int = 0
+    """How many attempts of a replay have ended before it is taken."""
 
 
 VIEWS = (
@@ -89,6 +133,7 @@ VIEWS = (
     View("screen-figures", keys=("f3",)),
     View("screen-models", keys=("f4",)),
     View("screen-sessions", keys=("ctrl+o",)),
+    View("screen-replay", size=(100, 26), task=REPLAY, until=None, ended=9),
     View("screen-help", keys=("question_mark",), size=(100, 40), task="", until=None),
     View("screen-first-run", model="qwen2.5-coder-1.5b", task="", until=None),
 )
@@ -111,6 +156,8 @@ async def take(view: View, repository: Path, script: Path) -> str:
             prompt.focus()
             prompt.write(view.task)
             await pilot.press("enter")
+        if view.ended:
+            await _replayed(pilot, view.ended)
         if view.until is not None:
             await _until(pilot, partial(_times, happened, view.until))
         await pilot.pause(1.0)
@@ -122,6 +169,17 @@ async def take(view: View, repository: Path, script: Path) -> str:
             await pilot.press(key)
         await pilot.pause(1.5)
         return app.export_screenshot(title=f"agent · {repository.name}")
+
+
+async def _replayed(pilot: Pilot[Any], ended: int) -> None:
+    """Have a replay begin, and wait until so many attempts have ended."""
+    await _until(pilot, lambda: isinstance(pilot.app.focused, Panel))
+    await pilot.pause(2 * QUIET)
+    await pilot.press("y")
+    rows = pilot.app.screen.query_one(ReplayRows)
+    done = (State.RESOLVED, State.UNRESOLVED)
+    await _until(pilot, lambda: sum(row.state in done for row in rows.rows) >= ended)
+    await pilot.press(*["down"] * 4)
 
 
 def _times(happened: list[object], kind: type, already: int = 0) -> bool:
@@ -150,14 +208,36 @@ def draw(view: View, output: Path) -> None:
             subprocess.run(["git", *git], cwd=repository, check=True)
         script = home / "demo.toml"
         script.write_text(SCRIPT, encoding="utf-8")
+        (home / "hasty.toml").write_text(HASTY, encoding="utf-8")
+        (home / "lists.jsonl").write_text("".join(map(_row, FUNCTIONS)), encoding="utf-8")
+        os.chdir(home)
         os.environ |= {
             "PARITY_STATE": str(home / "state"),
             "PARITY_CONFIG": str(home / "config.toml"),
             "PARITY_MODELS": str(home / "models"),
         }
         picture = asyncio.run(take(view, repository, script))
-        assert not view.task or list(sessions(state_folder()))
+        assert not view.task or view.ended or list(sessions(state_folder()))
+        while is_at_work(home / "lists"):  # it stops in its own time
+            time.sleep(0.1)
+        os.chdir(ROOT)
     (output / f"{view.name}.svg").write_text(picture, encoding="utf-8")
+
+
+def _row(name: str) -> str:
+    """A function, in the format of HumanEval."""
+    solution = f"    return {FUNCTIONS[name]}\n"
+    told = name.replace("-", " ")
+    check = "def check(candidate):\n    numbers = [5, 2, 9]\n"
+    check += f"    assert candidate(numbers) == {FUNCTIONS[name]}\n"
+    row = {
+        "task_id": f"Lists/{name}",
+        "prompt": f'def answer(numbers):\n    """The {told} of the numbers."""\n',
+        "entry_point": "answer",
+        "canonical_solution": solution,
+        "test": check,
+    }
+    return json.dumps(row) + "\n"
 
 
 def main() -> int:

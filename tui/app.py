@@ -30,6 +30,7 @@ from tui.screens.threshold import Crossed, Threshold
 
 if TYPE_CHECKING:
     from agent.session import SessionInfo
+    from tui.replaying import Replays
     from tui.screens.session import SessionScreen
 
 PATIENCE = 1.4
@@ -68,6 +69,8 @@ class ParityApp(BaseApp):
         self._held: list[InputEvent] | None = None
         """Keys that wait while one screen takes over from the other; None: they do not wait."""
         self._turn_began = 0.0
+        self.replays: Replays | None = None
+        """That were begun from here; None: nobody asked for any."""
 
     @property
     def wanted(self) -> Wanted:
@@ -115,6 +118,8 @@ class ParityApp(BaseApp):
 
     def save(self) -> None:
         """End what is at work; what was said is on the disk already."""
+        if self.replays is not None:
+            self.replays.close()
         if self._session is not None:
             self._session.engine.close(PATIENCE)
 
@@ -168,6 +173,7 @@ class ParityApp(BaseApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield SystemCommand("Sessions", "List, search, resume, fork, export", self.action_sessions)
+        yield SystemCommand("Replays", "Watch one, or begin one", self.action_replay)
         yield SystemCommand("Copy the last answer", "To the clipboard", self.action_copy_answer)
         yield from super().get_system_commands(screen)
 
@@ -217,6 +223,17 @@ class ParityApp(BaseApp):
 
         self._try(play)
 
+    def action_replay(self) -> None:
+        self.action_command_replay("")
+
+    def action_command_replay(self, line: str) -> None:
+        # 60 ms, with all that a run is; only needed when it is asked for
+        from tui.replaying import Replays
+        from tui.screens.replays import open_replay
+
+        replays = self.replays = self.replays or Replays()
+        self._try(lambda: open_replay(self, replays, line, self.action_command_replay))
+
     def action_command_theme(self, name: str) -> None:
         if not name:
             self.action_change_theme()
@@ -261,6 +278,8 @@ def run(wanted: Wanted) -> ExitCode:
         where = [] if wanted.folder == Path() else ["--repo", str(wanted.folder)]
         command = shlex.join(["agent", *where, "--resume", info.id])
         print(f"To go on with this session: {shown(command)}", file=sys.stderr)
+    for command in app.replays.stopped() if app.replays is not None else ():
+        print(f"To go on with the replay: {shown(command)}", file=sys.stderr)
     if app.return_code:
         return ExitCode(app.return_code)
     return ExitCode.INTERRUPTED if signalled else ExitCode.VERIFIED

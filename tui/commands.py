@@ -66,6 +66,7 @@ COMMANDS = (
     Command("rename", "Give this session a name", "NAME"),
     Command("export", "Write this session to a file", "[FORMAT] [FILE]"),
     Command("play", "Watch a recorded session", "[ID]", at_rest=True),
+    Command("replay", "Replays: watch one, or begin one", "[DIR | TASKS …]"),
     Command("copy", "Copy the last answer"),
     Command("theme", "Choose the colours", "[NAME]"),
     Command("trust", "What of this folder is trusted"),

@@ -25,6 +25,15 @@ class _Replay(click.Group):
         return super().parse_args(ctx, args)
 
 
+class _Run(click.Command):
+    """Keeps its words as they were said, for going on with the run by them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+
+_WORDS = "parity.replay.words"
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
 
@@ -34,7 +43,7 @@ def replay() -> None:
     """Replay benchmark tasks on models, and measure."""
 
 
-@replay.command("run")
+@replay.command("run", cls=_Run)
 @click.argument("tasks")
 @click.option(
     "--model",
@@ -86,7 +95,10 @@ def replay() -> None:
               "given several times, and afterwards.")  # fmt: skip
 @click.option("--retry", is_flag=True, help="Make attempts again that the infrastructure failed.")
 @click.option("--yes", "-y", is_flag=True, help="Never ask; take the answer to be yes.")
+@click.pass_context
 def run(
+    ctx: click.Context,
+    /,
     tasks: str,
     models: tuple[str, ...],
     pattern: str,
@@ -132,9 +144,10 @@ def run(
         workers=workers or 0,
         flags=flags,
         budget=Budget(total_usd, total_tokens),
+        words=ctx.meta[_WORDS],
         **given,
     )
-    raise SystemExit(replay(options, _confirm))
+    raise SystemExit(replay(options, ctx.obj or _confirm))
 
 
 @replay.command("new")

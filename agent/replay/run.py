@@ -6,11 +6,10 @@ attempt is made, how it is judged, nor what the figures mean.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from agent import private
 from agent.errors import AgentError, ExitCode, InputError
 from agent.export import Format
 from agent.interrupting import interruptible
@@ -32,12 +30,14 @@ from agent.replay.figures import files_of, lines_of
 from agent.replay.gold import PLAYED, patch_of
 from agent.replay.instance import FunctionTask, Instance
 from agent.replay.jobs import Job, Where
+from agent.replay.known import remember
 from agent.replay.official import write_official
 from agent.replay.results import Cause
 from agent.replay.schedule import Budget, Schedule
 from agent.replay.selection import Selection, select
 from agent.replay.sources.loading import Loaded, load
-from agent.replay.store import LOCK, Listed, Plan, Store
+from agent.replay.standing import Noting, alone
+from agent.replay.store import Listed, Plan, Store
 from agent.replay.table import LiveTable, PlainLines, summary
 from agent.replay.trajectories import write_trajectories
 from agent.secrets import user_keys
@@ -84,6 +84,8 @@ class RunOptions:
     trajectories: tuple[str, ...] = ()
     """Other programs' formats, as `agent.export.Format` has them."""
     yes: bool = False
+    words: tuple[str, ...] = ()
+    """What was said after `agent replay`, to go on with the run by."""
 
 
 def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
@@ -110,8 +112,10 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
     ):
         return ExitCode.BAD_INPUT
     store = Store(options.output.absolute())
-    with _alone(store.folder):
+    with alone(store.folder):
         store.begin(_plan(options, loaded), map(listed, instances))
+        with suppress(OSError):  # it is found again where it lies
+            remember(store.folder, options.words)
         engine, local_workers = _engine(options, store)
         schedule = Schedule(
             store,
@@ -122,7 +126,7 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
             again=lambda it: options.retry and it.cause is Cause.INFRASTRUCTURE,
         )
         with interruptible() as cancel:
-            _conduct(engine, schedule, cancel)
+            _conduct(engine, schedule, store.folder, cancel)
         done = store.read()
         write_official(done)
         for kind in options.trajectories:
@@ -257,12 +261,14 @@ def _validation(options: RunOptions) -> Callable[[Job], bool]:
     return lambda job: job.model not in PLAYED
 
 
-def _conduct(engine: Engine, schedule: Schedule, cancel: Cancel) -> None:
+def _conduct(engine: Engine, schedule: Schedule, folder: Path, cancel: Cancel) -> None:
     live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     watcher = LiveTable(schedule, sys.stderr) if live else PlainLines(schedule, sys.stderr)
+    noting = Noting(watcher, schedule, folder)
     try:
-        engine.run(schedule, watcher, cancel)
+        engine.run(schedule, noting, cancel)
     finally:
+        noting.close()
         watcher.close()
 
 
@@ -292,22 +298,6 @@ def _tell(options: RunOptions, schedule: Schedule, cancel: Cancel) -> ExitCode:
     left = "1 attempt is" if schedule.left == 1 else f"{schedule.left} attempts are"
     _say(f"{left} left ({why}); the same command goes on.")
     return ExitCode.INTERRUPTED if cancel.is_set() else ExitCode.LIMIT
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other runs out of the folder.
-
-    Raises:
-        InputError: One is in it.
-    """
-    private.make_folder(folder)
-    with (folder / LOCK).open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"Another run is at work in {folder}.") from None
-        yield
 
 
 def _version() -> str:

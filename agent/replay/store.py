@@ -24,6 +24,7 @@ either all of an attempt or nothing of it.
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import json
 import os
@@ -213,7 +214,7 @@ class Store:
         kept = place / "session" / "record.jsonl"
         if kept.is_file():
             return kept
-        drafts = place.parent.glob(f".{instance}.*/state/sessions/*/record.jsonl")
+        drafts = place.parent.glob(f".{glob.escape(instance)}.*/state/sessions/*/record.jsonl")
         return next(drafts, None)
 
     def keep(self, attempt: Attempt, draft: Path) -> None:

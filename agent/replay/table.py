@@ -9,14 +9,16 @@ import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.results import Attempt, Cause
-from agent.replay.schedule import Schedule
 from agent.replay.store import Fitness
 from tools.text import shown
 from tools.text_filter import clip_line
+
+if TYPE_CHECKING:
+    from agent.replay.schedule import Schedule
 
 _EVERY = 0.25
 """Seconds between two drawings."""
@@ -115,9 +117,8 @@ class LiveTable:
         for row in self._rows.values():
             job, at = row.job, row.progress or Progress(Phase.ENVIRONMENT)
             doing = _WAITS.get(at.phase, at.doing) if job.model else "is it fit?"
-            model = shown(job.model.removesuffix("/").rpartition("/")[2])
             lines.append(
-                f"{clip_line(job.instance.id, 30):<30} {clip_line(model, 20):<20} "
+                f"{clip_line(job.instance.id, 30):<30} {clip_line(short(job.model), 20):<20} "
                 f"{at.steps:>4} {at.tokens:>9,} {at.dollars:>8.4f} "
                 f"{duration(now - row.since):>9}  {shown(doing)}"
             )
@@ -134,9 +135,18 @@ class LiveTable:
         parts += [f"{len(schedule.unfit)} unfit"] if schedule.unfit else []
         parts += [f"{schedule.spent.tokens:,} tokens", f"${schedule.spent.dollars:.2f}"]
         fresh = done - schedule.before
-        if left and fresh >= _FEWEST:
-            parts.append(f"{duration((now - self._started) / fresh * left)} left")
+        if (seconds := time_left(now - self._started, fresh, left)) is not None:
+            parts.append(f"{duration(seconds)} left")
         return " · ".join(parts)
+
+
+def time_left(elapsed: float, fresh: int, left: int) -> float | None:
+    """Seconds that what is left will take; None: too few attempts tell.
+
+    Args:
+        elapsed: Seconds in which the `fresh` attempts have ended.
+    """
+    return elapsed / fresh * left if left and fresh >= _FEWEST else None
 
 
 def told(job: Job, result: Attempt | Fitness | None) -> str:
@@ -150,6 +160,11 @@ def told(job: Job, result: Attempt | Fitness | None) -> str:
             return f"– {job.instance.id}  unfit: {shown(result.trouble)}" if result.trouble else ""
         case None:
             return f"… {job.name}  stopped"
+
+
+def short(model: str) -> str:
+    """A model's name without the way to it."""
+    return shown(model.removesuffix("/").rpartition("/")[2])
 
 
 def duration(seconds: float) -> str:

@@ -118,7 +118,7 @@ class Sessions(ModalScreen[Wanted | None]):
         heading = clip_line(printable(item.heading), _HEADING) or item.info.id
         here = self._current is not None and item.info.id == self._current.id
         told = ["here"] if here else ["at work elsewhere"] if at_work(item.info) else []
-        told += [_ago(time.time() - item.last), item.model or "no model"]
+        told += [ago(time.time() - item.last), item.model or "no model"]
         told += [f"{item.turns} turn{'s' if item.turns != 1 else ''}"]
         told += [item.status or ("" if here else "unfinished")]
         told += [f"${item.dollars:.2f}" if item.dollars else ""]
@@ -242,7 +242,7 @@ class Sessions(ModalScreen[Wanted | None]):
         self._look(self.query_one("#search", Input).value)
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
     for length, unit in _UNITS:
         if seconds >= length:
             count = int(seconds / length)

@@ -249,6 +249,8 @@ class Prompt(Vertical):
     def _takes(self, event: events.Key) -> bool:
         """What a key means here; False: it edits."""
         menu = self._menu
+        if menu.display and event.key in ("enter", "tab"):
+            self._offer()  # a fast hand is ahead of the list
         match event.key:
             case "enter":
                 self._enter()
