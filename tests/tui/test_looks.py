@@ -63,6 +63,8 @@ code = '''
 [[step]]
 text = "Tax is now taken after the discount: 18.00 in your example."
 """
+A_TURN = 60.0
+"""Seconds after which a turn with two runs of the tests has failed."""
 SIZES = (((80, 24), "dark"), ((120, 40), "light"))
 """Each with the theme of the pictures that are taken in one alone."""
 _VARYING = (
@@ -183,7 +185,7 @@ def test_a_turn_that_is_verified(
             assert isinstance(screen, SessionScreen)
             sitter = await Sitter.begin(pilot, pictures)
             await until(pilot, lambda: screen.at_work)
-            await until(pilot, lambda: not screen.at_work)
+            await until(pilot, lambda: not screen.at_work, A_TURN)
             await sitter.take("verified", "dark", "light")
             await pilot.press("ctrl+o")
             await until(pilot, lambda: isinstance(shown.screen, Sessions) and shown.screen._hits)
@@ -201,9 +203,9 @@ def test_a_question_about_a_change(
         async with shown.run_test(size=size) as pilot:
             sitter = await Sitter.begin(pilot, pictures)
             question = shown.screen.query_one(Approval)
-            await until(pilot, lambda: question.armed and "command" in _title(question))
+            await until(pilot, lambda: question.armed and "command" in _title(question), A_TURN)
             await pilot.press("y")
-            await until(pilot, lambda: question.armed and "invoice.py" in _title(question))
+            await until(pilot, lambda: question.armed and "invoice.py" in _title(question), A_TURN)
             await sitter.take("question", theme)
 
     asyncio.run(sit())
