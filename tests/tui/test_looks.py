@@ -91,7 +91,10 @@ class Steady(LineFilter):
                 steady, gained = steady[:gained], 0
             drawn.append(Segment(steady, style, control))
         if gained > 0:
-            drawn.append(Segment(" " * gained, drawn[-1].style))
+            text, style, _ = (
+                drawn.pop() if drawn[-1].text.isspace() else Segment("", drawn[-1].style)
+            )
+            drawn.append(Segment(text + " " * gained, style))
         return drawn
 
 
