@@ -78,7 +78,7 @@ CONTRAST = Theme(
 _SIXTEEN = BUILTIN_THEMES["ansi-dark"]
 # The row that Enter takes while the keys go elsewhere: underlined too, for NO_COLOR.
 _ROW = {
-    "block-cursor-blurred-background": "ansi_bright_black",
+    "block-cursor-blurred-background": "ansi_blue",
     "block-cursor-blurred-text-style": "underline",
 }
 
