@@ -176,12 +176,17 @@ class BaseApp(App[None]):
 
     def get_driver_class(self) -> type[Driver]:
         chosen = super().get_driver_class()
-        # 20 ms; the library loads the same module
-        from textual.drivers.linux_driver import LinuxDriver
+        # 20 ms; the library has loaded the module that each of them rests on
+        match chosen.__name__:
+            case "LinuxDriver":
+                from tui.terminal import Driver as Ours
 
-        from tui.terminal import Driver as Ours
+                return Ours
+            case "WebDriver":
+                from tui.web_terminal import WebDriver as Served
 
-        return Ours if chosen is LinuxDriver else chosen
+                return Served
+        return chosen
 
     # Looks.
 

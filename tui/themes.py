@@ -75,4 +75,16 @@ CONTRAST = Theme(
     },
 )
 
-THEMES = (DARK, LIGHT, CONTRAST, replace(BUILTIN_THEMES["ansi-dark"], name=ANSI))
+_SIXTEEN = BUILTIN_THEMES["ansi-dark"]
+# The row that Enter takes while the keys go elsewhere: underlined too, for NO_COLOR.
+_ROW = {
+    "block-cursor-blurred-background": "ansi_blue",
+    "block-cursor-blurred-text-style": "underline",
+}
+
+THEMES = (
+    DARK,
+    LIGHT,
+    CONTRAST,
+    replace(_SIXTEEN, name=ANSI, variables={**_SIXTEEN.variables, **_ROW}),
+)

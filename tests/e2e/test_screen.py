@@ -15,6 +15,8 @@ from tests.e2e.command import Agent, alive, children_of, wait_for
 from tests.e2e.terminal import Terminal
 
 HELLO = 'steering = "free"\n[[step]]\ntext = "Hello, what can I do?"\n'
+LONG = 90.0
+"""Seconds for real weights, or a project's tests, on a slow machine."""
 SLOW = 'steering = "free"\n[[step]]\ntext = "Let me think."\ndelay = 60.0\n'
 
 
@@ -174,3 +176,37 @@ def test_a_first_run(agent: Agent, plain: Path, terminal: Terminal) -> None:
     assert key.read_text().strip().endswith("0123456789")
     assert key.stat().st_mode & 0o777 == 0o600
     assert 'model = "claude"' in (agent.home / "config.toml").read_text()
+
+
+def test_a_repair_with_real_weights(
+    agent: Agent, formula: Path, terminal: Terminal, small_model: str
+) -> None:
+    # Watched, interrupted, gone on with another model, killed, and resumed where it was.
+    start(terminal, agent, formula, "--model", small_model, "--mode", "auto")
+    terminal.until(" auto ", LONG)
+    terminal.write("The tax is too high where there is a discount: mend it.")
+    terminal.type("Enter")
+    terminal.until("5 passed, 4 failed", LONG)
+    record = session_of(agent) / "record.jsonl"
+    wait_for(lambda: '"step_started"' in record.read_text())
+    terminal.until("Esc interrupts")
+    terminal.type("Escape")
+    terminal.until("■ interrupted")
+    hello = agent.script(HELLO)
+    terminal.write(f"/model {hello}")
+    terminal.type("Enter")
+    terminal.until("Go on with scripted:")
+    time.sleep(1.0)  # keys count once the question could be read
+    terminal.type("Enter")
+    terminal.until(" goes on")
+    os.kill(terminal.process, signal.SIGKILL)
+    terminal.until("ENDED 137")
+    terminal.close()
+    start(terminal, agent, formula, "--continue", "--model", hello, "--mode", "auto")
+    shown = terminal.until("■ interrupted", LONG)
+    assert "mend it." in shown
+    terminal.until(f"scripted:{Path(hello).name}")
+    terminal.write("good morning")
+    terminal.type("Enter")
+    terminal.until("Hello, what can I do?")
+    assert record.read_text().count('"turn_started"') == 2

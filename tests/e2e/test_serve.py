@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.browser import browsing, find_browser
 from tests.e2e.command import Agent, Running, alive, children_of, wait_for
+from tests.e2e.terminal import SHORT
 
 pytest.importorskip("textual_serve")
 
@@ -92,6 +93,43 @@ def test_it_listens_on_the_loopback_alone(agent: Agent, plain: Path) -> None:
     if not listening:
         pytest.skip("needs /proc/net")
     assert listening == [f"0100007F:{port:04X}"]
+
+
+def test_escapes_in_what_a_page_pastes_are_text(agent: Agent, plain: Path) -> None:
+    _, url = served(agent, plain)
+    parts = urlsplit(url)
+    sessions = agent.home / "state" / "sessions"
+    dangerous = "look\x1b[31m\r!touch pasted\r"
+
+    async def work() -> None:
+        import aiohttp  # comes with the server
+
+        origin = f"http://{parts.netloc}"
+        async with (
+            aiohttp.ClientSession() as client,
+            client.ws_connect(f"{url}ws", headers={"Origin": origin}) as page,
+        ):
+            received = ""
+
+            async def until(text: str) -> None:
+                nonlocal received
+                while text not in received:
+                    received += (await page.receive(SHORT)).data.decode("utf-8", "replace")
+
+            await until("scripted:")
+            await page.send_json(["stdin", f"\x1b[200~{dangerous}\x1b[201~"])
+            await page.send_json(["stdin", " at this"])
+            await until("at this")
+            (record,) = sessions.glob("*/record.jsonl")
+            assert "turn_started" not in record.read_text()  # nor is it sent by what was pasted
+            await page.send_json(["stdin", "\r"])
+            await until("Hello from the scripted model.")
+
+    asyncio.run(work())
+    assert not (plain / "pasted").exists()
+    (record,) = sessions.glob("*/record.jsonl")
+    assert record.read_text().count('"turn_started"') == 1
+    assert "!touch pasted" in record.read_text()
 
 
 def test_a_prompt_typed_in_a_browser_is_answered(agent: Agent, plain: Path, tmp_path: Path) -> None:

@@ -47,9 +47,11 @@ class Place:
         return ParityApp(self.wanted(), environ or {})
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+async def until(
+    pilot: Pilot[Any], condition: Callable[[], object], seconds: float = PATIENCE
+) -> None:
     """Wait until something is so."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, seen(pilot)
         await pilot.pause(0.02)

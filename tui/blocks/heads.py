@@ -6,6 +6,7 @@ Owns their wording and colours. Must not know widgets.
 from __future__ import annotations
 
 import shlex
+import textwrap
 import time
 from collections import Counter
 
@@ -24,6 +25,8 @@ _ARGUMENT = 100
 """Characters of a call's main argument."""
 _PREVIEW = 4
 """Lines of a command's output that are shown while it is folded."""
+_FACTS = 72
+"""Cells of a line of facts, so that none is broken within one on the narrowest usual terminal."""
 _WIDE = 200
 """Characters of a line of a preview."""
 _MARKS = {
@@ -180,10 +183,18 @@ def verdict(entry: Verdict) -> Content:
         Content(f"  {entry.summary}" if entry.summary else ""),
     )
     if entry.status is Status.ANSWERED:
-        return Content.styled(f"{mark} {figures(entry.totals)}", DIM)
-    facts = [extent(entry.patch)] if entry.patch else []
-    facts.append(figures(entry.totals))
-    return Content.assemble(told, Content.styled(f"\n  {' · '.join(facts)}", DIM))
+        return Content.styled(f"{mark} {_facts(figures(entry.totals))}", DIM)
+    changed = f"{extent(entry.patch)} · " if entry.patch else ""
+    facts = Content.styled(f"\n  {_facts(changed + figures(entry.totals))}", DIM)
+    facts = facts.highlight_regex(r"(?<=, )\+\d+", style="$text-success")
+    facts = facts.highlight_regex(r"(?<=\d )-\d+", style="$text-error")
+    return Content.assemble(told, facts)
+
+
+def _facts(told: str) -> str:
+    """What is told of a turn, in lines that end between two facts."""
+    whole = told.replace(" ", "\xa0").replace("·\xa0", "· ")
+    return "\n  ".join(textwrap.wrap(whole, _FACTS)).replace("\xa0", " ")
 
 
 def shell(entry: Shell) -> Content:

@@ -105,7 +105,7 @@ def _row(turn: TurnInfo) -> Option:
     task = shown(turn.task.strip().split("\n")[0])[:200]
     return Option(
         Content.assemble(
-            (f"{when}  ", MUTED), (task, "bold"),
-            (f"\n       {turn.status or 'not ended'}, {changed}", MUTED),
+            (f"{when}  ", "dim"), (task, "bold"),
+            (f"\n       {turn.status or 'not ended'}, {changed}", "dim"),
         )
     )  # fmt: skip

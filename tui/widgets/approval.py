@@ -19,12 +19,14 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from agent.approval import ApprovalAnswer, ApprovalRequest, Choice
-from tools.text_filter import visible
+from tools.text_filter import clip_line, visible
 from tui.engine import Asked
 from tui.widgets.change import Hunk, described, title
 from tui.widgets.panel import MUTED, Answer, Panel
 
 _KEYS = {"y": Choice.ONCE, "s": Choice.SESSION, "a": Choice.ALWAYS}
+_RULE = 180
+"""Characters of what an answer would allow for longer."""
 _WORDS = {
     Choice.ONCE: "allow once",
     Choice.SESSION: "for this session",
@@ -165,5 +167,5 @@ class Approval(Panel):
 
 def _rule(request: ApprovalRequest) -> Content:
     offered = [key for key, choice in _KEYS.items() if choice in request.choices][1:]
-    rule = visible(str(request.rule))
+    rule = clip_line(visible(str(request.rule)), _RULE)  # the command itself stands above, whole
     return Content.styled(f"{' and '.join(offered)} would allow {rule}", MUTED)

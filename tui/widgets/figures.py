@@ -105,7 +105,7 @@ class Figures(Horizontal):
             last = thousands(int(values[-1])) if values else "–"
             total = thousands(int(sum(values)))
             self.query_one(f"#{name}", _Curve).show(
-                _title(f"prompt {name}", f"{last} tokens, {total} in all"), values
+                _title(f"prompt {name}", f"{last}, {total} in all"), values
             )
         if self._settings is not None and len(steps) != self._reckoned:
             self._reckoned = len(steps)
