@@ -31,6 +31,7 @@ from agent.replay.gold import PLAYED, UNTESTED, patch_of, write_script
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.official import write_instance_report
 from agent.replay.results import Attempt, Cause
+from agent.replay.sharing import place_of_work
 from agent.replay.store import Fitness, Store
 from agent.wanted import Wanted
 from tools.base import Cancel
@@ -113,14 +114,16 @@ class _Course:
     phase: Phase = Phase.ENVIRONMENT
 
     def __post_init__(self) -> None:
-        self.figures = Figures(files_of(patch_of(self.job.instance)))
+        self.figures = Figures(
+            files_of(patch_of(self.job.instance)), counted=self.job.model not in PLAYED
+        )
 
     def run(self, stop: Cancel) -> Attempt:
         """
         Raises:
             Cancelled: `stop` was set, or what the run may cost is spent.
         """
-        started, now = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+        started, now = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
         deadline = Deadline(stop, started + self.job.timeout)
         grade, trouble = None, ""
         try:
@@ -215,7 +218,7 @@ class _Course:
             steps=figures.steps,
             calls=figures.calls,
             malformed=figures.malformed,
-            usage=ended.totals.usage if ended else Usage(),
+            usage=ended.totals.usage if ended and figures.counted else Usage(),
             cost=ended.totals.cost if ended else Cost(),
             model_seconds=figures.model_seconds,
             tool_seconds=figures.tool_seconds,
@@ -224,6 +227,7 @@ class _Course:
             edited=figures.edited,
             tested=figures.tested,
             session=self.session,
+            place=place_of_work() if ended and ended.totals.cost.sources else "",
         )
 
 
