@@ -91,7 +91,9 @@ class Recipes:
             Unavailable: None is.
         """
         if not recipes:
-            raise Unavailable("Its row says nothing of how its environment is made: use docker.")
+            raise Unavailable(
+                "Its row says nothing of how its environment is made: use docker, or --recipes."
+            )
         trouble = ""
         for recipe in recipes:
             try:
