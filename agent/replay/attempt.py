@@ -25,6 +25,7 @@ from agent.events import Status
 from agent.models.base import Usage
 from agent.models.opening import Opening, open_model
 from agent.replay.environments.base import Grade, Unavailable, WorkTree
+from agent.replay.environments.keeping import full
 from agent.replay.environments.opening import open_environment, unfit
 from agent.replay.figures import FAILING, Figures, cause_of, files_of, lines_of
 from agent.replay.gold import PLAYED, UNTESTED, patch_of, write_script
@@ -184,6 +185,8 @@ class _Course:
                     if self.figures.take(event):
                         self.tell(self.figures.progress())
                 self.patch = conversation.workspace.patch()
+                if not conversation.session.whole or full(tree.root):
+                    raise Unavailable("The disk was full while the model worked.")
         finally:
             self._keep_record(state)
 

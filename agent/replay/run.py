@@ -115,7 +115,8 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
         return ExitCode.BAD_INPUT
     store = Store(options.output.absolute())
     with _alone(store.folder):
-        store.begin(_plan(options, loaded), map(listed, instances))
+        with _writing(store.folder):
+            store.begin(_plan(options, loaded), map(listed, instances))
         engine, local_workers = _engine(options, store)
         schedule = Schedule(
             store,
@@ -128,10 +129,11 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
         with interruptible() as cancel:
             _conduct(engine, schedule, cancel)
         done = store.read()
-        write_official(done)
-        for kind in options.trajectories:
-            for line in write_trajectories(done, Format(kind)):
-                _say(line)
+        with _writing(store.folder):
+            write_official(done)
+            for kind in options.trajectories:
+                for line in write_trajectories(done, Format(kind)):
+                    _say(line)
         return _tell(options, schedule, cancel)
 
 
@@ -319,14 +321,29 @@ def _tell(options: RunOptions, schedule: Schedule, cancel: Cancel) -> ExitCode:
 
 
 @contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"The run's folder {folder} cannot be written: {reason}.") from error
+
+
+@contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other runs out of the folder.
 
     Raises:
         InputError: One is in it.
     """
-    private.make_folder(folder)
-    with (folder / LOCK).open("ab") as file:
+    with _writing(folder):
+        private.make_folder(folder)
+        lock = (folder / LOCK).open("ab")
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

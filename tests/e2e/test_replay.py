@@ -257,6 +257,15 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(agent: Agent, tasks: Path) -> None:
+    argv = ("replay", tasks.name, "--model", "gold", "-o", f"{tasks.name}/run", "--yes")
+    done = agent.run(*argv, cwd=tasks.parent)
+    assert (done.code, "tasks.jsonl/run cannot be written: Not a directory" in done.complaint) == (
+        2,
+        True,
+    )
+
+
 def test_what_cannot_be_kept_stops_nothing(agent: Agent, tasks: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "run" / "logs" / "run_evaluation" / "attempt-1" / "gold"
     agent.run(*words(tasks, "empty"), "--slice", ":1", cwd=tmp_path)
