@@ -37,6 +37,7 @@ from agent.replay.store import Fitness, Store
 from agent.wanted import Wanted
 from tools.base import Cancel
 from tools.errors import Cancelled, ToolError
+from tools.snapshot_store import borrow
 
 Tell = Callable[[Progress], None]
 OUT_OF_TIME = {
@@ -165,6 +166,9 @@ class _Course:
         job, state = self.job, self.draft / "state"
         os.environ["PARITY_STATE"] = str(state)
         _find_programs(tree)
+        objects = tree.root / ".git" / "objects"
+        if objects.is_dir():
+            borrow(tree.root, state / "snapshots", objects)
         flags: dict[str, Any] = {**job.flags, "model": job.model, "test_command": tree.test_command}
         readable = tree.readable
         if job.model in PLAYED:
