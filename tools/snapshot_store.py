@@ -276,6 +276,20 @@ def at_work(root: Path, folder: Path) -> bool:
     return not free
 
 
+def borrow(root: Path, folder: Path, objects: Path) -> None:
+    """Let the store of a tree, which is not made yet, find objects elsewhere: what is there is not
+    written again. For a store that is thrown away before that place is.
+
+    Args:
+        root: The tree.
+        folder: Where the stores of all trees are.
+        objects: Of a git directory.
+    """
+    info = _place(root.resolve(), folder) / "objects" / "info"
+    info.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (info / "alternates").write_text(f"{objects}\n", encoding="utf-8")
+
+
 def _place(root: Path, folder: Path) -> Path:
     return folder / hashlib.sha256(os.fsencode(root)).hexdigest()[:24]
 

@@ -25,16 +25,19 @@ from agent.events import Status
 from agent.models.base import Usage
 from agent.models.opening import Opening, open_model
 from agent.replay.environments.base import Grade, Unavailable, WorkTree
+from agent.replay.environments.keeping import full
 from agent.replay.environments.opening import open_environment, unfit
 from agent.replay.figures import FAILING, Figures, cause_of, files_of, lines_of
 from agent.replay.gold import PLAYED, UNTESTED, patch_of, write_script
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.official import write_instance_report
 from agent.replay.results import Attempt, Cause
+from agent.replay.sharing import place_of_work
 from agent.replay.store import Fitness, Store
 from agent.wanted import Wanted
 from tools.base import Cancel
 from tools.errors import Cancelled, ToolError
+from tools.snapshot_store import borrow
 
 Tell = Callable[[Progress], None]
 OUT_OF_TIME = {
@@ -113,14 +116,16 @@ class _Course:
     phase: Phase = Phase.ENVIRONMENT
 
     def __post_init__(self) -> None:
-        self.figures = Figures(files_of(patch_of(self.job.instance)))
+        self.figures = Figures(
+            files_of(patch_of(self.job.instance)), counted=self.job.model not in PLAYED
+        )
 
     def run(self, stop: Cancel) -> Attempt:
         """
         Raises:
             Cancelled: `stop` was set, or what the run may cost is spent.
         """
-        started, now = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+        started, now = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
         deadline = Deadline(stop, started + self.job.timeout)
         grade, trouble = None, ""
         try:
@@ -161,6 +166,9 @@ class _Course:
         job, state = self.job, self.draft / "state"
         os.environ["PARITY_STATE"] = str(state)
         _find_programs(tree)
+        objects = tree.root / ".git" / "objects"
+        if objects.is_dir():
+            borrow(tree.root, state / "snapshots", objects)
         flags: dict[str, Any] = {**job.flags, "model": job.model, "test_command": tree.test_command}
         readable = tree.readable
         if job.model in PLAYED:
@@ -181,6 +189,8 @@ class _Course:
                     if self.figures.take(event):
                         self.tell(self.figures.progress())
                 self.patch = conversation.workspace.patch()
+                if not conversation.session.whole or full(tree.root):
+                    raise Unavailable("The disk was full while the model worked.")
         finally:
             self._keep_record(state)
 
@@ -215,7 +225,7 @@ class _Course:
             steps=figures.steps,
             calls=figures.calls,
             malformed=figures.malformed,
-            usage=ended.totals.usage if ended else Usage(),
+            usage=ended.totals.usage if ended and figures.counted else Usage(),
             cost=ended.totals.cost if ended else Cost(),
             model_seconds=figures.model_seconds,
             tool_seconds=figures.tool_seconds,
@@ -224,6 +234,7 @@ class _Course:
             edited=figures.edited,
             tested=figures.tested,
             session=self.session,
+            place=place_of_work() if ended and ended.totals.cost.sources else "",
         )
 
 

@@ -70,6 +70,8 @@ def replay() -> None:
 @click.option("--environment", type=click.Choice(["local", "docker"]), default="local",
               show_default=True, help="Where repositories are worked on.")  # fmt: skip
 @click.option("--mirrors", type=_folder, multiple=True, help="A folder with clones.")
+@click.option("--recipes", type=_file, help="Tasks whose rows say how their environments are made, "
+              "for rows of the same repositories and versions that do not.")  # fmt: skip
 @click.option("--cache", type=_folder, help="Where clones and environments are kept.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
               help="On this machine, or on a Ray cluster.")  # fmt: skip

@@ -38,6 +38,8 @@ class Figures:
 
     gold: Collection[str]
     """The files that the gold patch changes."""
+    counted: bool = True
+    """Whether the tokens told are counted ones."""
     steps: int = 0
     calls: int = 0
     malformed: int = 0
@@ -61,7 +63,8 @@ class Figures:
                 self.calls += event.calls
                 self.malformed += len(event.malformed)
                 self.model_seconds += event.seconds
-                self.tokens += event.usage.evaluated + event.usage.output
+                if self.counted:
+                    self.tokens += event.usage.evaluated + event.usage.output
                 self.dollars += (event.cost.api_usd or 0.0) + (event.cost.electricity_usd or 0.0)
             case ToolStarted(call):
                 self.doing = call.name

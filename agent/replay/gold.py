@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from agent.models.opening import Backend, backend
 from agent.replay.environments.base import Unavailable, WorkTree
 from agent.replay.environments.function import gold_patch
 from agent.replay.instance import FunctionTask, Instance
@@ -26,6 +27,11 @@ _PATIENCE = 60.0
 _IDLE_STEPS = 5
 """A model that changed nothing is asked again, a few times."""
 _Call = Mapping[str, str | Sequence[str]]
+
+
+def is_script(model: str) -> bool:
+    """Whether a model plays a script: nobody counted its tokens, they are estimates."""
+    return model in PLAYED or backend(model) is Backend.SCRIPTED
 
 
 def patch_of(instance: Instance) -> str:

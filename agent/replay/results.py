@@ -79,3 +79,5 @@ class Attempt:
     """ISO 8601, UTC."""
     session: str = ""
     """The id of the session with its trajectory."""
+    place: str = ""
+    """The machine and its cards that a local model worked on."""

@@ -28,15 +28,16 @@ from agent.replay.environments.base import Unavailable
 from agent.replay.environments.opening import open_environment
 from agent.replay.figures import files_of, lines_of
 from agent.replay.gold import PLAYED, patch_of
-from agent.replay.instance import FunctionTask, Instance
+from agent.replay.instance import FunctionTask, Instance, RepositoryTask
 from agent.replay.jobs import Job, Where
 from agent.replay.known import remember
 from agent.replay.official import write_official
 from agent.replay.results import Cause
 from agent.replay.schedule import Budget, Schedule
 from agent.replay.selection import Selection, select
+from agent.replay.sources.borrowed import with_borrowed
 from agent.replay.sources.loading import Loaded, load
-from agent.replay.standing import Noting, alone
+from agent.replay.standing import Noting, alone, writing
 from agent.replay.store import Listed, Plan, Store
 from agent.replay.table import LiveTable, PlainLines, summary
 from agent.replay.trajectories import write_trajectories
@@ -67,6 +68,8 @@ class RunOptions:
     environment: str = "local"
     """`local` or `docker`."""
     mirrors: tuple[Path, ...] = ()
+    recipes: Path | None = None
+    """A set whose rows lend their recipes to those that have none."""
     cache: Path | None = None
     """None: in the user's cache."""
     flags: Mapping[str, Any] = field(default_factory=dict)
@@ -98,12 +101,13 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
         AgentError: What was given cannot be used.
     """
     loaded = load(options.tasks)
-    instances = select(loaded.instances, options.selection)
+    instances = select(_with_recipes(loaded, options), options.selection)
     if not instances:
         raise InputError(f"None of the {len(loaded.instances)} tasks in {options.tasks} is left.")
     _check_models(options)
     where = _where(options)
     _check_environment(where, instances)
+    _check_recipes(where, instances)
     _warn(options, loaded)
     attempts = len(instances) * len(options.models) * options.attempts
     if not options.yes and not confirm(
@@ -113,7 +117,8 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
         return ExitCode.BAD_INPUT
     store = Store(options.output.absolute())
     with alone(store.folder):
-        store.begin(_plan(options, loaded), map(listed, instances))
+        with writing(store.folder):
+            store.begin(_plan(options, loaded), map(listed, instances))
         with suppress(OSError):  # it is found again where it lies
             remember(store.folder, options.words)
         engine, local_workers = _engine(options, store)
@@ -128,10 +133,11 @@ def replay(options: RunOptions, confirm: Callable[[str], bool]) -> ExitCode:
         with interruptible() as cancel:
             _conduct(engine, schedule, store.folder, cancel)
         done = store.read()
-        write_official(done)
-        for kind in options.trajectories:
-            for line in write_trajectories(done, Format(kind)):
-                _say(line)
+        with writing(store.folder):
+            write_official(done)
+            for kind in options.trajectories:
+                for line in write_trajectories(done, Format(kind)):
+                    _say(line)
         return _tell(options, schedule, cancel)
 
 
@@ -177,6 +183,26 @@ def _check_environment(where: Where, instances: Sequence[Instance]) -> None:
             open_environment(instance, where)
         except Unavailable as error:
             raise InputError(str(error)) from error
+
+
+def _with_recipes(loaded: Loaded, options: RunOptions) -> Sequence[Instance]:
+    if options.recipes is None:
+        return loaded.instances
+    return with_borrowed(loaded.instances, load(str(options.recipes)).instances)
+
+
+def _check_recipes(where: Where, instances: Sequence[Instance]) -> None:
+    """Find out before the first attempt that no repository's environment can be made.
+
+    Raises:
+        InputError: None can.
+    """
+    tasks = [it.task for it in instances if isinstance(it.task, RepositoryTask)]
+    if where.kind == "local" and tasks and not any(task.recipes for task in tasks):
+        raise InputError(
+            "No row says how its environment is made (there is no column env): give --environment "
+            "docker, or --recipes with rows of the same repositories and versions that do."
+        )
 
 
 def _jobs(options: RunOptions, where: Where, instances: Sequence[Instance]) -> Iterator[Job]:

@@ -62,14 +62,29 @@ class Standing:
 
 
 @contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"The run's folder {folder} cannot be written: {reason}.") from error
+
+
+@contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep other runs out of the folder, which is made.
 
     Raises:
-        InputError: One is in it.
+        InputError: One is in it, or it cannot be written.
     """
-    private.make_folder(folder)
-    with (folder / LOCK).open("ab") as file:
+    with writing(folder):
+        private.make_folder(folder)
+        lock = (folder / LOCK).open("ab")
+    with lock as file:
         for tried in range(1, _TRIES + 1):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.agent.replay.rows import SWEBENCH
 from tests.e2e.command import Agent, Running, alive, children_of, wait_for
 
 WRITE = "--trajectories"
@@ -243,15 +244,26 @@ def test_an_unfit_instance_is_told_and_not_counted(agent: Agent, tmp_path: Path)
         (("tasks.jsonl", "--model", "scripted:none.toml"), "The script none.toml cannot be read"),
         (("tasks.jsonl", "--model", "gold", "--filter", "absent"), "None of the 3 tasks"),
         (("tasks.jsonl", "--model", "gold", "--slice", "x"), "The slice 'x' is not a:b."),
+        (("bare.jsonl", "--model", "gold"), "No row says how its environment is made"),
     ],
 )
 def test_bad_input_is_one_line(
     agent: Agent, tasks: Path, tmp_path: Path, argv: tuple[str, ...], told: str
 ) -> None:
+    (tmp_path / "bare.jsonl").write_text(json.dumps(SWEBENCH))
     done = agent.run("replay", *argv, "-o", "run", "--yes", cwd=tmp_path)
     assert done.code in (2, 5)
     assert told in done.complaint
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(agent: Agent, tasks: Path) -> None:
+    argv = ("replay", tasks.name, "--model", "gold", "-o", f"{tasks.name}/run", "--yes")
+    done = agent.run(*argv, cwd=tasks.parent)
+    assert (done.code, "tasks.jsonl/run cannot be written: Not a directory" in done.complaint) == (
+        2,
+        True,
+    )
 
 
 def test_what_cannot_be_kept_stops_nothing(agent: Agent, tasks: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.tools.watching import Session, committed, git, listing, opened, store_of
 from tools.base import Effect
 from tools.errors import Cancelled, ToolError
-from tools.snapshot_store import at_work
+from tools.snapshot_store import at_work, borrow
 from tools.undo import undo
 from tools.workspace import MAX_FILE
 
@@ -326,3 +326,18 @@ class TestSessions:
         with opened(root, tmp_path) as session:
             session.runs(lambda: None)
         assert store_of(tmp_path).stat().st_mode & 0o077 == 0
+
+
+def test_what_another_place_holds_is_not_written_again(tmp_path: Path) -> None:
+    root, state = tmp_path / "tree", tmp_path / "state"
+    root.mkdir()
+    for number in range(9):
+        (root / f"file{number}").write_text(f"{number}\n")
+    committed(root)
+    borrow(root, state / "snapshots", root / ".git" / "objects")
+    with opened(root, state) as session:
+        assert session.runs(lambda: (root / "file3").write_text("new\n")) == ["file3"]
+        own = [file for file in (store_of(state) / "objects").glob("??/*") if file.is_file()]
+        assert len(own) == 1  # what was new; the tree of the commit is there too
+        assert {item.outcome for item in undo(session.journal, root)} == {"restored"}
+    assert (root / "file3").read_text() == "3\n"

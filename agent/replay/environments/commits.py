@@ -40,14 +40,16 @@ class Commits:
         self._mirrors = mirrors
         self._cache = cache
 
-    def check_out(self, repo: str, commit: str, folder: Path, cancel: Cancel) -> None:
-        """Make a folder a repository of one commit, its files those of `commit`, to the byte.
+    def check_out(self, store: Path, folder: Path, cancel: Cancel) -> None:
+        """Make a folder a repository of one commit, its files those of the commit, to the byte.
+
+        Args:
+            store: The commit, as `kept` has it.
 
         Raises:
-            Unavailable: There is no such repository or commit, or its objects are damaged.
+            Unavailable: The commit's objects are damaged.
             Cancelled: `cancel` was set.
         """
-        store = self._store(repo, commit, cancel)
         folder.mkdir()
         shutil.copytree(store, folder / ".git", symlinks=True)
         self._git.must(("read-tree", "HEAD"), folder, cancel)
@@ -55,7 +57,7 @@ class Commits:
         # Refreshed, an entry that stays unlike its file is one that was not written as it is.
         done = self._git.run(("update-index", "-q", "--refresh"), folder, cancel)
         if done.code != 0:
-            raise Unavailable(f"The files of {commit} of {repo} are not as they should be here.")
+            raise Unavailable(f"The files of {store.name} are not as they should be here.")
 
     def commit(self, folder: Path, cancel: Cancel) -> None:
         """Take all that lies in a tree into its one commit."""
@@ -65,7 +67,13 @@ class Commits:
         if done.code != 0:
             raise Unavailable(f"git commit failed in {folder}: {last_line(done)}.")
 
-    def _store(self, repo: str, commit: str, cancel: Cancel) -> Path:
+    def kept(self, repo: str, commit: str, cancel: Cancel) -> Path:
+        """A commit as it is kept: a folder that has the commit's full name.
+
+        Raises:
+            Unavailable: There is no such repository or commit, or its objects are damaged.
+            Cancelled: `cancel` was set.
+        """
         clone = None
         if _FULL.fullmatch(commit) is None:
             clone, commit = self._mirrors.holding(repo, commit, cancel)

@@ -26,6 +26,8 @@ _TICK = 0.05
 _YOUNG = 60.0
 """Seconds."""
 _COMPLETE = ".complete"
+_ROOM = 16 << 20
+"""Bytes."""
 
 
 @contextmanager
@@ -103,6 +105,14 @@ def remove(folder: Path) -> None:
             with suppress(OSError):
                 os.chmod(path, stat.S_IRWXU)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def full(folder: Path) -> bool:
+    """Whether there is so little room that what fails there may well fail for that."""
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:
+        return False
 
 
 @contextmanager

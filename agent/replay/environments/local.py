@@ -6,6 +6,7 @@ a tree, nothing after a patch. Must not know who writes a patch.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent import private
 from agent.replay.environments.base import Grade, Outcome, Unavailable, WorkTree
 from agent.replay.environments.commits import Commits
-from agent.replay.environments.keeping import disk_told, work_folder
+from agent.replay.environments.installs import FORMAT, files, keep, name_of, put_back
+from agent.replay.environments.keeping import disk_told, made_once, work_folder
 from agent.replay.environments.mirrors import Mirrors
 from agent.replay.environments.programs import Git, last_line
 from agent.replay.environments.recipes import Installed, Recipes, thin
@@ -91,6 +94,7 @@ class LocalEnvironment:
         clones = Mirrors(self._git, self._cache / "clones", mirrors, host)
         self._commits = Commits(self._git, clones, self._cache / "commits")
         self._recipes = Recipes(self._cache / "environments")
+        self._installs = self._cache / "installs"
         self._test_seconds = test_seconds
 
     @contextmanager
@@ -113,6 +117,20 @@ class LocalEnvironment:
     def unpatched(self, instance: Instance, cancel: Cancel) -> Grade:
         """As `Unpatched.unpatched`."""
         return self._graded(instance, "", cancel)
+
+    def mark(self, instance: Instance) -> Path:
+        """The file that says that an instance was found fit here; another Python, sandbox or row
+        has another one.
+
+        Raises:
+            Unavailable: None of its recipes can be used here.
+        """
+        recipe, python = self._recipes.choose(_repository(instance).recipes)
+        with disk_told():
+            private.make_folder(self._cache)
+        tier = detect(self._cache).tier
+        stuff = [FORMAT, str(python.prefix), python.version, tier, recipe.name, instance.task]
+        return self._cache / "fit" / hashlib.sha256(repr(stuff).encode()).hexdigest()[:32]
 
     def _graded(self, instance: Instance, patch: str, cancel: Cancel) -> Grade:
         started = time.monotonic()
@@ -151,15 +169,35 @@ class LocalEnvironment:
     def _prepared(self, task: RepositoryTask, folder: Path, cancel: Cancel) -> _Tree:
         recipe, python = self._recipes.choose(task.recipes)
         built = self._recipes.built(recipe, python, cancel)
+        commit = self._commits.kept(task.repo, task.base_commit, cancel)
+        place = self._installs / name_of(commit, built, recipe, folder)
+        with made_once(place, cancel) as new:
+            if new is not None:
+                return self._installed(task, commit, built, recipe, folder, new, cancel)
+        if put_back(self._git, place, folder, cancel):
+            return _tree(folder, replace(built, folder=folder / "environment"), recipe)
+        return self._installed(task, commit, built, recipe, folder, None, cancel)
+
+    def _installed(
+        self,
+        task: RepositoryTask,
+        commit: Path,
+        built: Installed,
+        recipe: Recipe,
+        folder: Path,
+        kept: Path | None,
+        cancel: Cancel,
+    ) -> _Tree:
         root = folder / "tree"
-        self._commits.check_out(task.repo, task.base_commit, root, cancel)
-        installed = thin(built, folder / "environment")
-        sandbox = detect(root, readable=(root, *installed.readable))
-        tree = _Tree(root, installed, recipe, sandbox)
+        self._commits.check_out(commit, root, cancel)
+        before = files(root)
+        tree = _tree(folder, thin(built, folder / "environment"), recipe)
         done = self._install(tree, cancel, network=True)
         if done.code != 0:
             raise Unavailable(f"Installing {task.repo} failed, {done.ending}: {last_line(done)}.")
         self._commits.commit(root, cancel)
+        if kept is not None:
+            keep(self._git, kept, folder, before, cancel)
         return tree
 
     def _install(self, tree: _Tree, cancel: Cancel, network: bool = False) -> Finished:
@@ -240,6 +278,12 @@ def _repository(instance: Instance) -> RepositoryTask:
     if not isinstance(instance.task, RepositoryTask):
         raise Unavailable(f"{instance.id} has no repository.")
     return instance.task
+
+
+def _tree(folder: Path, installed: Installed, recipe: Recipe) -> _Tree:
+    root = folder / "tree"
+    sandbox = detect(root, readable=(root, *installed.readable))
+    return _Tree(root, installed, recipe, sandbox)
 
 
 def _needs_install(install: str, patch: str) -> bool:

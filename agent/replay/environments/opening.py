@@ -5,6 +5,9 @@ Owns the choice. Must not know how any of them works.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from agent import private
 from agent.replay.environments.base import Environment
 from agent.replay.environments.function import FunctionEnvironment
 from agent.replay.instance import FunctionTask, Instance
@@ -40,6 +43,17 @@ def unfit(instance: Instance, where: Where, cancel: Cancel) -> str:
     environment = open_environment(instance, where)
     if isinstance(environment, FunctionEnvironment):
         return environment.validate(instance, cancel)
-    from agent.replay.environments.validation import validate  # only for tasks of a repository
+    # Only for tasks of a repository.
+    from agent.replay.environments.local import LocalEnvironment
+    from agent.replay.environments.validation import validate
 
-    return validate(environment, instance, cancel)
+    if not isinstance(environment, LocalEnvironment):
+        return validate(environment, instance, cancel)
+    mark = environment.mark(instance)
+    if mark.exists():
+        return ""
+    why = validate(environment, instance, cancel)
+    if not why:
+        with suppress(OSError):  # it is found out again
+            private.write(mark, b"")
+    return why

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.replay.environments.base import Unavailable
-from agent.replay.environments.keeping import made_once
+from agent.replay.environments.keeping import full, made_once
 from agent.replay.environments.programs import last_line, network_variables
 from agent.replay.environments.pythons import Python, find_python, find_uv
 from agent.replay.instance import Recipe
@@ -91,7 +91,9 @@ class Recipes:
             Unavailable: None is.
         """
         if not recipes:
-            raise Unavailable("Its row says nothing of how its environment is made: use docker.")
+            raise Unavailable(
+                "Its row says nothing of how its environment is made: use docker, or --recipes."
+            )
         trouble = ""
         for recipe in recipes:
             try:
@@ -166,6 +168,8 @@ class Recipes:
                 raise Cancelled
             if done.code != 0:
                 reason = _reason(done.output) or last_line(done)
+                if full(folder):  # which installers tell in many ways, or not at all
+                    reason = f"there is no space left in {folder.parent}"
                 raise Unavailable(f"{name} cannot be built: {reason}.")
 
 

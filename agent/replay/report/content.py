@@ -10,11 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from agent.models.base import Usage
+from agent.replay.gold import is_script
 from agent.replay.report.economics import Month
 from agent.replay.report.published import Published, published
 from agent.replay.report.trajectory import Beat, read_trajectory
 from agent.replay.results import Attempt, Cause
 from agent.replay.scores import Comparison, Group, Score, breakdown, compare, judged, score
+from agent.replay.sharing import divided, shares
 from agent.replay.store import Listed, Plan, Replay
 from tools.text_filter import clip, printable
 
@@ -124,7 +127,7 @@ def gather(replays: Sequence[Replay], month: Month | None = None) -> Content:
     """
     listed = {item.id: item for replay in replays for item in replay.instances}
     unfit = _unfit(replays)
-    attempts = _attempts(replays, unfit)
+    attempts, shared = _shared(_attempts(replays, unfit))
     names = _names(dict.fromkeys(model for replay in replays for model in replay.plan.models))
     models = tuple(names.values())
     named = {
@@ -157,7 +160,7 @@ def gather(replays: Sequence[Replay], month: Month | None = None) -> Content:
         ),
         skipped={row: why for replay in replays for row, why in replay.plan.skipped.items()},
         published=published(),
-        month=_measured(month or Month(), [a for each in named.values() for a, _ in each]),
+        month=_measured(month or Month(), [a for each in named.values() for a, _ in each], shared),
     )
 
 
@@ -195,6 +198,29 @@ def _attempts(
                 continue  # another environment could judge it
             found.setdefault(attempt.instance, []).append((attempt, replay))
     return found
+
+
+def _shared(
+    attempts: Mapping[str, Sequence[tuple[Attempt, Replay]]],
+) -> tuple[dict[str, list[tuple[Attempt, Replay]]], list[float]]:
+    """Attempts with what can be said of each alone, and how much of the machine fell to each."""
+    parts = shares([attempt for made in attempts.values() for attempt, _ in made])
+    left = iter(parts)
+    divided_up = {
+        instance: [
+            (
+                replace(
+                    it,
+                    cost=divided(it.cost, next(left)),
+                    usage=Usage() if is_script(it.model) else it.usage,
+                ),
+                replay,
+            )
+            for it, replay in made
+        ]
+        for instance, made in attempts.items()
+    }
+    return divided_up, parts
 
 
 def _level(
@@ -266,15 +292,23 @@ def _told(attempt: Attempt, replay: Replay, name: str, unfit: Mapping[str, str],
     )
 
 
-def _measured(month: Month, attempts: Sequence[Attempt]) -> Month:
+def _measured(month: Month, attempts: Sequence[Attempt], shared: Sequence[float]) -> Month:
     """The user's month with what a session took in these replays, where it was measured, in the
     place of what is usual.
 
     What was bought from an API tells the price of a session, what drew power here its minutes.
+
+    Args:
+        shared: How much of the machine fell to each attempt.
     """
-    counted, usual = judged(attempts), Month()
-    bought = [it.cost.api_usd for it in counted if it.cost.api_usd]
-    local = [it.model_seconds for it in counted if it.cost.sources or it.cost.watt_hours is None]
+    usual = Month()
+    counted = [(it, part) for it, part in zip(attempts, shared, strict=True) if judged([it])]
+    bought = [it.cost.api_usd for it, _ in counted if it.cost.api_usd]
+    local = [
+        it.model_seconds * part
+        for it, part in counted
+        if it.cost.sources or it.cost.watt_hours is None
+    ]
     if bought and month.usd_per_session == usual.usd_per_session:
         month = replace(month, usd_per_session=round(sum(bought) / len(bought), 4))
     if local and month.minutes == usual.minutes:

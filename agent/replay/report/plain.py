@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from textwrap import wrap
 from typing import Any
 
 from agent.replay.report import tables
@@ -20,15 +21,18 @@ from agent.replay.report.wording import headline
 from tools.text_filter import printable
 
 VERSION = 1
+_WIDTH = 100
+"""Of notes on a terminal."""
 _ROWS = 15
 """Of a table on a terminal."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
 def render_text(content: Content) -> str:
-    """What `agent report` prints: the scores, the comparisons, the costs, what does not count."""
+    """What `agent report` prints: the scores, the comparisons, the costs, when a card pays, what
+    does not count."""
     chosen = [table for level in content.levels for table in _short(level)]
-    chosen += tables.left_out(content)
+    chosen += [tables.economics(content), *tables.left_out(content)]
     return "\n\n".join([_one_line(headline(content)), *map(_aligned, chosen)]) + "\n"
 
 
@@ -49,7 +53,8 @@ def _aligned(table: Table) -> str:
         return "  ".join(cells).rstrip()
 
     more = [f"  and {len(table.rows) - _ROWS} more"] if len(table.rows) > _ROWS else []
-    return "\n".join([_one_line(table.title), *(f"  {line(row)}" for row in rows), *more])
+    note = wrap(_one_line(table.note), _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return "\n".join([_one_line(table.title), *(f"  {line(row)}" for row in rows), *more, *note])
 
 
 def render_markdown(content: Content) -> str:

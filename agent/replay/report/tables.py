@@ -124,7 +124,7 @@ def costs(level: Level) -> Table:
                 say.watt_hours(spent.watt_hours_per_resolved),
                 say.dollars(spent.dollars),
                 say.watt_hours(spent.cost.watt_hours),
-                f"{say.count(usage.prompt)} / {say.count(usage.output)}",
+                say.tokens(usage),
                 say.duration(spent.median_seconds),
                 f"{spent.median_steps:g}",
             )
@@ -142,7 +142,8 @@ def costs(level: Level) -> Table:
             "median steps",
         ),
         tuple(rows),
-        f"{say.UNKNOWN}: not known, or nothing was resolved.",
+        f"{say.UNKNOWN}: not known, or nothing was resolved. The energy of a card, or of a "
+        "processor, is divided among the attempts that were at work on it at the same time.",
     )
 
 

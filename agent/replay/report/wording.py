@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.models.base import Usage
 from agent.replay.report.content import Content
 from agent.replay.scores import Comparison, Rate, Score
 from agent.replay.store import Plan
@@ -52,6 +53,13 @@ def count(number: float) -> str:
             scale = 1e3 if unit == "k" else size
             return f"{number / scale:,.1f} {unit}"
     return f"{number:,.0f}"
+
+
+def tokens(usage: Usage) -> str:
+    """Read and written; a script has none."""
+    if not usage.prompt and not usage.output:
+        return UNKNOWN
+    return f"{count(usage.prompt)} / {count(usage.output)}"
 
 
 def p_value(value: float) -> str:

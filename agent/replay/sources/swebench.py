@@ -28,11 +28,12 @@ def read_swebench(row: Row, source: str) -> Instance:
     repo = row.text("repo")
     if _REPOSITORY.fullmatch(repo) is None:
         raise BadRow(f"repo is neither owner/name nor an absolute path: {repo!r}")
+    for column in ("FAIL_TO_PASS", "PASS_TO_PASS"):
+        if not row.has(column):
+            raise BadRow(f"there is no column {column}")
     fail_to_pass = row.texts("FAIL_TO_PASS")
     if not fail_to_pass:
         raise BadRow("FAIL_TO_PASS names no test")
-    if not row.has("PASS_TO_PASS"):
-        raise BadRow("there is no column PASS_TO_PASS")
     excluded = frozenset(row.texts("p2p_excluded"))
     recipes = tuple(_recipe(each) for key in ("env", "env_alt") for each in row.inners(key))
     patch, commit = row.text("patch"), row.optional("base_commit")

@@ -120,6 +120,7 @@ def without(row: Mapping[str, object], *names: str) -> Mapping[str, object]:
     [
         (without(SWEBENCH, "base_commit"), "owner__name-1", "there is no column base_commit"),
         (without(SWEBENCH, "patch"), "owner__name-1", "there is no column patch"),
+        (without(SWEBENCH, "FAIL_TO_PASS"), "owner__name-1", "there is no column FAIL_TO_PASS"),
         (without(SWEBENCH, "PASS_TO_PASS"), "owner__name-1", "there is no column PASS_TO_PASS"),
         ({**SWEBENCH, "base_commit": "--upload-pack=x"}, "owner__name-1", "no commit"),
         ({**SWEBENCH, "repo": "-x/y"}, "owner__name-1", "neither owner/name"),

@@ -6,11 +6,13 @@ import json
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.costs import Cost
 from agent.errors import InputError
+from agent.models.base import Usage
 from agent.replay.report.content import gather
 from agent.replay.report.economics import Month, break_even, course
 from agent.replay.report.picture import draw
@@ -101,6 +103,33 @@ def test_a_session_of_the_users_month_costs_what_was_measured(tmp_path: Path) ->
     assert (month.usd_per_session, month.minutes) == (2, 9)
 
 
+def test_attempts_that_share_a_card_share_its_energy(tmp_path: Path) -> None:
+    together: dict[str, Any] = {
+        "started": "2026-01-02T03:04:05.000+00:00",
+        "model_seconds": 60.0,
+        "cost": Cost(0.0, 9.0, 0.09, ("cards",)),
+    }
+    attempts = [attempt(f"r-{n}", "own", **together) for n in range(3)]
+    run = replayed(tmp_path / "run", ["own"], [listed(f"r-{n}") for n in range(3)], attempts)
+    content = gather([run])
+    (score,) = content.levels[0].scores
+    assert score.spending.cost.watt_hours == pytest.approx(9.0)
+    assert score.spending.dollars == pytest.approx(0.09)
+    assert content.month.minutes == pytest.approx(0.33)
+    assert "9 Wh" in render_text(content)
+
+
+def test_what_a_script_is_said_to_have_read_is_no_figure(tmp_path: Path) -> None:
+    usage = Usage(prompt=4321, output=1234)
+    attempts = [attempt("r-1", name, usage=usage) for name in ("gold", "scripted:x.toml", "real")]
+    models = [it.model for it in attempts]
+    content = gather([replayed(tmp_path / "run", models, [listed("r-1")], attempts)])
+    for text in (render_text(content), render_markdown(content)):
+        assert text.count("4,321 / 1,234") == 1
+    told = json.loads(render_json(content))["attempts"]
+    assert [each["usage"]["prompt"] for each in told] == [0, 0, 4321]
+
+
 def test_break_even() -> None:
     # 400 sessions: $200 on the API; 40 h at 0.35 kW are 14 kWh, $4.20.
     result = break_even(Month(20, 20, 0.5, 6, 350, 0.3, 979))
@@ -160,6 +189,8 @@ def test_text_is_safe_and_says_what_counts(tmp_path: Path) -> None:
     assert "\u202e" not in text
     assert "1 of 1" in text
     assert "1 infrastructure" in text
+    assert "Card or API: the break-even" in text
+    assert "break-even after" in text
     markdown = render_markdown(gather([run]))
     assert "\n# d" not in markdown
     assert "<b>" not in markdown.replace("\\<b\\>", "")

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -13,8 +14,10 @@ import pytest
 
 from agent.replay.environments.base import Outcome, Unavailable, WorkTree
 from agent.replay.environments.local import LocalEnvironment
+from agent.replay.environments.opening import unfit
 from agent.replay.environments.validation import validate
 from agent.replay.instance import RepositoryTask
+from agent.replay.jobs import Where
 from tests.agent.replay.environments.little import (
     MAIN,
     RECIPE,
@@ -243,6 +246,57 @@ def test_a_patch_that_shows_only_when_installed_is_installed(
     copied = little.recipe(install=f"cp src/little.py {place}", test="cd / && python $OLDPWD/"
                            "tests/test_little.py")  # fmt: skip
     assert local.grade(copied, task(little).patch, Event()).outcome is Outcome.RESOLVED
+
+
+CHANCE = 'python -c "import os, random; print(os.getcwd(), random.random())" > '
+
+
+def test_an_install_is_made_once_and_names_each_trees_own_place(
+    little: Little, tmp_path: Path
+) -> None:
+    local = LocalEnvironment(tmp_path / "cache", [little.mirrors])
+    instance = little.recipe(
+        install=f"{RECIPE.install}\n{CHANCE} built.log; ln -s $PWD/src here.log"
+    )
+    said = []
+    for _ in range(2):
+        with local.work_tree(instance, Event()) as tree:
+            place, number = (tree.root / "built.log").read_text().split()
+            assert place == str(tree.root)
+            assert os.readlink(tree.root / "here.log") == f"{tree.root}/src"
+            found = run(tree, "cd /; python -c 'import little; print(little.__file__)'")
+            assert found == f"{tree.root}/src/little.py"
+            assert git(tree.root, "status", "--porcelain") == ""
+            assert (tree.root / "version.txt").read_bytes() == b"$Format:%H$ $Id$\r\n"
+            said.append(number)
+    assert said[0] == said[1]
+    assert local.grade(instance, task(little).patch, Event()).outcome is Outcome.RESOLVED
+
+
+def test_an_install_whose_commit_names_its_place_is_made_anew(
+    little: Little, tmp_path: Path
+) -> None:
+    local = LocalEnvironment(tmp_path / "cache", [little.mirrors])
+    instance = little.recipe(install=f"{RECIPE.install}\n{CHANCE} built")
+    said = set()
+    for _ in range(2):
+        with local.work_tree(instance, Event()) as tree:
+            place, number = (tree.root / "built").read_text().split()
+            assert place == str(tree.root)
+            said.add(number)
+    assert len(said) == 2
+
+
+def test_what_was_found_fit_is_not_tried_again(little: Little, tmp_path: Path) -> None:
+    where = Where("local", tmp_path / "cache", (little.mirrors,))
+    unfit_one = little.recipe(test="exit 1")
+    assert "gold patch" in unfit(unfit_one, where, Event())
+    assert unfit(little.instance, where, Event()) == ""
+    (tmp_path / "cache" / "commits").rename(tmp_path / "gone")
+    nowhere = replace(where, mirrors=(tmp_path / "cache",))
+    assert unfit(little.instance, nowhere, Event()) == ""
+    with pytest.raises(Unavailable, match="no git repository"):  # another row is another matter
+        unfit(little.changed(repo="/nonexistent/place"), nowhere, Event())
 
 
 TROUBLES = {
