@@ -101,7 +101,7 @@ class Driver(LinuxDriver):
     def start_application_mode(self) -> None:
         if self._ended is None:
             self._ended = os.pipe()
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # as the library has it
 
     def disable_input(self) -> None:
         if self._ended is None:

@@ -1,0 +1,42 @@
+"""A scrollbar that costs little while what it stands for grows.
+
+Owns the rows it is made of. Must not know what is scrolled.
+"""
+
+from __future__ import annotations
+
+from rich.segment import Segment, Segments
+from textual.geometry import Region
+from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.strip import Strip
+
+
+class Bar(ScrollBar):
+    """A vertical one. The library draws each of its rows anew whenever one of them changes."""
+
+    def __init__(self, thickness: int) -> None:
+        super().__init__(vertical=True, name="vertical", thickness=thickness)
+        self._rows: dict[Segment, Strip] = {}
+        """The few different rows that there are, as they are drawn."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        bar = self.render()
+        if not isinstance(bar, ScrollBarRender) or crop.width != self.size.width:
+            return super().render_lines(crop)
+        console = self.app.console
+        options = console.options.update(width=self.size.width, height=self.size.height)
+        (drawn,) = bar.__rich_console__(console, options)
+        assert isinstance(drawn, Segments)
+        return [self._row(row) for row in drawn.segments[crop.y : crop.bottom]]
+
+    def _row(self, segment: Segment) -> Strip:
+        if segment not in self._rows:
+            strip = Strip([segment])
+            for line_filter in self.get_line_filters():
+                strip = strip.apply_filter(line_filter, self.background_colors[1])
+            self._rows[segment] = strip
+        return self._rows[segment]
+
+    def notify_style_update(self) -> None:
+        self._rows.clear()
+        super().notify_style_update()
