@@ -5,6 +5,8 @@ Owns the rows it is made of. Must not know what is scrolled.
 
 from __future__ import annotations
 
+from typing import Self
+
 from rich.segment import Segment, Segments
 from textual.geometry import Region
 from textual.scrollbar import ScrollBar, ScrollBarRender
@@ -14,10 +16,23 @@ from textual.strip import Strip
 class Bar(ScrollBar):
     """A vertical one. The library draws each of its rows anew whenever one of them changes."""
 
-    def __init__(self, thickness: int) -> None:
-        super().__init__(vertical=True, name="vertical", thickness=thickness)
+    def __init__(self) -> None:
+        super().__init__(vertical=True, name="vertical")
         self._rows: dict[Segment, Strip] = {}
         """The few different rows that there are, as they are drawn."""
+        self.drawn_anyway = False
+        """Whether what it lies on is about to be drawn, and it with that."""
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        if self.drawn_anyway:
+            return self
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         bar = self.render()

@@ -82,6 +82,12 @@ class MarkdownText(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return self._document.height(width) if width else 0
 
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        # It has just been laid out: the library would do it again, and draw all of it twice.
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
+
     def render_lines(self, crop: Region) -> list[Strip]:
         width = self.outer_size.width
         if crop.width != width:

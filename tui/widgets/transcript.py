@@ -16,6 +16,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.layout import Layout
 from textual.message import Message
 from textual.reactive import var
@@ -102,6 +103,7 @@ class Transcript(VerticalScroll):
         self.first = self.last = 0
         """The blocks in the tree: indices of the first and of that after the last."""
         self.tail = Tail()
+        self._bar = Bar()
         self._hint = Below(Content("↓ more below · End"))
         self._window = WindowLayout(self)
         self._blocks: dict[Entry, Block] = {}
@@ -125,10 +127,20 @@ class Transcript(VerticalScroll):
     @property
     def vertical_scrollbar(self) -> ScrollBar:
         if self._vertical_scrollbar is None:
-            self._vertical_scrollbar = Bar(self.scrollbar_size_vertical)
-            self._vertical_scrollbar.display = False
-            self.app._start_widget(self, self._vertical_scrollbar)
-        return self._vertical_scrollbar
+            self._vertical_scrollbar = self._bar
+            self._bar.display = False
+            self.app._start_widget(self, self._bar)
+        return self._bar
+
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        # The scrollbar is always there, so what is higher now need not be laid out again for it.
+        self._bar.drawn_anyway = True
+        try:
+            return super()._size_updated(size, virtual_size, container_size, layout=False)
+        finally:
+            self._bar.drawn_anyway = False
 
     def compose(self) -> ComposeResult:
         yield self.tail
