@@ -35,7 +35,7 @@ def merged(first: Event, second: Event) -> Event | None:
 
 
 class Merging(Generic[M]):
-    """Posts what it is given, from a thread of its own, which wakes for a frame, not for a piece."""
+    """Posts what it is given, from a thread that wakes for a frame, not for a piece."""
 
     def __init__(self, post: Callable[[M], object], merge: Callable[[M, M], M | None]) -> None:
         """
