@@ -90,6 +90,9 @@ class MarkdownText(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         width = self.outer_size.width
+        if not self.is_attached:  # taken out a moment ago, and still on the screen
+            gone = (None, Strip.blank(crop.width))
+            return [self._drawn.get(y, gone)[1] for y in crop.line_range]
         if crop.width != width:
             return super().render_lines(crop)
         look = (

@@ -36,7 +36,7 @@ from tui.blocks.widgets import Block, block_for, openable
 from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
 
 _FRAME = 1 / 40
-"""Seconds between two drawings of what is being written, at least; pieces come at 30 a second."""
+"""Seconds between two drawings of what is being written, at least; pieces come less often."""
 _SHARE = 3
 """How many times as long as the last drawing took is waited before the next."""
 _AT_ONCE = 0.001
