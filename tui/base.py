@@ -164,6 +164,8 @@ class BaseApp(App[None]):
 
     def _guard(self, widget: Widget) -> None:
         """Textual ends a widget whose handler raises: its errors are caught before that."""
+        if isinstance(widget, Input | TextArea):
+            widget.cursor_blink = False  # an idle screen would be drawn twice a second
         dispatch = widget._dispatch_message
 
         async def guarded(message: Message) -> None:

@@ -84,11 +84,10 @@ Post = Callable[[Message], object]
 Job = Callable[["Conversation"], None]
 
 
-def _merged(first: Message, second: Message) -> Message | None:
-    if isinstance(first, Reported) and isinstance(second, Reported):
-        event = merged(first.event, second.event)
-        return None if event is None else Reported(event)
-    return None
+def _merged(first: Message | Event, second: Message | Event) -> Message | Event | None:
+    if isinstance(first, Message) or isinstance(second, Message):
+        return None
+    return merged(first, second)
 
 
 class _Questions:
@@ -116,8 +115,11 @@ class Engine:
         Args:
             post: Takes a message from any thread.
         """
-        self._messages = Merging[Message](post, _merged)
-        self._post: Post = self._messages.put
+        # An event becomes a message behind the merging: one a frame, not one a token.
+        self._told: Merging[Message | Event] = Merging(
+            lambda told: post(told if isinstance(told, Message) else Reported(told)), _merged
+        )
+        self._post: Post = self._told.put
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._between: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._conversation: Conversation | None = None
@@ -153,7 +155,7 @@ class Engine:
         self._cancel.set()
         self._jobs.put(None)
         self._thread.join(patience)
-        self._messages.close(_TICK)
+        self._told.close(_TICK)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._closing:
@@ -190,7 +192,7 @@ class Engine:
         self._cancel.clear()
         try:
             for event in self._conversation.run(task, self._cancel):
-                self._post(Reported(event))
+                self._told.put(event)
                 self._catch_up()
         except (AgentError, ToolError, OSError) as error:
             self._post(Complaint(str(error)))

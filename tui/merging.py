@@ -6,7 +6,6 @@ of messages, which stays. Must not know what they are for.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from agent.events import Event
 
-_FRAME = 1 / 30
+_FRAME = 1 / 28
 """Seconds that a piece waits at most for those after it."""
 
 M = TypeVar("M")
@@ -36,7 +35,7 @@ def merged(first: Event, second: Event) -> Event | None:
 
 
 class Merging(Generic[M]):
-    """Posts what it is given, from a thread of its own."""
+    """Posts what it is given, from a thread that wakes for a frame, not for a piece."""
 
     def __init__(self, post: Callable[[M], object], merge: Callable[[M, M], M | None]) -> None:
         """
@@ -47,41 +46,45 @@ class Merging(Generic[M]):
         """
         self._post = post
         self._merge = merge
-        self._given: queue.SimpleQueue[M | None] = queue.SimpleQueue()
+        self._given: list[M] = []
+        self._ended = False
+        self._more = threading.Condition()
         self._thread = threading.Thread(target=self._pass_on, name="messages", daemon=True)
         self._thread.start()
 
     def put(self, message: M) -> None:
         """Post it soon, after those before it."""
-        self._given.put(message)
+        with self._more:
+            if self._given and (one := self._merge(self._given[-1], message)) is not None:
+                self._given[-1] = one
+            else:
+                self._given.append(message)
+                self._more.notify()
 
     def close(self, patience: float) -> None:
         """Post what is left and end; waits so many seconds at most."""
-        self._given.put(None)
+        with self._more:
+            self._ended = True
+            self._more.notify()
         self._thread.join(patience)
 
     def _pass_on(self) -> None:
-        held: M | None = None
         posted = 0.0
         while True:
-            try:
-                left = posted + _FRAME - time.monotonic()
-                message = self._given.get(timeout=None if held is None else max(0.0, left))
-            except queue.Empty:
-                message = None
-                ended = False
-            else:
-                ended = message is None
-            if held is not None:
-                one = None if message is None else self._merge(held, message)
-                if one is not None:
-                    held = one
-                    continue
-                self._post(held)
-                held, posted = None, time.monotonic()
-            if message is not None and self._merge(message, message) is not None:
-                held = message
-            elif message is not None:
+            with self._more:
+                while not self._given and not self._ended:
+                    self._more.wait()
+                while self._may_wait and (left := posted + _FRAME - time.monotonic()) > 0:
+                    self._more.wait(left)
+                given, self._given = self._given, []
+            for message in given:
                 self._post(message)
-            if ended:
+            posted = time.monotonic()
+            if self._ended and not given:
                 return
+
+    @property
+    def _may_wait(self) -> bool:
+        if self._ended or len(self._given) != 1:
+            return False
+        return self._merge(self._given[0], self._given[0]) is not None

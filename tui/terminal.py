@@ -1,8 +1,8 @@
 """What a terminal sends, read as keys and pasted text.
 
-Owns the two places where the screen library's own reading falls short: a key is not lost that a
-terminal writes in an older way, and pasted text is text, whatever is in it. Must not know who
-takes the keys.
+Owns the three places where the screen library's own reading falls short: a key is not lost that a
+terminal writes in an older way, pasted text is text, whatever is in it, and while nothing is typed
+nothing is done. Must not know who takes the keys.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Generator, Iterable
 
 from textual import events
+from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
@@ -20,8 +21,6 @@ from textual.message import Message
 _START, _END = "\x1b[200~", "\x1b[201~"
 _LONGEST = 4 << 20
 """Characters of pasted text; what goes beyond is left out."""
-_WAIT = 0.1
-"""Seconds between two looks at whether the screen has ended."""
 
 
 class Parser(XTermParser):
@@ -35,6 +34,12 @@ class Parser(XTermParser):
     _pasted = ""
     _seen = ""
     """The last characters before a paste, which may be the beginning of its mark."""
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds until what was read is a key even if nothing follows; None: it is read."""
+        due = self._timeout_time
+        return None if due is None else max(0.0, due - get_time())
 
     def feed(self, data: str) -> Iterable[Message]:
         if not data:
@@ -85,15 +90,41 @@ class Parser(XTermParser):
 
 
 class Driver(LinuxDriver):
-    """Reads with `Parser`, and bytes that are no UTF-8 without coming to an end."""
+    """Reads with `Parser`, and bytes that are no UTF-8 without coming to an end.
+
+    The library looks ten times a second whether the screen has ended; here its end is told.
+    """
+
+    _ended: tuple[int, int] | None = None
+    """A pipe, which can be read from the end of the reading on."""
+
+    def start_application_mode(self) -> None:
+        if self._ended is None:
+            self._ended = os.pipe()
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # as the library has it
+
+    def disable_input(self) -> None:
+        if self._ended is None:
+            super().disable_input()
+            return
+        os.write(self._ended[1], b"\0")
+        super().disable_input()  # which waits for the thread
+        for end in self._ended:
+            os.close(end)
+        self._ended = None
 
     def run_input_thread(self) -> None:
+        assert self._ended is not None
         parser = Parser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
-            while not self.exit_event.is_set():
-                if selector.select(_WAIT):
+            ended = selector.register(self._ended[0], selectors.EVENT_READ)
+            while True:
+                ready = [key for key, _ in selector.select(parser.patience)]
+                if ended in ready:
+                    return
+                if ready:
                     data = os.read(self.fileno, 1 << 14)
                     if not data:
                         return

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 from textual import events
 
@@ -66,3 +74,68 @@ def test_endless_pasted_text_takes_bounded_memory() -> None:
     paste, key = told(*pieces)
     assert len(paste) <= (4 << 20) + 2
     assert key == "q"
+
+
+def test_only_what_may_go_on_is_waited_for() -> None:
+    parser = Parser()
+    assert parser.patience is None
+    list(parser.feed("a"))
+    assert parser.patience is None
+    list(parser.feed("\x1b"))
+    assert parser.patience is not None
+    time.sleep(parser.patience)
+    (key,) = parser.tick()
+    assert isinstance(key, events.Key)
+    assert key.key == "escape"
+    assert parser.patience is None
+
+
+IDLE = """
+from textual.widgets import TextArea
+from tui.base import BaseApp
+from pathlib import Path
+
+class Idle(BaseApp):
+    CSS_PATH = []
+    def compose(self):
+        yield TextArea("ready")
+
+Idle(Path(), {}, {}).run()
+"""
+
+
+def switches(pid: int) -> int:
+    """How often a thread of a process has waited for something."""
+    found = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        lines = (task / "status").read_text().splitlines()
+        found += sum(int(line.split()[1]) for line in lines if line.startswith("voluntary"))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_wakes_an_idle_screen(tmp_path: Path) -> None:
+    main, other = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm", "PARITY_STATE": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", IDLE], stdin=other, stdout=other, stderr=other, env=environ
+    ) as process:
+        os.close(other)
+        seen, end = b"", time.monotonic() + 20
+        while time.monotonic() < end:
+            if select.select([main], [], [], 1.5)[0]:
+                seen += os.read(main, 1 << 16)
+            elif b"ready" in seen:  # and silent since
+                break
+        before = switches(process.pid)
+        time.sleep(1.0)
+        woken = switches(process.pid) - before
+        os.write(main, b"\x11")  # Ctrl+Q
+        while select.select([main], [], [], 10)[0]:
+            try:
+                os.read(main, 1 << 16)
+            except OSError:  # its end
+                break
+        assert process.wait(10) == 0
+    os.close(main)
+    assert woken <= 2

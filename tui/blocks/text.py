@@ -1,18 +1,23 @@
 """The widget that shows a model's Markdown: one, whatever the length, rendered where it is seen.
 
-Owns selection and colours. Must not know what the text is about.
+Owns selection, colours, and what of the drawn lines is kept: a line that was drawn once costs
+nothing any more, however often those below it change. Must not know what the text is about.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from textual.geometry import Size
+from textual.content import Content
+from textual.geometry import Region, Size
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.blocks.markdown import Code, Document
+
+_KEPT = 400
+"""Drawn lines that are kept at least, beside those in sight."""
 
 
 class MarkdownText(Widget):
@@ -26,6 +31,10 @@ class MarkdownText(Widget):
         super().__init__()
         self._document = Document()
         self._document.write(text)
+        self._drawn: dict[int, tuple[Content | None, Strip]] = {}
+        """Lines as they were drawn, and of what."""
+        self._look: tuple[object, ...] = ()
+        """All that their look depends on."""
 
     @property
     def source(self) -> str:
@@ -73,13 +82,46 @@ class MarkdownText(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return self._document.height(width) if width else 0
 
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        # It has just been laid out: the library would do it again, and draw all of it twice.
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        width = self.outer_size.width
+        if not self.is_attached:  # taken out a moment ago, and still on the screen
+            gone = (None, Strip.blank(crop.width))
+            return [self._drawn.get(y, gone)[1] for y in crop.line_range]
+        if crop.width != width:
+            return super().render_lines(crop)
+        look = (
+            width, self.app.theme, self.visual_style, self.background_colors,
+            self.styles.border, self.text_selection,
+        )  # fmt: skip
+        if look != self._look or len(self._drawn) > _KEPT + crop.height:
+            self._look = look
+            self._drawn.clear()
+        done, last = self._document.lines(self.content_size.width)
+        lines = [_at(y, done, last) for y in crop.line_range]
+        drawn, top = self._drawn, crop.y
+        changed = [
+            y
+            for y, line in enumerate(lines, top)
+            if (there := drawn.get(y)) is None or there[0] is not line
+        ]
+        if changed:
+            first, end = changed[0], changed[-1] + 1
+            new = super().render_lines(Region(0, first, width, end - first))
+            drawn.update((y, (lines[y - top], strip)) for y, strip in enumerate(new, first))
+        return [drawn[y][1] for y in crop.line_range]
+
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
         style = self.visual_style
-        done, last = self._document.lines(width)
-        if y >= len(done) + len(last):
+        line = _at(y, *self._document.lines(width))
+        if line is None:
             return Strip.blank(width, style.rich_style)
-        line = done[y] if y < len(done) else last[y - len(done)]
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(y)) is not None:
             start, end = span
@@ -97,3 +139,9 @@ class MarkdownText(Widget):
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
+
+
+def _at(row: int, done: list[Content], last: list[Content]) -> Content | None:
+    if row < len(done):
+        return done[row]
+    return last[row - len(done)] if row < len(done) + len(last) else None

@@ -50,7 +50,8 @@ class Block(Widget):
     def begin(self, entry: Entry, index: int) -> None:
         """Tell it what to show, once."""
         self.entry, self.index = entry, index
-        self.add_class("block", type(entry).__name__.lower())
+        # It is in no tree yet, and styled when it is.
+        self.add_class("block", type(entry).__name__.lower(), update=False)
 
     def sync(self) -> None:
         """Show the entry as it is now."""

@@ -30,6 +30,7 @@ from agent.wanted import Wanted
 from tools.text import shown
 from tui.engine import Asked, Engine, Opened, Reported, Rested
 from tui.measures import Measures
+from tui.painting import Painter
 from tui.widgets.approval import Approval
 from tui.widgets.figures import Figures
 from tui.widgets.offers import DO_IT, PlanOffer, SwitchOffer
@@ -109,6 +110,7 @@ class ControlScreen(Screen[None]):
 
     def __init__(self, wanted: Wanted) -> None:
         super().__init__()
+        self._compositor = Painter()
         self.wanted = wanted
         self.engine = Engine(self.post_message)
         self.at_work = False

@@ -21,6 +21,7 @@ from agent.events import PromptReading, Wrote, WroteCall
 from agent.playback import played
 from agent.session import SessionInfo
 from tools.text_filter import clip_line, printable
+from tui.painting import Painter
 from tui.widgets.transcript import Transcript
 
 SPEEDS = (1.0, 4.0, 16.0, math.inf)
@@ -50,6 +51,7 @@ class Play(Screen[None]):
 
     def __init__(self, info: SessionInfo, speed: float = 1.0) -> None:
         super().__init__()
+        self._compositor = Painter()
         self._info = info
         self._steps = 0
         self.set_reactive(Play.speed, speed)

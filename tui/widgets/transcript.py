@@ -16,6 +16,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.layout import Layout
 from textual.message import Message
 from textual.reactive import var
@@ -27,16 +28,19 @@ from agent import events
 from agent.events import Event
 from tools.text_filter import clip, printable
 from tui.blocks import heads
+from tui.blocks.bar import Bar
 from tui.blocks.entries import Call, Entry, Kind, Lookups, Remark, Shell, Thought
 from tui.blocks.shell_line import ShellLine
 from tui.blocks.story import Story
 from tui.blocks.widgets import Block, block_for, openable
 from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
 
-_FRAME = 1 / 25
-"""Seconds between two drawings of what is being written, at least."""
+_FRAME = 1 / 40
+"""Seconds between two drawings of what is being written, at least; pieces come less often."""
 _SHARE = 3
 """How many times as long as the last drawing took is waited before the next."""
+_AT_ONCE = 0.001
+"""Seconds; a timer of none fails."""
 _TICK = 0.1
 """Seconds between two pictures of a spinner."""
 _GREETING = Content("\n").join(
@@ -73,6 +77,7 @@ class Below(Static):
 class Transcript(VerticalScroll):
     """The conversation, the newest at its end."""
 
+    BLANK = True  # its own ground would be drawn line by line at each movement
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Block before", show=False),
         Binding("down", "move(1)", "Block after", show=False),
@@ -98,6 +103,7 @@ class Transcript(VerticalScroll):
         self.first = self.last = 0
         """The blocks in the tree: indices of the first and of that after the last."""
         self.tail = Tail()
+        self._bar = Bar()
         self._hint = Below(Content("↓ more below · End"))
         self._window = WindowLayout(self)
         self._blocks: dict[Entry, Block] = {}
@@ -107,12 +113,34 @@ class Transcript(VerticalScroll):
         self._drawing = False
         self._cost = 0.0
         """Seconds that the last drawing took."""
+        self._drew = 0.0
+        """When it ended."""
+        self._told = Content()
+        """What the tail says."""
         self._ticker: Timer | None = None
         self._moved = False
 
     @property
     def layout(self) -> Layout:
         return self._window
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = self._bar
+            self._bar.display = False
+            self.app._start_widget(self, self._bar)
+        return self._bar
+
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        # The scrollbar is always there, so what is higher now need not be laid out again for it.
+        self._bar.drawn_anyway = True
+        try:
+            return super()._size_updated(size, virtual_size, container_size, layout=False)
+        finally:
+            self._bar.drawn_anyway = False
 
     def compose(self) -> ComposeResult:
         yield self.tail
@@ -178,7 +206,8 @@ class Transcript(VerticalScroll):
         if self._ticker is not None and self._at_work:
             self._ticker.resume()
         if self._due is None and not self._drawing:
-            self._due = self.set_timer(max(_FRAME, _SHARE * self._cost), self._draw)
+            wait = self._drew + max(_FRAME, _SHARE * self._cost) - time.perf_counter()
+            self._due = self.set_timer(max(_AT_ONCE, wait), self._draw)
 
     def _draw_now(self) -> None:
         if self._due is not None:
@@ -197,7 +226,8 @@ class Transcript(VerticalScroll):
             await self._draw_blocks(touched)
         finally:
             self._drawing = False
-            self._cost = time.perf_counter() - begun
+            self._drew = time.perf_counter()
+            self._cost = self._drew - begun
             self._tell_tail()
             if self._touched:
                 self.touch(())
@@ -322,13 +352,16 @@ class Transcript(VerticalScroll):
         for entry in self.story.entries[-12:]:
             if _moving(entry) and (block := self._blocks.get(entry)) and block.is_mounted:
                 block.tick()
-        self._tell_tail()
+        if time.perf_counter() - self._drew > _TICK:
+            self._tell_tail()
 
     def _tell_tail(self) -> None:
         doing = self.story.doing
         text = f"{heads.spinner()} {doing}" if doing else ""
         told = Content.styled(text, heads.DIM) if self.story.entries else _GREETING
-        self.tail.update(told, layout=False)
+        if told != self._told:
+            self._told = told
+            self.tail.update(told, layout=False)
 
     # What the keys do
 

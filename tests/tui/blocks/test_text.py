@@ -1,0 +1,124 @@
+"""Markdown that grows: what of it is drawn anew, and that it looks as if it had been there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.pilot import Pilot
+from textual.strip import Strip
+
+from tui.base import BaseApp
+from tui.blocks.text import MarkdownText
+from tui.themes import DARK
+
+CODE = "".join(f"    line_{number} = {number}\n" for number in range(30))
+TEXT = f"# Title\n\nSome *text*.\n\n```python\n{CODE}```\n\nThe **end**.\n\n- one\n- two\n"
+
+
+class Counting(MarkdownText):
+    """Counts the lines that it draws."""
+
+    DEFAULT_CSS = "Counting { height: auto; border-left: blank; padding: 0 1; }"
+    drawn = 0
+
+    def render_line(self, y: int) -> Strip:
+        self.drawn += 1
+        return super().render_line(y)
+
+
+class View(BaseApp):
+    """A text alone."""
+
+    CSS_PATH = []  # noqa: RUF012  as the library has it
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Path(), {"theme": DARK.name}, {})
+        self.widget = Counting(text)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield self.widget
+
+
+Behave = Callable[[Pilot[None], Counting], Awaitable[None]]
+
+
+def see(text: str, behave: Behave) -> list[str]:
+    """What is seen, with its colours, once something was done."""
+
+    async def run() -> list[str]:
+        app = View(text)
+        async with app.run_test(size=(60, 50)) as pilot:
+            await settled(pilot)
+            await behave(pilot, app.widget)
+            await settled(pilot)
+            strips = app.screen._compositor.render_strips()
+            return [strip.render(app.console) for strip in strips]
+
+    return asyncio.run(run())
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    await pilot.app.workers.wait_for_complete()
+    for _ in range(3):
+        await pilot.pause(0.05)
+
+
+async def nothing(pilot: Pilot[None], widget: Counting) -> None:
+    """It stays as it is."""
+
+
+async def grow(pilot: Pilot[None], widget: Counting) -> None:
+    for at in range(0, len(TEXT), 37):
+        widget.write(TEXT[at : at + 37])
+        await pilot.pause(0.02)
+
+
+def test_what_has_grown_looks_as_if_it_had_been_there() -> None:
+    assert see("", grow) == see(TEXT, nothing)
+
+
+def test_what_was_drawn_follows_the_theme_and_the_width() -> None:
+    async def change(pilot: Pilot[None], widget: Counting) -> None:
+        pilot.app.theme = "textual-light"
+        await settled(pilot)
+        await pilot.resize_terminal(44, 50)
+
+    async def first(pilot: Pilot[None], widget: Counting) -> None:
+        widget.replace("")
+        await change(pilot, widget)
+        widget.write(TEXT)
+
+    dark = see(TEXT, nothing)
+    light = see(TEXT, change)
+    assert light == see(TEXT, first)
+    assert light != dark
+
+
+def test_a_selection_is_seen_and_goes() -> None:
+    async def select(pilot: Pilot[None], widget: Counting) -> None:
+        widget.text_select_all()
+
+    async def leave(pilot: Pilot[None], widget: Counting) -> None:
+        await select(pilot, widget)
+        await settled(pilot)
+        pilot.app.screen.clear_selection()
+
+    plain = see(TEXT, nothing)
+    assert see(TEXT, select) != plain
+    assert see(TEXT, leave) == plain
+
+
+def test_lines_that_stay_are_not_drawn_again() -> None:
+    async def behave(pilot: Pilot[None], widget: Counting) -> None:
+        widget.drawn = 0
+        for number in range(10):
+            widget.write(f"    more_{number} = {number}\n")
+            await settled(pilot)
+        assert 10 <= widget.drawn <= 30
+
+    see(f"```python\n{CODE}", behave)

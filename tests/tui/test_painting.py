@@ -1,0 +1,83 @@
+"""What is painted is what the library would have painted."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from rich.console import Console
+from textual._compositor import ChopsUpdate, Compositor
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.geometry import Region
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from tui.painting import Painter
+
+
+class Over(ModalScreen[None]):
+    """Lies over it, and lets it be seen."""
+
+    CSS = "Over { align: center middle; } Over Static { width: 20; height: 3; background: red; }"
+
+    def compose(self) -> ComposeResult:
+        yield Static("over")
+
+
+class View(App[None]):
+    """Widgets beside, in and over each other."""
+
+    CSS = """
+    #left { width: 13; border: round blue; }
+    #long { height: 40; background: green 30%; }
+    #hint { dock: bottom; height: 1; layer: top; background: red; }
+    Screen { layers: base top; }
+    """
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Static("left of it", id="left")
+            with VerticalScroll():
+                yield Static("\n".join(f"line {n} 語 {'x' * n}" for n in range(40)), id="long")
+        yield Static("over the last line", id="hint")
+        yield Footer()
+
+
+REGIONS = [
+    Region(0, 0, 60, 20),
+    Region(5, 2, 30, 4),
+    Region(20, 0, 1, 20),
+    Region(0, 19, 60, 1),
+]
+
+
+def painted(compositor: Compositor, region: Region) -> tuple[str, list[str]]:
+    """What is sent for a region, and the whole of the screen."""
+    compositor._dirty_regions.add(region)
+    update = compositor.render_partial_update()
+    assert isinstance(update, ChopsUpdate)
+    console = Console(color_system="truecolor")
+    strips = compositor.render_strips()
+    return update.render_segments(console), [strip.render(console) for strip in strips]
+
+
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize("region", REGIONS)
+def test_it_paints_what_the_library_paints(region: Region, over: bool) -> None:
+    async def run() -> None:
+        async with View().run_test(size=(60, 20)) as pilot:
+            pilot.app.query_one(VerticalScroll).scroll_to(y=7, animate=False)
+            if over:
+                await pilot.app.push_screen(Over())
+            await pilot.pause()
+            screen = pilot.app.screen
+            theirs, ours = Compositor(), Painter()
+            for compositor in (theirs, ours):
+                compositor.reflow(screen, screen.size)
+                compositor._dirty_regions.clear()
+            sent, whole = painted(theirs, region)
+            # They go to a new line behind each row, from where they go elsewhere at once.
+            assert painted(ours, region) == (sent.replace("\n", ""), whole)
+
+    asyncio.run(run())

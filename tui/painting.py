@@ -1,0 +1,71 @@
+"""How a screen is put together of what its widgets draw: only of what is seen in the rows at hand.
+
+The library has every widget on the screen draw its lines for each frame, those hidden or unchanged
+too, which is a third of a frame's price. Owns the order of painting: from the front to the back,
+until a row is full. Must not know any widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from rich.console import Console
+from textual._compositor import ChopsUpdate, Compositor
+from textual.geometry import Region
+from textual.strip import Strip
+
+
+class Painter(Compositor):
+    """Paints what the library's compositor paints."""
+
+    def _render_chops(
+        self, crop: Region, is_rendered_line: Callable[[int], bool]
+    ) -> Sequence[Mapping[int, Strip]]:
+        cuts = self.cuts
+        rows: list[dict[int, Strip | None]] = [dict.fromkeys(cut[:-1]) for cut in cuts]
+        empty = [len(row) for row in rows]
+        for widget, (region, clip) in self.visible_widgets.items():
+            seen = region.intersection(clip)
+            span = seen.intersection(crop).line_range
+            wanted = [y for y in span if empty[y] and is_rendered_line(y)]
+            if not wanted or not seen.width:
+                continue
+            first, (left, right) = wanted[0], seen.column_span
+            height = wanted[-1] + 1 - first
+            strips = widget.render_lines(
+                Region(left - region.x, first - region.y, seen.width, height)
+            )
+            known: list[int] = []
+            places: list[int] = []
+            ends: list[int] = []
+            for y in wanted:
+                if cuts[y] != known:
+                    known = cuts[y]
+                    places = [cut for cut in known if left <= cut <= right]
+                    ends = [cut - left for cut in places[1:]]
+                row = rows[y]
+                for place, piece in zip(places, strips[y - first].divide(ends), strict=False):
+                    if row[place] is None:
+                        row[place] = piece
+                        empty[y] -= 1
+        return cast("Sequence[Mapping[int, Strip]]", rows)
+
+    def render_partial_update(self) -> ChopsUpdate | None:
+        update = super().render_partial_update()
+        return None if update is None else _Update(update.chops, update.spans, update.chop_ends)
+
+
+class _Update(ChopsUpdate):
+    """What is sent to the terminal; the library makes an object of each place that it goes to."""
+
+    def render_segments(self, console: Console) -> str:
+        sent: list[str] = []
+        for y, first, end in self.spans:
+            for right, (left, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
+                if strip is None or left > end or right <= first:
+                    continue
+                whole = first <= left < end and right <= end
+                shown = strip if whole else strip.crop(0, min(right, end) - left)
+                sent.append(f"\x1b[{y + 1};{left + 1}H{shown.render(console)}")
+        return "".join(sent)
