@@ -75,7 +75,10 @@ class Conversation:
             raise InputError(f"Session {before.id} belongs to {before.root}, not to {root}.")
         state = state_folder()
         self.project = Project(root, state, wanted.trust)
-        self.configuration = configure(wanted.flags, os.environ, self.project.settings())
+        self._recorded = load(before) if before else Recorded()
+        flags = dict(wanted.flags)
+        flags["model"] = flags.get("model") or self._recorded.asked or None
+        self.configuration = configure(flags, os.environ, self.project.settings())
         settings = self.configuration.settings
         mode = settings.mode or wanted.mode
         if mode is Mode.PLAN and wanted.steering is Steering.GUIDED:
@@ -103,7 +106,6 @@ class Conversation:
         self._snapshots = Snapshots(tree, kept, self.session.info.id)
         self._tidy = False
         stack.callback(lambda: self._snapshots.close(tidy=self._tidy))
-        self._recorded = load(before) if before else Recorded()
         self._turns = list(self._recorded.turns)
         self._on_copy_since = self._recorded.last_turn if wanted.on_copy else None
         self.workspace = Workspace(tree, journal, self._snapshots, named, self._recorded.last_turn)
@@ -272,6 +274,7 @@ class Conversation:
                 self.assembler.test_origin,
                 self.sandbox.tier.value,
                 self.workspace.turn + 1,
+                self.models.name_of(model),
             )
         )
         if not self._begun:

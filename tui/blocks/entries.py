@@ -139,6 +139,8 @@ class Call(Entry):
     result: ToolResult | None = None
     patch: str = ""
     """What it changes, where that is known, as `git apply` takes it."""
+    word: str = ""
+    """What the user said of it when it was asked about."""
 
     @property
     def elapsed(self) -> float:

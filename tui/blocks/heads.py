@@ -13,7 +13,7 @@ from textual.content import Content
 
 from agent.events import Origin, Status
 from agent.printer import extent, figures
-from tools.testing.reports import TestRun
+from tools.testing.reports import told_failure
 from tools.text import shown
 from tools.text_filter import clip_line, printable
 from tui.blocks.entries import Call, Kind, Lookups, Remark, Shell, State, Thought, Verdict
@@ -83,7 +83,8 @@ def call(entry: Call) -> Content:
     elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
         parts.append(Content.styled(f"  {seconds(entry.seconds)}", DIM))
     if told := _TOLD.get(entry.state):
-        parts.append(Content.styled(f"  {told}", colour))
+        said = f": {shown(clip_line(entry.word, _WIDE))}" if entry.word else ""
+        parts.append(Content.styled(f"  {told}{said}", colour))
     if entry.origin is Origin.HARNESS:
         parts.append(Content.styled("  harness", f"{DIM} italic"))
     line = Content.assemble(*parts)
@@ -95,7 +96,7 @@ def call(entry: Call) -> Content:
 
 
 def _title(entry: Call) -> str:
-    if entry.result is not None:
+    if entry.result is not None and entry.state is not State.DENIED:
         return shown(clip_line(entry.result.display, _WIDE))
     given = entry.call.arguments
     main = next((given[name] for name in _MAIN if given.get(name)), "")
@@ -109,8 +110,8 @@ def _preview(entry: Call) -> list[str]:
     result = entry.result
     if result is None:
         return []
-    if isinstance(result.details, TestRun):
-        return [shown(clip_line(line, _WIDE)) for line in first_failure(result.details)]
+    if entry.call.name == "run_tests" and result.ok:
+        return [shown(clip_line(line, _WIDE)) for line in told_failure(result.output)]
     if entry.call.name == "run":
         lines = [line for line in printable(result.output[:50_000]).split("\n")[1:] if line.strip()]
         return head_and_tail([clip_line(line, _WIDE) for line in lines], _PREVIEW)
@@ -118,15 +119,6 @@ def _preview(entry: Call) -> list[str]:
         lines = printable(result.output[:5_000]).split("\n")
         return [clip_line(line, _WIDE) for line in lines[1:2]]
     return []
-
-
-def first_failure(run: TestRun) -> list[str]:
-    """The first failing test and its error; nothing if all passed."""
-    for case in run.failures[:1]:
-        lines = [line for line in case.message.split("\n") if line.strip()]
-        error = next((line for line in lines if line.startswith("E ")), (lines or [""])[-1])
-        return [f"{case.outcome.value} {case.id}", *([error] if error else [])]
-    return [run.unusable] if run.unusable else []
 
 
 def head_and_tail(lines: list[str], most: int) -> list[str]:

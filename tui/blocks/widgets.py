@@ -192,7 +192,7 @@ def _call(entry: Entry) -> list[Widget]:
         refused = entry.result is not None and not entry.result.ok
         told = [_text(entry.result.output)] if refused and entry.result is not None else []
         return [*diffs(entry.patch), *told]
-    parts = [] if entry.result and isinstance(entry.result.details, TestRun) else _arguments(entry)
+    parts = [] if entry.result and entry.call.name == "run_tests" else _arguments(entry)
     if entry.result is not None:
         details = entry.result.details
         if isinstance(details, TestRun):

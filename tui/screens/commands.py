@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from textual import on
+from textual import events, on
 from textual.message import Message
 
 from agent.conversation import Conversation
@@ -97,6 +97,12 @@ class CommandScreen(ControlScreen):
         for message in self.given:
             self.post_message(message)
         self.given.clear()
+
+    def on_key(self, event: events.Key) -> None:
+        """What is written while the focus is in the conversation is meant for the prompt."""
+        if event.is_printable and event.character and event.key not in self.active_bindings:
+            event.stop()
+            self.query_one(Prompt).insert(event.character)
 
     @on(Prompt.Hurried)
     def _hurried(self) -> None:

@@ -49,7 +49,7 @@ class SessionScreen(CommandScreen):
             self.query_one(Transcript).load(message.earlier)
         conversation = message.conversation
         name, model = conversation.configuration.settings.model, conversation.agent.upcoming.model
-        self.measures.begin(name, model.spec.name)
+        self.measures.begin(name, model.spec.name, message.earlier)
         self.query_one(StatusLine).opened(message.conversation)
         self.query_one(Figures).opened(message.conversation)
         self.take_given()

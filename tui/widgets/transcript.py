@@ -141,6 +141,7 @@ class Transcript(VerticalScroll):
         self.story = Story()
         for event in recorded:
             self.story.take(event)
+        self.story.break_off()
         self._begin_anew()
 
     def _begin_anew(self) -> None:

@@ -206,7 +206,9 @@ def test_questions_wait_for_each_other(drive: Drive) -> None:
 
 def test_a_question_begins_at_its_beginning(drive: Drive) -> None:
     """Whatever was scrolled to in the one before."""
-    script = BOTH_ENDS.replace("first", "first" + " word" * 60) + """
+    script = (
+        BOTH_ENDS.replace("first", "first" + " word" * 60)
+        + """
 [[step.call]]
 tool = "write_file"
 path = "new.txt"
@@ -214,6 +216,7 @@ content = '''
 {lines}
 '''
 """.format(lines="\n".join(f"new {number}" for number in range(30)))
+    )
 
     async def behave(person: Person) -> None:
         await person.send("change it")

@@ -76,6 +76,48 @@ def test_enter_sends_and_every_other_enter_is_a_new_line(drive: Drive) -> None:
     drive(behave)
 
 
+def test_what_was_sent_at_the_threshold_comes_back(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        early = Prompt(None)
+        await pilot.app.screen.mount(early)
+        early.write("mend it")
+        early.focus()
+        await pilot.press("enter")
+        prompt = pilot.app.screen.query(Prompt).first()
+        prompt.take_over(early)
+        await early.remove()
+        prompt.at_work = False
+        prompt.focus()
+        await pilot.press("up")
+        assert prompt.text == "mend it"
+
+    drive(behave)
+
+
+def test_what_is_written_in_the_conversation_goes_to_the_prompt(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        await pilot.press("tab")
+        assert isinstance(pilot.app.focused, Transcript)
+        await type_text(pilot, "/model x")
+        assert prompt_of(pilot).text == "/model x"
+
+    drive(behave)
+
+
+def test_ctrl_c_clears_what_is_written_and_up_brings_it_back(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        await type_text(pilot, "no")
+        await pilot.press("ctrl+c")
+        assert prompt_of(pilot).text == ""
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert pilot.app.is_running
+        await pilot.press("up")
+        assert prompt_of(pilot).text == "no"
+
+    drive(behave)
+
+
 def test_a_prompt_without_letters_is_not_sent(drive: Drive) -> None:
     async def behave(pilot: Pilot[None]) -> None:
         await pilot.press("space", "ctrl+j", "enter")
