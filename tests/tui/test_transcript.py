@@ -179,7 +179,7 @@ def test_tests_that_fail_tell_the_first_failure() -> None:
 def test_a_turn_that_was_cut_off_is_at_rest() -> None:
     """As a session that was killed is shown when it goes on."""
     made = call("run_tests")
-    told = [
+    told: list[events.Event] = [
         events.TurnStarted("mend", "m", "free", "/", "", ""),
         events.ToolStarted(made, Origin.MODEL),
     ]
