@@ -19,6 +19,7 @@ from tools.action import FileChange
 from tools.base import ToolResult
 from tools.testing.commands import Runner
 from tools.testing.reports import Outcome, TestCase, TestRun
+from tui.blocks.diff import HunkDiff
 from tui.blocks.entries import Answer, Call, Entry, Lookups, State, Thought, Verdict
 from tui.blocks.widgets import Block
 from tui.widgets.transcript import Transcript
@@ -190,6 +191,32 @@ def test_a_turn_that_was_cut_off_is_at_rest() -> None:
         assert "■ run tests  interrupted" in shown(pilot)
         assert "was cut off here" in shown(pilot)
         assert not view._at_work
+
+    see(behave)
+
+
+def test_a_long_message_is_folded() -> None:
+    async def behave(pilot: Pilot[None], view: Transcript) -> None:
+        started(view, "\n".join(f"pasted {number}" for number in range(60)))
+        await settled(pilot)
+        assert "pasted 11" in shown(pilot)
+        assert "… 48 more lines" in shown(pilot)
+        assert "pasted 12" not in shown(pilot)
+        view.focus()
+        await pilot.press("up", "enter")
+        await settled(pilot)
+        assert "more lines" not in shown(pilot)
+        assert "pasted 12" in view.story.entries[0].copied
+
+    see(behave)
+
+
+def test_changes_that_are_asked_for_are_seen_as_such() -> None:
+    async def behave(pilot: Pilot[None], view: Transcript) -> None:
+        view.changes("/diff", PATCH)
+        await settled(pilot)
+        assert "/diff  1 file changed, +1 -1" in shown(pilot)
+        assert view.query(HunkDiff)
 
     see(behave)
 

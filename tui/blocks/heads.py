@@ -24,8 +24,12 @@ _ARGUMENT = 100
 """Characters of a call's main argument."""
 _PREVIEW = 4
 """Lines of a command's output that are shown while it is folded."""
+_SAID = 12
+"""Lines of what the user said that are shown while it is folded."""
 _WIDE = 200
 """Characters of a line of a preview."""
+_AT_ONCE = 0.05
+"""Seconds that are not worth telling."""
 _MARKS = {
     State.ASKING: ("?", "$text-warning"),
     State.OK: ("✓", "$text-success"),
@@ -62,6 +66,16 @@ def seconds(value: float) -> str:
         return f"{value:.1f} s" if value < 9.95 else f"{value:.0f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest} s"
+
+
+def prompted(text: str, *, whole: bool) -> Content:
+    """What the user said; of a long text the beginning, unless all of it is wanted."""
+    lines = text.split("\n")
+    left = len(lines) - _SAID
+    if whole or left < 2:
+        return Content(text)
+    said = Content("\n".join([*lines[:_SAID], ""]))
+    return Content.assemble(said, Content.styled(f"… {left:,} more lines", DIM))
 
 
 def thought(entry: Thought) -> Content:
@@ -187,11 +201,13 @@ def shell(entry: Shell) -> Content:
         ending = f"stopped, {told}"
     elif entry.ended and entry.code:
         ending = f"exit {entry.code}, {told}"
+    elif entry.ended and entry.seconds < _AT_ONCE:
+        ending = ""
     bad = "$text-error" if entry.ended and entry.code != 0 else DIM
     head = Content.assemble(
         Content.styled(f"{mark} ", colour),
         Content.styled(shown(clip_line(entry.command, 10 * _WIDE)), "bold"),
-        Content.styled(f"  {ending}", bad),
+        Content.styled(f"  {ending}" if ending else "", bad),
     )
     most = 400 if entry.open else entry.SHOWN
     lines = [clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.lines(most)]

@@ -46,6 +46,14 @@ class Shown(Message):
     text: str
 
 
+@dataclass
+class Patched(Message):
+    """An answer to a command: changes of files, as `git apply` takes them."""
+
+    title: str
+    patch: str
+
+
 class CommandScreen(ControlScreen):
     """A session that is told what to do by a prompt."""
 
@@ -177,6 +185,10 @@ class CommandScreen(ControlScreen):
     def _answer_shown(self, message: Shown) -> None:
         self._answered(message.title, message.text)
 
+    @on(Patched)
+    def _patch_shown(self, message: Patched) -> None:
+        self.query_one(Transcript).changes(message.title, message.patch)
+
     def _answered(self, title: str, text: str) -> None:
         line = self.query_one(Transcript).shell(title, opened=True)
         line.write(text)
@@ -193,7 +205,8 @@ class CommandScreen(ControlScreen):
     def action_command_diff(self, arguments: str) -> None:
         def diff(conversation: Conversation) -> None:
             patch = conversation.workspace.patch()
-            self.post_message(Shown("/diff", patch or "Nothing is changed."))
+            nothing = Shown("/diff", "Nothing is changed.")
+            self.post_message(Patched("/diff", patch) if patch else nothing)
 
         self.engine.do(diff)
 

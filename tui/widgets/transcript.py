@@ -27,7 +27,7 @@ from agent import events
 from agent.events import Event
 from tools.text_filter import clip, printable
 from tui.blocks import heads
-from tui.blocks.entries import Call, Entry, Kind, Lookups, Remark, Shell, Thought
+from tui.blocks.entries import Call, Changes, Entry, Kind, Lookups, Remark, Shell, Thought
 from tui.blocks.shell_line import ShellLine
 from tui.blocks.story import Story
 from tui.blocks.widgets import Block, block_for, openable
@@ -165,6 +165,10 @@ class Transcript(VerticalScroll):
         entry = Shell(command, open=opened)
         self.touch([self.story.add(entry)])
         return ShellLine(entry, lambda: self.touch([entry]))
+
+    def changes(self, title: str, patch: str) -> None:
+        """Add changes of files that are to be seen."""
+        self.touch([self.story.add(Changes(title, patch, open=True))])
 
     # What is drawn
 
