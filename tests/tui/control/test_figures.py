@@ -47,6 +47,20 @@ def test_the_line_drops_what_matters_least_first(
     drive(behave, SOLD + DONE, size=(width, 24))
 
 
+def test_a_line_at_work_tells_the_context_at_80_columns(drive: Drive) -> None:
+    slow = SOLD + '[[step]]\n[[step.call]]\ntool = "outline"\n[[step]]\ndelay = 60.0\n'
+
+    async def behave(person: Person) -> None:
+        await person.send("hello")
+        await person.until(lambda: "/32.8k" in line(person))
+        assert "thinking" in line(person)
+        assert len(line(person)) <= 80
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, slow)
+
+
 def test_an_idle_line_draws_nothing(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         await person.send("hello")
