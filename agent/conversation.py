@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -128,15 +128,19 @@ class Conversation:
         self._folder = wanted.folder
         self._begun = False
 
-    def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
+    def run(self, task: str, cancel: Cancel, notes: Sequence[str] = ()) -> Iterator[Event]:
         """Conduct one turn; each event is recorded before it is told.
 
         The first is `TurnStarted`, the last `TurnFinished`.
+
+        Args:
+            task: In the user's own words.
+            notes: What the model is told besides, before them.
         """
         self.session.begin(self.redactor.text(task))
         self._at_work = True
         try:
-            for event in self._turn(task, cancel):
+            for event in self._turn(task, cancel, notes):
                 notice = self.session.record(event)
                 self._note(event)
                 if isinstance(event, Said) and isinstance(event.message, AssistantMessage):
@@ -259,7 +263,7 @@ class Conversation:
     def _equipment(self, model: Model) -> Equipment:
         return self.assembler.equip(model, self._steering)
 
-    def _turn(self, task: str, cancel: Cancel) -> Iterator[Event]:
+    def _turn(self, task: str, cancel: Cancel, notes: Sequence[str]) -> Iterator[Event]:
         if self._planning != (self._mode is Mode.PLAN):
             self._planning = not self._planning
             self.agent.switch(self._equipment(self.agent.upcoming.model))
@@ -281,7 +285,7 @@ class Conversation:
             self._begun = True
             yield from map(self.redactor.scrub, self._opened())
         news = self._news() if self.agent.steering.offers_tools else ""
-        yield from self.agent.run(f"{news}\n\n{task}" if news else task, cancel)
+        yield from self.agent.run("\n\n".join(filter(None, (news, *notes, task))), cancel)
 
     def _note(self, event: Event) -> None:
         """Keep the list of turns up to what happens."""

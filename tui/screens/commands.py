@@ -94,11 +94,11 @@ class CommandScreen(ControlScreen):
         if self.conversation is not None:
             from tui.completion import made_plain  # with what it reads, only at the first message
 
-            text = made_plain(text, self.conversation.workspace.root)
-        task = "\n\n".join((text, *self._notes))
-        self._notes.clear()
+            text, named = made_plain(text, self.conversation.workspace.root)
+            self._notes += [named] if named else []
         self.at_work = True
-        self.engine.run(task)
+        self.engine.run(text, tuple(self._notes))
+        self._notes.clear()
 
     def take_given(self) -> None:
         """What was sent before the session was open is taken now."""

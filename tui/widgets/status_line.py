@@ -203,7 +203,7 @@ class StatusLine(Static):
     def _work(self, *, short: bool = False) -> Content:
         elapsed = time.monotonic() - self._began
         frame = _SPINNER[int(elapsed / _TICK) % len(_SPINNER)]
-        step = f"step {self._step} " if self._step and not short else ""
+        step = f"step {self._step} " if self._step else ""
         esc = "" if short else "  Esc interrupts "
         return Content.assemble(
             (f"{frame} ", "$text-primary"), (self._doing, "bold"),

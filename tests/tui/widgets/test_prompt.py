@@ -118,6 +118,21 @@ def test_ctrl_c_clears_what_is_written_and_up_brings_it_back(drive: Drive) -> No
     drive(behave)
 
 
+def test_what_is_named_in_a_question_leaves_it_one(drive: Drive) -> None:
+    """A guided model answers what ends in a question mark, and mends all else."""
+
+    async def behave(pilot: Pilot[None]) -> None:
+        await opened(pilot)
+        prompt_of(pilot).write("What does @shop.py do?")
+        await pilot.press("enter")
+        await until(pilot, lambda: "It adds." in told(pilot))
+        assert "What does shop.py do?" in told(pilot)
+        assert "Named below" not in told(pilot)
+        assert "Named below:\n- shop.py has 2 lines.\n\nWhat" in said(pilot)[0]
+
+    drive(behave, 'steering = "guided"\n[[step]]\ntext = "It adds."\n', talk=True)
+
+
 def test_a_prompt_without_letters_is_not_sent(drive: Drive) -> None:
     async def behave(pilot: Pilot[None]) -> None:
         await pilot.press("space", "ctrl+j", "enter")
@@ -367,8 +382,8 @@ def test_a_shell_line_runs_in_the_sandbox_and_the_model_hears_of_it(drive: Drive
         await pilot.press("enter")
         await until(pilot, lambda: not prompt_of(pilot).at_work)
         (message,) = [text for text in said(pilot) if "why" in text]
-        assert "why\n\nI ran a command myself (exit code 0):" in message
-        assert "$ cat *.py | head -1\ndef total(prices):" in message
+        assert "I ran a command myself (exit code 0):" in message
+        assert "$ cat *.py | head -1\ndef total(prices):\n\nwhy" in message
         assert "secret words" not in message
 
     drive(behave)
