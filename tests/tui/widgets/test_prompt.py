@@ -234,7 +234,8 @@ def test_files_and_symbols_are_completed(drive: Drive) -> None:
         await pilot.press("tab")
         assert (prompt.text, menu_of(pilot)) == ("see @shop.py:total ", [])
         await pilot.press("enter")
-        await until(pilot, lambda: "shop.py:total is in shop.py, lines 1 to 2." in told(pilot))
+        await until(pilot, lambda: said(pilot))
+        assert "shop.py:total is in shop.py, lines 1 to 2." in said(pilot)[0]
 
     drive(behave)
 
