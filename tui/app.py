@@ -47,7 +47,8 @@ class ParityApp(BaseApp):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "sessions", "Sessions", priority=True),
-        Binding("f6", "copy_answer", "Copy the answer", show=False),
+        # In the prompt's text the key would select a line.
+        Binding("f6", "copy_answer", "Copy the answer", show=False, priority=True),
     ]
 
     def __init__(

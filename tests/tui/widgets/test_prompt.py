@@ -133,6 +133,19 @@ def test_what_is_named_in_a_question_leaves_it_one(drive: Drive) -> None:
     drive(behave, 'steering = "guided"\n[[step]]\ntext = "It adds."\n', talk=True)
 
 
+def test_the_last_answer_is_copied_from_the_prompt(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        await type_text(pilot, "well")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Well." in told(pilot) and not prompt_of(pilot).at_work)
+        await type_text(pilot, "more")
+        await pilot.press("f6")
+        await until(pilot, lambda: pilot.app.clipboard == "Well.")
+        assert prompt_of(pilot).text == "more"
+
+    drive(behave)
+
+
 def test_a_prompt_without_letters_is_not_sent(drive: Drive) -> None:
     async def behave(pilot: Pilot[None]) -> None:
         await pilot.press("space", "ctrl+j", "enter")
