@@ -41,6 +41,8 @@ class SessionScreen(CommandScreen):
         """Go on with what was written in a prompt before there was a session, and sent."""
         self.query_one(Prompt).take_over(prompt)
         self.given.extend(given)
+        if not self.opening:  # a session may be open before its screen has taken over
+            self.take_given()
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:

@@ -94,6 +94,15 @@ def test_what_was_sent_at_the_threshold_comes_back(drive: Drive) -> None:
     drive(behave)
 
 
+def test_what_was_sent_at_the_threshold_is_taken_by_a_session_that_is_open(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        await opened(pilot)
+        screen_of(pilot).take_over(Prompt(None), [Prompt.Submitted("early")])
+        await until(pilot, lambda: "Well." in told(pilot))
+
+    drive(behave)
+
+
 def test_what_is_written_in_the_conversation_goes_to_the_prompt(drive: Drive) -> None:
     async def behave(pilot: Pilot[None]) -> None:
         await pilot.press("tab")
