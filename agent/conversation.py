@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +75,10 @@ class Conversation:
             raise InputError(f"Session {before.id} belongs to {before.root}, not to {root}.")
         state = state_folder()
         self.project = Project(root, state, wanted.trust)
-        self.configuration = configure(wanted.flags, os.environ, self.project.settings())
+        self._recorded = load(before) if before else Recorded()
+        flags = dict(wanted.flags)
+        flags["model"] = flags.get("model") or self._recorded.asked or None
+        self.configuration = configure(flags, os.environ, self.project.settings())
         settings = self.configuration.settings
         mode = settings.mode or wanted.mode
         if mode is Mode.PLAN and wanted.steering is Steering.GUIDED:
@@ -103,7 +106,6 @@ class Conversation:
         self._snapshots = Snapshots(tree, kept, self.session.info.id)
         self._tidy = False
         stack.callback(lambda: self._snapshots.close(tidy=self._tidy))
-        self._recorded = load(before) if before else Recorded()
         self._turns = list(self._recorded.turns)
         self._on_copy_since = self._recorded.last_turn if wanted.on_copy else None
         self.workspace = Workspace(tree, journal, self._snapshots, named, self._recorded.last_turn)
@@ -126,15 +128,19 @@ class Conversation:
         self._folder = wanted.folder
         self._begun = False
 
-    def run(self, task: str, cancel: Cancel) -> Iterator[Event]:
+    def run(self, task: str, cancel: Cancel, notes: Sequence[str] = ()) -> Iterator[Event]:
         """Conduct one turn; each event is recorded before it is told.
 
         The first is `TurnStarted`, the last `TurnFinished`.
+
+        Args:
+            task: In the user's own words.
+            notes: What the model is told besides, before them.
         """
         self.session.begin(self.redactor.text(task))
         self._at_work = True
         try:
-            for event in self._turn(task, cancel):
+            for event in self._turn(task, cancel, notes):
                 notice = self.session.record(event)
                 self._note(event)
                 if isinstance(event, Said) and isinstance(event.message, AssistantMessage):
@@ -257,7 +263,7 @@ class Conversation:
     def _equipment(self, model: Model) -> Equipment:
         return self.assembler.equip(model, self._steering)
 
-    def _turn(self, task: str, cancel: Cancel) -> Iterator[Event]:
+    def _turn(self, task: str, cancel: Cancel, notes: Sequence[str]) -> Iterator[Event]:
         if self._planning != (self._mode is Mode.PLAN):
             self._planning = not self._planning
             self.agent.switch(self._equipment(self.agent.upcoming.model))
@@ -272,13 +278,14 @@ class Conversation:
                 self.assembler.test_origin,
                 self.sandbox.tier.value,
                 self.workspace.turn + 1,
+                self.models.name_of(model),
             )
         )
         if not self._begun:
             self._begun = True
             yield from map(self.redactor.scrub, self._opened())
         news = self._news() if self.agent.upcoming.steering.offers_tools else ""
-        yield from self.agent.run(f"{news}\n\n{task}" if news else task, cancel)
+        yield from self.agent.run("\n\n".join(filter(None, (news, *notes, task))), cancel)
 
     def _note(self, event: Event) -> None:
         """Keep the list of turns up to what happens."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from agent import messages
-from agent.events import Compacted, Event, Said
+from agent.events import Compacted, Event, Said, ToolFinished
+from tools.action import FileChange
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 def from_json(plain: Mapping[str, Any]) -> Event:
     """The event that `agent.events.to_json` made this of; unknown fields are passed over.
 
-    What belongs to the process that it happened in, as a tool result's `details`, is gone.
+    Of a tool result's `details` there is the change of a file; what else belongs to the process
+    that it happened in is gone.
 
     Raises:
         KeyError, TypeError, ValueError: It is none.
@@ -33,6 +36,11 @@ def from_json(plain: Mapping[str, Any]) -> Event:
             told = {name: plain[name] for name in Compacted.__slots__}
             inserted = tuple(map(messages.from_json, plain["inserted"]))
             return Compacted(**{**told, "inserted": inserted})
+        case "tool_finished" if "change" in plain["result"]:
+            event = _adapter("tool_finished").validate_python(plain)
+            assert isinstance(event, ToolFinished)
+            change = FileChange(**plain["result"]["change"])
+            return replace(event, result=replace(event.result, details=change))
         case name:
             return _adapter(name).validate_python(plain)
 

@@ -17,7 +17,7 @@ from agent.costs import Cost
 from agent.errors import ExitCode
 from agent.messages import Message, ToolCall
 from agent.models.base import Usage
-from tools.action import Action
+from tools.action import Action, FileChange
 from tools.base import ToolResult
 
 
@@ -87,6 +87,8 @@ class TurnStarted:
     """The tier that commands run in: `bubblewrap`, `landlock`, `seatbelt`, `none`."""
     turn: int = 0
     """The turn's number in its session, from 1; none is given twice. 0: not known."""
+    asked: str = ""
+    """The name that the model was asked for by, as in the settings; empty: by none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +306,10 @@ def to_json(event: Event) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
-    if isinstance(value, ToolResult):  # `details` belongs to this process
-        return {"ok": value.ok, "display": value.display, "output": value.output}
+    if isinstance(value, ToolResult):  # other `details` belong to this process
+        told = {"ok": value.ok, "display": value.display, "output": value.output}
+        change = value.details
+        return {**told, "change": _plain(change)} if isinstance(change, FileChange) else told
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         if isinstance(value, Message):

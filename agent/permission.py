@@ -100,7 +100,10 @@ class Permission:
                 f"{call.name} needs approval ({denial.reason}) and there is nobody to ask.",
             )
         if origin is Origin.HARNESS and needed:
-            return Verdict(Status.NOT_APPROVED, f"{call.name} was not allowed.")
+            what = "The tests were" if call.name == "run_tests" else f"{call.name} was"
+            return Verdict(
+                Status.NOT_APPROVED, f"{what} not allowed, and the work cannot go on without."
+            )
         return None
 
     def _prepared(self, call: ToolCall) -> Prepared | ToolResult:

@@ -62,6 +62,8 @@ class Recorded:
     """What each model has read and written in all."""
     ended: str = ""
     """How the last turn ended; empty: it did not."""
+    asked: str = ""
+    """The name that the model of the last turn was asked for by; empty: not known."""
     turns: list[TurnInfo] = field(default_factory=list)
     """Those that the conversation consists of."""
     last_turn: int = 0
@@ -92,7 +94,7 @@ class Recorded:
                         f"Session {line['id']} was written by a newer version of this program."
                     )
             case "turn_started":
-                self.ended = ""
+                self.ended, self.asked = "", line.get("asked", "")
                 self.last_turn = line.get("turn") or self.last_turn + 1
                 info = TurnInfo(self.last_turn, line["task"], line.get("at", 0.0), line["model"])
                 self.turns.append(info)

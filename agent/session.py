@@ -96,20 +96,30 @@ class Session:
         return session
 
     def begin(self, task: str) -> None:
-        """Say what the session is about; the first time counts."""
+        """Say what the session is about; the first time counts.
+
+        Raises:
+            InputError: It cannot be written.
+        """
         if self.info.task:
             return
-        self.info = replace(self.info, task=task)
-        self.append(
-            {
-                "event": "session",
-                "version": VERSION,
-                "id": self.info.id,
-                "root": str(self.info.root),
-                "task": task,
-                "started": self.info.started,
-            }
-        )
+        info = replace(self.info, task=task)
+        first = {
+            "event": "session",
+            "version": VERSION,
+            "id": info.id,
+            "root": str(info.root),
+            "task": task,
+            "started": info.started,
+        }
+        try:
+            self.append(first)
+        except OSError as error:
+            raise InputError(
+                f"The session cannot be recorded in {info.folder}: {error.strerror}. Make room "
+                "there, or name another folder in PARITY_STATE."
+            ) from error
+        self.info = info
 
     @classmethod
     def reopen(cls, info: SessionInfo) -> Session:

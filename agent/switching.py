@@ -42,6 +42,10 @@ class Models:
             self._open[name] = self._opening(name, start)
         return self._open[name]
 
+    def name_of(self, model: Model) -> str:
+        """What one of them was asked for by; empty: by none."""
+        return next((name for name, known in self._open.items() if known is model), "")
+
     def close(self) -> None:
         while self._open:
             self._open.popitem()[1].close()

@@ -27,6 +27,7 @@ from tui.base import BaseApp
 from tui.departure import departing
 from tui.engine import Asked, Failed, NotOpened, Reported, Rested
 from tui.screens.threshold import Crossed, Threshold
+from tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from agent.session import SessionInfo
@@ -47,7 +48,8 @@ class ParityApp(BaseApp):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "sessions", "Sessions", priority=True),
-        Binding("f6", "copy_answer", "Copy the answer", show=False),
+        # In the prompt's text the key would select a line.
+        Binding("f6", "copy_answer", "Copy the answer", show=False, priority=True),
     ]
 
     def __init__(
@@ -126,6 +128,9 @@ class ParityApp(BaseApp):
     def interrupt(self) -> None:
         if self._session is not None and self._session.at_work:
             self._session.engine.interrupt()
+
+    def clear(self) -> bool:
+        return any(prompt.clear() for prompt in self.screen.query(Prompt))
 
     def open_session(self, wanted: Wanted | None) -> None:
         """Leave the session and open another; None: stay."""

@@ -57,7 +57,9 @@ class BaseApp(App[None]):
         Binding("ctrl+q", "quit", "Leave", priority=True),
         # Where the prompt holds a text, it deletes a letter of it.
         Binding("ctrl+d", "unless_writing('quit')", "Leave", show=False, priority=True),
-        Binding("ctrl+c", "help_quit", "Copy, interrupt, twice: leave", show=False, system=True),
+        Binding(
+            "ctrl+c", "help_quit", "Copy, clear, interrupt, twice: leave", show=False, system=True
+        ),
     ]
 
     def __init__(self, folder: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
@@ -94,8 +96,14 @@ class BaseApp(App[None]):
     def interrupt(self) -> None:
         """End what is at work, if anything is."""
 
+    def clear(self) -> bool:
+        """Empty what is being written; whether anything was."""
+        return False
+
     def action_help_quit(self) -> None:
-        """Ctrl+C where nothing is selected: interrupt; twice: leave."""
+        """Ctrl+C where nothing is selected: clear the prompt, else interrupt; twice: leave."""
+        if self.clear():
+            return
         now = time.monotonic()
         if now - self._pressed < TWICE:
             self.exit()

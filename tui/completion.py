@@ -228,13 +228,13 @@ def _plain(name: str) -> bool:
     return name.isprintable() and '"' not in name and "@" not in name
 
 
-def made_plain(text: str, root: Path) -> str:
-    """A message as a model is told it: names without the `@`, and where the named things are.
+def made_plain(text: str, root: Path) -> tuple[str, str]:
+    """A message as a model is told it: names without the `@`; and where the named things are.
 
     What does not exist beneath the root, or may hold secrets, stays as it was written.
     """
     if "@" not in text:
-        return text
+        return text, ""
     from tools.workspace import Workspace  # loaded with the session
 
     workspace = Workspace(root)
@@ -250,7 +250,7 @@ def made_plain(text: str, root: Path) -> str:
         return match[0]
 
     text = _MENTION.sub(plain, text)
-    return "\n".join((text, "", "Named above:", *(f"- {line}" for line in told))) if told else text
+    return text, "\n".join(("Named below:", *(f"- {line}" for line in told))) if told else ""
 
 
 def _described(name: str, workspace: Workspace) -> str:

@@ -133,9 +133,13 @@ class Engine:
         """Open a session; the one before is closed."""
         self._jobs.put(lambda: self._open(wanted))
 
-    def run(self, task: str) -> None:
-        """Conduct a turn, once what was wanted before is done."""
-        self._jobs.put(lambda: self._run(task))
+    def run(self, task: str, notes: tuple[str, ...] = ()) -> None:
+        """Conduct a turn, once what was wanted before is done.
+
+        Args:
+            notes: What the model is told besides.
+        """
+        self._jobs.put(lambda: self._run(task, notes))
 
     def do(self, job: Job) -> None:
         """Have something done in the session's thread: at once, or between two events of the turn.
@@ -183,7 +187,7 @@ class Engine:
         else:
             self._post(Opened(self._conversation, _earlier(wanted)))
 
-    def _run(self, task: str) -> None:
+    def _run(self, task: str, notes: tuple[str, ...]) -> None:
         if self._conversation is None:
             if self._problem is not None:
                 self._post(NotOpened(self._problem))
@@ -191,7 +195,7 @@ class Engine:
             return
         self._cancel.clear()
         try:
-            for event in self._conversation.run(task, self._cancel):
+            for event in self._conversation.run(task, self._cancel, notes):
                 self._told.put(event)
                 self._catch_up()
         except (AgentError, ToolError, OSError) as error:

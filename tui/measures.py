@@ -5,7 +5,7 @@ Owns the sums, for whatever shows them. Must not know any widget.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from agent.costs import Cost
@@ -31,7 +31,7 @@ class Step:
 
 @dataclass(slots=True)
 class Measures:
-    """Of the session since it was opened here."""
+    """Of the session."""
 
     model: str = ""
     """That takes the steps now."""
@@ -41,10 +41,21 @@ class Measures:
     context: ContextMeter = field(default_factory=ContextMeter)
     compactions: int = 0
 
-    def begin(self, name: str, model: str) -> None:
-        """A session is opened: nothing is known of it yet but its model."""
-        self.model, self.names, self.steps = model, [name], []
+    def begin(self, name: str, model: str, earlier: Iterable[Event] = ()) -> None:
+        """A session is opened.
+
+        Args:
+            name: That its model was asked for by.
+            earlier: What happened in it before.
+        """
+        self.names, self.steps = [name], []
         self.context, self.compactions = ContextMeter(), 0
+        for event in earlier:
+            self.show(event)
+        # No cache holds anything of it yet.
+        same = self.model == model and self.steps
+        self.context = replace(self.context, reused=0.0) if same else ContextMeter()
+        self.model = model
 
     def switched(self, name: str, model: str) -> None:
         """Another model takes the next step."""

@@ -206,7 +206,10 @@ def test_nobody_to_ask(tmp_path: Path) -> None:
 def test_tests_that_the_user_denies_end_the_turn(tmp_path: Path) -> None:
     gate = gate_for(tmp_path, Mode.EDIT, True, NO)
     _, end, _ = run_turn(tmp_path, gate, TESTS, by_model=False)
-    assert (end.status, end.summary) == (Status.NOT_APPROVED, "run_tests was not allowed.")
+    assert (end.status, end.summary) == (
+        Status.NOT_APPROVED,
+        "The tests were not allowed, and the work cannot go on without.",
+    )
 
 
 def test_yes_allows_everything(tmp_path: Path) -> None:

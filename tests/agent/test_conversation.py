@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import threading
+from contextlib import closing
 
 import pytest
 
+from agent.approval import AllowAll
 from agent.conversation import Conversation
 from agent.errors import InputError
 from agent.events import Rewound, ToolFinished, TurnFinished, TurnStarted
@@ -14,6 +16,7 @@ from agent.messages import UserMessage
 from agent.overview import overview
 from agent.recorded import load
 from agent.undoing import undo_session
+from agent.wanted import Wanted
 from tests.agent.conversing import Place, say, writes
 from tools.undo import Restored
 
@@ -105,6 +108,19 @@ def test_back_after_a_resume_in_another_process(place: Place) -> None:
         assert say(conversation, "five")[0].turn == 4  # type: ignore[union-attr]  # the first
         conversation.rewind(1)
     assert (place.root / "a.txt").read_text() == LINES
+
+
+def test_a_session_goes_on_with_its_own_model(place: Place) -> None:
+    """Unless another is named."""
+    own, other = place.script(writes("a.txt", FIRST)), place.script(writes("a.txt", SECOND))
+    wanted = Wanted(place.root, {"model": own})
+    with closing(Conversation(wanted, AllowAll())) as conversation:
+        say(conversation, "one")
+        info = conversation.session.info
+    for flags, name in (({}, own), ({"model": None}, own), ({"model": other}, other)):
+        wanted = Wanted(place.root, flags, resume=info)
+        with closing(Conversation(wanted, AllowAll())) as conversation:
+            assert conversation.configuration.settings.model == name
 
 
 def test_only_the_conversation_goes_back(place: Place) -> None:

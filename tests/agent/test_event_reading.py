@@ -49,6 +49,9 @@ EVENTS: list[Event] = [
     events.ApprovalAsked(CALL, Origin.MODEL, None, "why", "", ()),
     events.ApprovalAnswered(CALL, Choice.DENY, "no", True),
     events.ToolFinished(CALL, Origin.MODEL, RESULT, 0.5),
+    events.ToolFinished(
+        CALL, Origin.MODEL, ToolResult("o", "d", details=FileChange("a", "patch", "b")), 0.5
+    ),
     events.Rewound(3, "back", 2),
     events.Compacted("full", 9, 4, 900, 300, 1, (UserMessage("short"), SystemMessage("x"))),
     events.Switched("m", 5, None, 0.25),

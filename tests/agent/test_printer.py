@@ -36,7 +36,7 @@ def test_the_answer_is_on_stdout_and_progress_on_stderr() -> None:
     tool = events.ToolFinished(CALL, Origin.HARNESS, ToolResult("", "tests: 1 failed"), 0.1)
     out, err = shown(events.StepStarted(1), events.Wrote("The sign is wrong."), tool, END)
     assert "The sign is wrong." in err
-    assert "✓ tests: 1 failed (harness)" in err
+    assert "✗ tests: 1 failed (harness)" in err
     assert "+new" in out
     assert "verified: 1 test failed and pass now." in out
     assert "1 file changed, +2 -1" in out

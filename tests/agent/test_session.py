@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
+import pytest
+
 from agent import events
+from agent.errors import InputError
 from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.session import Session, sessions
 from tools.base import ToolResult
@@ -57,3 +61,17 @@ def test_sessions_are_listed_and_broken_ones_passed_over(tmp_path: Path) -> None
 
 def test_no_state_folder_is_no_session(tmp_path: Path) -> None:
     assert list(sessions(tmp_path / "none")) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_session_that_cannot_be_recorded_does_not_begin(tmp_path: Path) -> None:
+    session = Session.create(tmp_path, tmp_path / "state")
+    session.close()
+    session.info.folder.mkdir()
+    session.info.record.symlink_to("/dev/full")
+    session = Session(session.info)
+    told = r"cannot be recorded in .*: No space left on device\. Make room"
+    with pytest.raises(InputError, match=told):
+        session.begin("mend it")
+    assert session.info.task == ""
+    session.close()

@@ -42,17 +42,20 @@ class Drive:
         behave: Behave,
         script: str = 'steering = "free"\n[[step]]\ntext = "Well."\n',
         size: tuple[int, int] = (80, 24),
+        *,
+        talk: bool = False,
     ) -> None:
         """
         Args:
             behave: What the person does.
             script: What the model answers.
+            talk: Whether a turn may end with an answer alone.
         """
         place = self.folder.parent / "script.toml"
         place.write_text(script, encoding="utf-8")
 
         async def run() -> None:
-            wanted = Wanted(self.folder, {"model": f"scripted:{place}"}, mode=Mode.AUTO)
+            wanted = Wanted(self.folder, {"model": f"scripted:{place}"}, mode=Mode.AUTO, talk=talk)
             async with ParityApp(wanted).run_test(size=size) as pilot:
                 await behave(pilot)
 

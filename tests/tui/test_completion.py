@@ -81,18 +81,17 @@ def test_a_folder_that_is_gone_offers_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_named_is_made_plain(tmp_path: Path) -> None:
-    text = made_plain(
+    text, named = made_plain(
         'Fix @app/shop.py:Shop.total, see (@README.md) and @"my notes.txt".', tree(tmp_path)
     )
-    assert text.split("\n") == [
-        "Fix app/shop.py:Shop.total, see (README.md) and my notes.txt.",
-        "",
-        "Named above:",
+    assert text == "Fix app/shop.py:Shop.total, see (README.md) and my notes.txt."
+    assert named.split("\n") == [
+        "Named below:",
         "- app/shop.py:Shop.total is in app/shop.py, lines 2 to 3.",
         "- README.md has 2 lines.",
         "- my notes.txt has 1 line.",
     ]
-    assert made_plain("look in @app", tmp_path).endswith("- app is a folder.")
+    assert made_plain("look in @app", tmp_path)[1].endswith("- app is a folder.")
 
 
 def test_what_is_no_name_stays_as_it_was_written(tmp_path: Path) -> None:
@@ -105,7 +104,7 @@ def test_what_is_no_name_stays_as_it_was_written(tmp_path: Path) -> None:
         "@dataclass, me@README.md, @.env @../outside.txt @/etc/passwd @link.txt @pipe "
         "@app/shop.py:Nothing @ @@ @~ @\x00 @" + "a/" * 3000
     )
-    assert made_plain(text, tmp_path) == text
+    assert made_plain(text, tmp_path) == (text, "")
 
 
 def test_a_place_says_what_it_is() -> None:

@@ -19,8 +19,8 @@ from tools.action import FileChange
 from tools.base import ToolResult
 from tools.testing.commands import Runner
 from tools.testing.reports import Outcome, TestCase, TestRun
+from tui.blocks.diff import HunkDiff
 from tui.blocks.entries import Answer, Call, Entry, Lookups, State, Thought, Verdict
-from tui.blocks.heads import first_failure
 from tui.blocks.widgets import Block
 from tui.widgets.transcript import Transcript
 
@@ -164,7 +164,9 @@ def test_tests_that_fail_tell_the_first_failure() -> None:
 
     async def behave(pilot: Pilot[None], view: Transcript) -> None:
         started(view)
-        done = ToolResult("", "tests: 1 passed, 1 failed (0.4 s)", details=run)
+        # As it is recorded: of the run there is what the model was told.
+        told = f"{run.summary()}\n\n{run.brief()}"
+        done = ToolResult(told, "tests: 1 passed, 1 failed (0.4 s)")
         used(view, call("run_tests"), done, Origin.HARNESS)
         await settled(pilot)
         text = shown(pilot)
@@ -172,7 +174,50 @@ def test_tests_that_fail_tell_the_first_failure() -> None:
         assert "test_two" in text
         assert "assert 1 == 2" in text
 
-    assert first_failure(run)[0] == "failed tests/test_a.py::test_two"
+    see(behave)
+
+
+def test_a_turn_that_was_cut_off_is_at_rest() -> None:
+    """As a session that was killed is shown when it goes on."""
+    made = call("run_tests")
+    told: list[events.Event] = [
+        events.TurnStarted("mend", "m", "free", "/", "", ""),
+        events.ToolStarted(made, Origin.MODEL),
+    ]
+
+    async def behave(pilot: Pilot[None], view: Transcript) -> None:
+        view.load(told)
+        await settled(pilot)
+        assert "■ run tests  interrupted" in shown(pilot)
+        assert "was cut off here" in shown(pilot)
+        assert not view._at_work
+
+    see(behave)
+
+
+def test_a_long_message_is_folded() -> None:
+    async def behave(pilot: Pilot[None], view: Transcript) -> None:
+        started(view, "\n".join(f"pasted {number}" for number in range(60)))
+        await settled(pilot)
+        assert "pasted 11" in shown(pilot)
+        assert "… 48 more lines" in shown(pilot)
+        assert "pasted 12" not in shown(pilot)
+        view.focus()
+        await pilot.press("up", "enter")
+        await settled(pilot)
+        assert "more lines" not in shown(pilot)
+        assert "pasted 12" in view.story.entries[0].copied
+
+    see(behave)
+
+
+def test_changes_that_are_asked_for_are_seen_as_such() -> None:
+    async def behave(pilot: Pilot[None], view: Transcript) -> None:
+        view.changes("/diff", PATCH)
+        await settled(pilot)
+        assert "/diff  1 file changed, +1 -1" in shown(pilot)
+        assert view.query(HunkDiff)
+
     see(behave)
 
 
@@ -183,10 +228,12 @@ def test_what_is_denied_says_so() -> None:
         view.show(events.ApprovalAsked(made, Origin.MODEL, None, "it runs", "", (Choice.DENY,)))
         await settled(pilot)
         assert "waits for your answer" in shown(pilot)
-        view.show(events.ApprovalAnswered(made, Choice.DENY))
+        view.show(events.ApprovalAnswered(made, Choice.DENY, "not x"))
+        await settled(pilot)
+        assert "run rm x  denied: not x" in shown(pilot)
         view.show(events.ToolFinished(made, Origin.MODEL, ToolResult("", "run: no", ok=False), 0))
         await settled(pilot)
-        assert "denied" in shown(pilot)
+        assert "run rm x  denied: not x" in shown(pilot)
 
     see(behave)
 

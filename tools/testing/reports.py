@@ -5,6 +5,8 @@ Owns the values alone. Must not know how tests are run or how their output is re
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -102,7 +104,9 @@ class TestRun:
         counts = Counter(case.outcome for case in self.cases)
         parts = [f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome]]
         line = f"{', '.join(parts) or 'no tests'} in {self.seconds:.1f} s"
-        return f"{line}; stopped at the timeout" if self.timed_out else line
+        if self.timed_out:
+            return f"{line}; stopped at the timeout"
+        return line if self.ok or self.failed else f"{line}; exit code {self.code}"
 
     def brief(self, limit: int = 1500) -> str:
         """The first failing tests for a small model: which, where, and why; empty if all pass.
@@ -128,6 +132,23 @@ class TestRun:
             blocks.append(block)
             room -= len(block)
         return ("".join(blocks) + last)[:limit]
+
+
+def told_failing(summary: str) -> bool:
+    """Whether a `TestRun.summary`, or a line that holds one, tells of a run that is not ok."""
+    return bool(re.search(r"\b\d+ (failed|error)\b|; (stopped at the timeout|exit code)", summary))
+
+
+def told_failure(output: str) -> tuple[str, ...]:
+    """The first failing test in what a model was told of a run, and its error; else nothing."""
+    lines = iter(output.split("\n"))
+    first = next((line for line in lines if line.startswith(("FAILED ", "ERROR "))), "")
+    if not first:
+        return ()
+    outcome, _, name = first.partition(" ")
+    message = list(itertools.takewhile(str.strip, lines))
+    error = next((line for line in message if line.startswith("E ")), (message or [""])[-1])
+    return (f"{outcome.lower()} {name}", *([error] if error else []))
 
 
 def _fit(text: str, limit: int) -> str:

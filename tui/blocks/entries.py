@@ -139,6 +139,8 @@ class Call(Entry):
     result: ToolResult | None = None
     patch: str = ""
     """What it changes, where that is known, as `git apply` takes it."""
+    word: str = ""
+    """What the user said of it when it was asked about."""
 
     @property
     def elapsed(self) -> float:
@@ -214,6 +216,18 @@ class Verdict(Entry):
         return f"{self.status.value}: {self.summary}\n\n{printable(self.patch)}".strip()
 
 
+@dataclass(slots=True, eq=False)
+class Changes(Entry):
+    """Changes of files that the user asked to see."""
+
+    title: str
+    patch: str
+
+    @property
+    def copied(self) -> str:
+        return printable(self.patch)
+
+
 def _shown(line: str) -> str:
     return printable(clip_line(line, _LINE))
 
@@ -238,7 +252,7 @@ class Shell(Entry):
     _cut: bool = False
     """Whether there was more between `head` and `tail`."""
 
-    SHOWN: ClassVar[int] = 12
+    SHOWN: ClassVar[int] = 16
     """Lines that are shown while the block is folded."""
 
     def write(self, piece: str) -> None:

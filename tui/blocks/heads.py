@@ -14,7 +14,7 @@ from textual.content import Content
 
 from agent.events import Origin, Status
 from agent.printer import extent, figures
-from tools.testing.reports import TestRun
+from tools.testing.reports import told_failure
 from tools.text import shown
 from tools.text_filter import clip_line, printable
 from tui.blocks.entries import Call, Kind, Lookups, Remark, Shell, State, Thought, Verdict
@@ -27,8 +27,12 @@ _PREVIEW = 4
 """Lines of a command's output that are shown while it is folded."""
 _FACTS = 72
 """Cells of a line of facts, so that none is broken within one on the narrowest usual terminal."""
+_SAID = 12
+"""Lines of what the user said that are shown while it is folded."""
 _WIDE = 200
 """Characters of a line of a preview."""
+_AT_ONCE = 0.05
+"""Seconds that are not worth telling."""
 _MARKS = {
     State.ASKING: ("?", "$text-warning"),
     State.OK: ("✓", "$text-success"),
@@ -67,6 +71,16 @@ def seconds(value: float) -> str:
     return f"{minutes} min {rest} s"
 
 
+def prompted(text: str, *, whole: bool) -> Content:
+    """What the user said; of a long text the beginning, unless all of it is wanted."""
+    lines = text.split("\n")
+    left = len(lines) - _SAID
+    if whole or left < 2:
+        return Content(text)
+    said = Content("\n".join([*lines[:_SAID], ""]))
+    return Content.assemble(said, Content.styled(f"… {left:,} more lines", DIM))
+
+
 def thought(entry: Thought) -> Content:
     """`thought for 3 s`."""
     if not entry.done:
@@ -86,7 +100,8 @@ def call(entry: Call) -> Content:
     elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
         parts.append(Content.styled(f"  {seconds(entry.seconds)}", DIM))
     if told := _TOLD.get(entry.state):
-        parts.append(Content.styled(f"  {told}", colour))
+        said = f": {shown(clip_line(entry.word, _WIDE))}" if entry.word else ""
+        parts.append(Content.styled(f"  {told}{said}", colour))
     if entry.origin is Origin.HARNESS:
         parts.append(Content.styled("  harness", f"{DIM} italic"))
     line = Content.assemble(*parts)
@@ -98,7 +113,7 @@ def call(entry: Call) -> Content:
 
 
 def _title(entry: Call) -> str:
-    if entry.result is not None:
+    if entry.result is not None and entry.state is not State.DENIED:
         return shown(clip_line(entry.result.display, _WIDE))
     given = entry.call.arguments
     main = next((given[name] for name in _MAIN if given.get(name)), "")
@@ -112,8 +127,8 @@ def _preview(entry: Call) -> list[str]:
     result = entry.result
     if result is None:
         return []
-    if isinstance(result.details, TestRun):
-        return [shown(clip_line(line, _WIDE)) for line in first_failure(result.details)]
+    if entry.call.name == "run_tests" and result.ok:
+        return [shown(clip_line(line, _WIDE)) for line in told_failure(result.output)]
     if entry.call.name == "run":
         lines = [line for line in printable(result.output[:50_000]).split("\n")[1:] if line.strip()]
         return head_and_tail([clip_line(line, _WIDE) for line in lines], _PREVIEW)
@@ -121,15 +136,6 @@ def _preview(entry: Call) -> list[str]:
         lines = printable(result.output[:5_000]).split("\n")
         return [clip_line(line, _WIDE) for line in lines[1:2]]
     return []
-
-
-def first_failure(run: TestRun) -> list[str]:
-    """The first failing test and its error; nothing if all passed."""
-    for case in run.failures[:1]:
-        lines = [line for line in case.message.split("\n") if line.strip()]
-        error = next((line for line in lines if line.startswith("E ")), (lines or [""])[-1])
-        return [f"{case.outcome.value} {case.id}", *([error] if error else [])]
-    return [run.unusable] if run.unusable else []
 
 
 def head_and_tail(lines: list[str], most: int) -> list[str]:
@@ -206,11 +212,13 @@ def shell(entry: Shell) -> Content:
         ending = f"stopped, {told}"
     elif entry.ended and entry.code:
         ending = f"exit {entry.code}, {told}"
+    elif entry.ended and entry.seconds < _AT_ONCE:
+        ending = ""
     bad = "$text-error" if entry.ended and entry.code != 0 else DIM
     head = Content.assemble(
         Content.styled(f"{mark} ", colour),
         Content.styled(shown(clip_line(entry.command, 10 * _WIDE)), "bold"),
-        Content.styled(f"  {ending}", bad),
+        Content.styled(f"  {ending}" if ending else "", bad),
     )
     most = 400 if entry.open else entry.SHOWN
     lines = [clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.lines(most)]

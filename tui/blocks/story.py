@@ -6,6 +6,7 @@ any widget.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -15,7 +16,7 @@ from agent.events import Event
 from agent.messages import AssistantMessage, Message, UserMessage
 from agent.printer import switch_cost
 from tools.action import FileChange
-from tools.testing.reports import TestRun
+from tools.testing.reports import told_failing
 from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks.entries import (
@@ -50,6 +51,8 @@ class Story:
     entries: list[Entry] = field(default_factory=list)
     doing: str = ""
     """What the model is at, where no block tells; empty when it rests."""
+    at_work: bool = False
+    """Whether a turn has begun and not ended."""
     _answer: Answer | None = None
     """What is being written."""
     _thought: Thought | None = None
@@ -60,8 +63,9 @@ class Story:
         """Go on with the story; the blocks that were changed or added, in their order."""
         match event:
             case events.TurnStarted(task, turn=turn):
-                self._task, self.doing = task.strip(), "starting"
-                return [self.add(Prompted(_safe(task), turn))]
+                before = self._lose()  # where it went on after its process had ended
+                self._task, self.doing, self.at_work = task.strip(), "starting", True
+                return [*before, self.add(Prompted(_safe(task), turn))]
             case events.Said(message):
                 return self._said(message)
             case events.StepStarted():
@@ -83,13 +87,13 @@ class Story:
                 return [*self._close_writing(), self._begin(event)]
             case events.ApprovalAsked():
                 return self._asked(event)
-            case events.ApprovalAnswered(call, choice):
-                denied = choice is Choice.DENY
-                return self._turned(call.id, State.DENIED if denied else State.RUNNING)
+            case events.ApprovalAnswered():
+                return self._permitted(event)
             case events.ToolFinished():
                 return self._finish(event)
             case events.Rewound(_, reason, turn):
                 if turn:
+                    self.at_work = False
                     self._forget(turn)
                 return [self.add(Remark(_line(reason), Kind.REWOUND))]
             case events.Compacted():
@@ -108,6 +112,27 @@ class Story:
         """A block at the end."""
         self.entries.append(entry)
         return entry
+
+    def break_off(self) -> None:
+        """Nothing more is to come; where a turn was at work, its process has ended in it."""
+        if not self.at_work:
+            return
+        self._lose()
+        self.add(Remark("The session was cut off here; what was done until then is kept."))
+
+    def _lose(self) -> list[Entry]:
+        """What is at work ends unheard."""
+        self.at_work, self.doing = False, ""
+        changed = self._close_writing()
+        if self._answer is not None:
+            self._answer.done = True
+            changed.append(self._answer)
+        for call in self._running.values():
+            call.seconds, call.state = call.elapsed, State.LOST
+            changed.append(self._holder(call))
+        self._answer = self._thought = None
+        self._running.clear()
+        return changed
 
     def _forget(self, turn: int) -> None:
         """Leave out a turn that was taken back, and what came after it."""
@@ -208,6 +233,15 @@ class Story:
             call.patch = event.action.patch
         return self._turned(event.call.id, State.ASKING)
 
+    def _permitted(self, event: events.ApprovalAnswered) -> list[Entry]:
+        call = self._running.get(event.call.id)
+        if call is None:
+            return []
+        call.word, call.started = event.word, time.monotonic()  # the question took no work
+        return self._turned(
+            event.call.id, State.DENIED if event.choice is Choice.DENY else State.RUNNING
+        )
+
     def _finish(self, event: events.ToolFinished) -> list[Entry]:
         call = self._running.pop(event.call.id, None)
         if call is None:  # its start is not in the record
@@ -215,7 +249,8 @@ class Story:
             call = self._running.pop(event.call.id)
         result = event.result
         details = result.details
-        good = result.ok and not (isinstance(details, TestRun) and not details.ok)
+        tests = event.call.name == "run_tests"
+        good = result.ok and not (tests and told_failing(result.display))
         if isinstance(details, Denial) or call.state is State.DENIED:
             call.state = State.DENIED
         else:
@@ -227,16 +262,7 @@ class Story:
         return [self._holder(call)]
 
     def _end(self, event: events.TurnFinished) -> list[Entry]:
-        changed = self._close_writing()
-        if self._answer is not None:
-            self._answer.done = True
-            changed.append(self._answer)
-        for call in self._running.values():
-            call.seconds, call.state = call.elapsed, State.LOST
-            changed.append(self._holder(call))
-        self._answer = self._thought = None
-        self._running.clear()
-        self.doing = ""
+        changed = self._lose()
         verdict = Verdict(event.status, _line(event.summary), event.totals, event.patch)
         return [*changed, self.add(verdict)]
 

@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
+from agent.printer import extent
 from tools.testing.reports import TestRun
 from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
@@ -137,7 +138,7 @@ def block_for(entry: Entry, index: int) -> Block:
 
 def openable(entry: Entry) -> bool:
     """Whether there is more to see of it than its line."""
-    return type(entry) in _BODIES or isinstance(entry, entries.Shell)
+    return type(entry) in _BODIES or isinstance(entry, entries.Shell | entries.Prompted)
 
 
 def _opens(entry: Entry) -> bool:
@@ -148,7 +149,7 @@ def head(entry: Entry) -> Content:
     """The line of a block; all that it is where it has no more."""
     match entry:
         case entries.Prompted(text):
-            return Content(text)
+            return heads.prompted(text, whole=entry.open)
         case entries.Question(text):
             lines = text.strip().split("\n")
             fold = "▾" if entry.open else "▸"
@@ -171,6 +172,10 @@ def head(entry: Entry) -> Content:
             return heads.verdict(entry)
         case entries.Shell():
             return heads.shell(entry)
+        case entries.Changes(title, patch):
+            return Content.assemble(
+                (title, "bold"), Content.styled(f"  {extent(patch)}", heads.DIM)
+            )
         case _:
             return Content(entry.copied)
 
@@ -193,7 +198,7 @@ def _call(entry: Entry) -> list[Widget]:
         refused = entry.result is not None and not entry.result.ok
         told = [_text(entry.result.output)] if refused and entry.result is not None else []
         return [*diffs(entry.patch), *told]
-    parts = [] if entry.result and isinstance(entry.result.details, TestRun) else _arguments(entry)
+    parts = [] if entry.result and entry.call.name == "run_tests" else _arguments(entry)
     if entry.result is not None:
         details = entry.result.details
         if isinstance(details, TestRun):
@@ -224,8 +229,8 @@ def _lookups(entry: Entry) -> list[Widget]:
     return parts
 
 
-def _verdict(entry: Entry) -> list[Widget]:
-    assert isinstance(entry, entries.Verdict)
+def _patch(entry: Entry) -> list[Widget]:
+    assert isinstance(entry, entries.Verdict | entries.Changes)
     if not entry.patch:
         return []
     # 60 ms; only needed where a patch is seen
@@ -239,5 +244,6 @@ _BODIES: dict[type[Entry], Callable[[Entry], list[Widget]]] = {
     entries.Question: _thought,
     entries.Call: _call,
     entries.Lookups: _lookups,
-    entries.Verdict: _verdict,
+    entries.Verdict: _patch,
+    entries.Changes: _patch,
 }

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from textual import on
+from textual import events, on
 from textual.message import Message
 
 from agent.conversation import Conversation
@@ -44,6 +44,14 @@ class Shown(Message):
 
     title: str
     text: str
+
+
+@dataclass
+class Patched(Message):
+    """An answer to a command: changes of files, as `git apply` takes them."""
+
+    title: str
+    patch: str
 
 
 class CommandScreen(ControlScreen):
@@ -86,17 +94,23 @@ class CommandScreen(ControlScreen):
         if self.conversation is not None:
             from tui.completion import made_plain  # with what it reads, only at the first message
 
-            text = made_plain(text, self.conversation.workspace.root)
-        task = "\n\n".join((text, *self._notes))
-        self._notes.clear()
+            text, named = made_plain(text, self.conversation.workspace.root)
+            self._notes += [named] if named else []
         self.at_work = True
-        self.engine.run(task)
+        self.engine.run(text, tuple(self._notes))
+        self._notes.clear()
 
     def take_given(self) -> None:
         """What was sent before the session was open is taken now."""
         for message in self.given:
             self.post_message(message)
         self.given.clear()
+
+    def on_key(self, event: events.Key) -> None:
+        """What is written while the focus is in the conversation is meant for the prompt."""
+        if event.is_printable and event.character and event.key not in self.active_bindings:
+            event.stop()
+            self.query_one(Prompt).insert(event.character)
 
     @on(Prompt.Hurried)
     def _hurried(self) -> None:
@@ -171,6 +185,10 @@ class CommandScreen(ControlScreen):
     def _answer_shown(self, message: Shown) -> None:
         self._answered(message.title, message.text)
 
+    @on(Patched)
+    def _patch_shown(self, message: Patched) -> None:
+        self.query_one(Transcript).changes(message.title, message.patch)
+
     def _answered(self, title: str, text: str) -> None:
         line = self.query_one(Transcript).shell(title, opened=True)
         line.write(text)
@@ -187,7 +205,8 @@ class CommandScreen(ControlScreen):
     def action_command_diff(self, arguments: str) -> None:
         def diff(conversation: Conversation) -> None:
             patch = conversation.workspace.patch()
-            self.post_message(Shown("/diff", patch or "Nothing is changed."))
+            nothing = Shown("/diff", "Nothing is changed.")
+            self.post_message(Patched("/diff", patch) if patch else nothing)
 
         self.engine.do(diff)
 

@@ -230,6 +230,7 @@ class ControlScreen(Screen[None]):
         """Go to the other of local and Claude: the one that was used last."""
         names = self.measures.names
         if not names:
+            self.query_one(StatusLine).tell("The session is not open yet.")
             return
         here = backend(names[-1]) is Backend.CLAUDE
         others = [name for name in names if (backend(name) is Backend.CLAUDE) != here]

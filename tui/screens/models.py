@@ -24,8 +24,10 @@ from textual.widgets.option_list import Option
 
 from agent.alternative import REACHED
 from agent.errors import AgentError
+from agent.models.claude.access import KEY
 from agent.models.entry import Entry
 from agent.models.survey import ClaudeChoice, Here, LocalChoice
+from agent.secrets import user_keys
 from tools.text import shown
 from tui.widgets.panel import MUTED
 from tui.widgets.status_line import thousands
@@ -52,6 +54,8 @@ class Row:
     """What is to be fetched before it can be used."""
     problem: str = ""
     """Why it cannot be used here; empty if it can, as far as is known."""
+    keyless: bool = False
+    """Whether a key for Claude is all that it lacks."""
 
 
 class _Left(Exception):
@@ -91,7 +95,7 @@ class ModelsScreen(ModalScreen[str | None]):
         self._present = present
         self._rows: list[Row] = []
         self._listed: list[Row] = []
-        self._to_fetch = ""
+        self._to_fetch = self._keyless = ""
         self._left = False
 
     def compose(self) -> ComposeResult:
@@ -100,6 +104,9 @@ class ModelsScreen(ModalScreen[str | None]):
             yield Input(placeholder="Type to filter", id="filter")
             yield OptionList(markup=False)
             yield Static(markup=False, id="state")
+            key = Input(placeholder=f"{KEY}, then Enter", password=True, id="key")
+            key.display = False
+            yield key
             yield Static(
                 "↑↓ which   Enter go on with it, or fetch it   Esc stay",
                 classes="keys",
@@ -164,7 +171,7 @@ class ModelsScreen(ModalScreen[str | None]):
             yield Row(typed, "Server", text)
 
     def on_key(self, event: events.Key) -> None:
-        if event.key in ("up", "down", "pageup", "pagedown"):
+        if event.key in _MOVES and not self.query_one("#key", Input).display:
             event.stop()
             view = self.query_one(OptionList)
             getattr(view, f"action_{_MOVES[event.key]}")()
@@ -184,6 +191,8 @@ class ModelsScreen(ModalScreen[str | None]):
             self.dismiss(None)
         elif row.problem:
             self._tell(row.problem)
+            self._keyless = row.name
+            self._ask_key(row.keyless)
         elif row.entry is None:
             self.dismiss(row.name)
         elif self._to_fetch == row.name:
@@ -191,6 +200,22 @@ class ModelsScreen(ModalScreen[str | None]):
         else:
             self._to_fetch = row.name
             self._tell(f"Enter once more fetches {row.entry.size / 1e9:.1f} GB.")
+
+    def _ask_key(self, wanted: bool) -> None:
+        field = self.query_one("#key", Input)
+        field.clear()
+        field.display = wanted
+        (field if wanted else self.query_one("#filter", Input)).focus()
+
+    @on(Input.Submitted, "#key")
+    def _key_pasted(self, message: Input.Submitted) -> None:
+        message.stop()
+        try:
+            user_keys().keep(KEY, message.value)
+        except (AgentError, OSError) as error:
+            self._tell(str(error))
+        else:
+            self.dismiss(self._keyless)
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self) -> None:
@@ -238,7 +263,11 @@ class ModelsScreen(ModalScreen[str | None]):
             self.dismiss(message.name)
 
     def action_leave(self) -> None:
-        """Stay with the model at work."""
+        """Stay with the model at work; from the key's field, back to the list."""
+        if self.query_one("#key", Input).display:
+            self._tell("")
+            self._ask_key(False)
+            return
         self._left = True
         self.dismiss(None)
 
@@ -305,9 +334,9 @@ def _claude_row(choice: ClaudeChoice) -> Row:
     if choice.rates is not None:
         price = (f"${choice.rates[0]:g} in", f"${choice.rates[1]:g} out")
     columns = ("", thousands(choice.context), *price, "" if choice.key else "no key")
-    problem = "" if choice.key else "Claude needs a key: `agent keys set ANTHROPIC_API_KEY`."
+    problem = "" if choice.key else "Claude needs a key: paste one; what you work on is sent there."
     text = _columns(choice.name, columns, dim=not choice.key)
-    return Row(choice.name, _CLAUDE, text, None, problem)
+    return Row(choice.name, _CLAUDE, text, None, problem, not choice.key)
 
 
 def _columns(name: str, columns: Sequence[str], *, dim: bool) -> Content:

@@ -41,6 +41,8 @@ class SessionScreen(CommandScreen):
         """Go on with what was written in a prompt before there was a session, and sent."""
         self.query_one(Prompt).take_over(prompt)
         self.given.extend(given)
+        if not self.opening:  # a session may be open before its screen has taken over
+            self.take_given()
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
@@ -49,7 +51,7 @@ class SessionScreen(CommandScreen):
             self.query_one(Transcript).load(message.earlier)
         conversation = message.conversation
         name, model = conversation.configuration.settings.model, conversation.agent.upcoming.model
-        self.measures.begin(name, model.spec.name)
+        self.measures.begin(name, model.spec.name, message.earlier)
         self.query_one(StatusLine).opened(message.conversation)
         self.query_one(Figures).opened(message.conversation)
         self.take_given()

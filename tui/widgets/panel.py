@@ -1,7 +1,8 @@
 """A question above the prompt that is answered with a key.
 
-Owns the keys' guard: what was typed before the question could be read answers nothing, and goes
-where it was meant to. Must not know what is asked.
+Owns the keys' guard: what was typed before the question could be read answers nothing, no more
+than the letters of a word that is being written, and goes where it was meant to. Must not know
+what is asked.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         await holder.remove_children()
         await holder.mount_all(body)
         holder.display = bool(body)
-        holder.scroll_home(animate=False)
+        # A scroll that waits for a layout is lost where the panel is hidden still.
+        holder.scroll_home(animate=False, force=True, immediate=True)
         await self.offer(answers)
         self.arm()
         self.display = True
@@ -145,16 +147,18 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
             event.stop()
             self.post_message(self.Answered(self, "escape"))
             return
-        if not self._quiet():
-            event.stop()
-            event.prevent_default()
-            self._pressed = time.monotonic()
-            if isinstance(self._before, TextArea) and event.is_printable and event.character:
-                self._before.insert(event.character)
-            return
-        if event.key in self._keys:
+        if self._quiet() and event.key in self._keys:
             event.stop()
             self.post_message(self.Answered(self, event.key))
+        elif not self.armed or (event.is_printable and event.key != "question_mark"):
+            # Somebody is writing: what follows is no answer until they pause.
+            event.stop()
+            event.prevent_default()
+            if isinstance(self._before, TextArea) and event.is_printable and event.character:
+                self._before.insert(event.character)
+            if self.armed:
+                self.arm()
+            self._pressed = time.monotonic()
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()

@@ -7,7 +7,7 @@ know how the figures are measured.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,6 +43,7 @@ _TICK = 0.1
 """Seconds between two pictures of the spinner."""
 _SAID = 6.0
 """Seconds that a line of ours stays."""
+_GAP = Content.styled("  ", MUTED)
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _BAR = 8
 """Cells of the bar that shows how full the context is."""
@@ -157,16 +158,23 @@ class StatusLine(Static):
                 room + 1, ellipsis=True
             )
         parts = dict(self._parts())
-        gap = Content.styled("  ", MUTED)
+        chosen = self._fitting(parts, room)
+        if self._doing and "context" in parts and "context" not in chosen:
+            parts["work"] = self._work(short=True)  # the prompt's frame tells of Esc too
+            chosen = self._fitting(parts, room)
+        line = _GAP.join([parts[name] for name in parts if name in chosen])
+        return Content.assemble(" ", line).truncate(room + 2, ellipsis=True)
+
+    def _fitting(self, parts: Mapping[str, Content], room: int) -> list[str]:
+        """The parts for which there is room."""
         chosen: list[str] = []
         for name in self.ORDER:
             if name in parts:
                 width = sum(parts[part].cell_length for part in (*chosen, name))
-                if width + len(gap) * len(chosen) > room and chosen:
+                if width + len(_GAP) * len(chosen) > room and chosen:
                     break
                 chosen.append(name)
-        line = gap.join([parts[name] for name in parts if name in chosen])
-        return Content.assemble(" ", line).truncate(room + 2, ellipsis=True)
+        return chosen
 
     def _parts(self) -> Iterator[tuple[str, Content]]:
         """What there is to say, from left to right."""
@@ -192,13 +200,14 @@ class StatusLine(Static):
         if measures.steps and (told := costs(measures.cost)):
             yield "cost", Content.styled(" ".join(told), MUTED)
 
-    def _work(self) -> Content:
+    def _work(self, *, short: bool = False) -> Content:
         elapsed = time.monotonic() - self._began
         frame = _SPINNER[int(elapsed / _TICK) % len(_SPINNER)]
         step = f"step {self._step} " if self._step else ""
+        esc = "" if short else "  Esc interrupts "
         return Content.assemble(
             (f"{frame} ", "$text-primary"), (self._doing, "bold"),
-            (f"  {step}{elapsed:.0f} s  Esc interrupts ", MUTED),
+            (f"  {step}{elapsed:.0f} s{esc}", MUTED),
         )  # fmt: skip
 
     def _fullness(self) -> Content:

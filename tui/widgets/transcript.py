@@ -29,7 +29,7 @@ from agent.events import Event
 from tools.text_filter import clip, printable
 from tui.blocks import heads
 from tui.blocks.bar import Bar
-from tui.blocks.entries import Call, Entry, Kind, Lookups, Remark, Shell, Thought
+from tui.blocks.entries import Call, Changes, Entry, Kind, Lookups, Remark, Shell, Thought
 from tui.blocks.shell_line import ShellLine
 from tui.blocks.story import Story
 from tui.blocks.widgets import Block, block_for, openable
@@ -169,6 +169,7 @@ class Transcript(VerticalScroll):
         self.story = Story()
         for event in recorded:
             self.story.take(event)
+        self.story.break_off()
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -192,6 +193,10 @@ class Transcript(VerticalScroll):
         entry = Shell(command, open=opened)
         self.touch([self.story.add(entry)])
         return ShellLine(entry, lambda: self.touch([entry]))
+
+    def changes(self, title: str, patch: str) -> None:
+        """Add changes of files that are to be seen."""
+        self.touch([self.story.add(Changes(title, patch, open=True))])
 
     # What is drawn
 

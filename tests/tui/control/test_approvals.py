@@ -202,3 +202,51 @@ def test_questions_wait_for_each_other(drive: Drive) -> None:
         await person.rest()
 
     drive(behave, WRITE + SLOW)
+
+
+def test_a_question_begins_at_its_beginning(drive: Drive) -> None:
+    """Whatever was scrolled to in the one before."""
+    script = (
+        BOTH_ENDS.replace("first", "first" + " word" * 60)
+        + """
+[[step.call]]
+tool = "write_file"
+path = "new.txt"
+content = '''
+{lines}
+'''
+""".format(lines="\n".join(f"new {number}" for number in range(30)))
+    )
+
+    async def behave(person: Person) -> None:
+        await person.send("change it")
+        await person.asked()
+        body = person.approval.query_one(".body")
+        await person.press("tab", "pagedown", "space")
+        await person.until(lambda: body.scroll_y > 0)
+        await person.press("y")
+        await person.until(lambda: "new.txt" in shown(person))
+        await person.asked()
+        assert body.scroll_y == 0
+        assert body.max_scroll_y > 0
+        await person.press("n", "enter")
+        await person.rest()
+
+    drive(behave, script + DONE)
+
+
+def test_a_word_that_is_written_answers_nothing(drive: Drive) -> None:
+    """Though its letters are among the answers."""
+
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        await person.press("l", "a", "y", "s")
+        assert person.prompt == "lays"
+        assert person.approval.display
+        await person.asked()
+        await person.press("y")
+        await person.rest()
+        assert (person.root / "made.txt").exists()
+
+    drive(behave, WRITE + DONE)

@@ -47,6 +47,20 @@ def test_the_line_drops_what_matters_least_first(
     drive(behave, SOLD + DONE, size=(width, 24))
 
 
+def test_a_line_at_work_tells_the_context_at_80_columns(drive: Drive) -> None:
+    slow = SOLD + '[[step]]\n[[step.call]]\ntool = "outline"\n[[step]]\ndelay = 60.0\n'
+
+    async def behave(person: Person) -> None:
+        await person.send("hello")
+        await person.until(lambda: "/32.8k" in line(person))
+        assert "thinking" in line(person)
+        assert len(line(person)) <= 80
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, slow)
+
+
 def test_an_idle_line_draws_nothing(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         await person.send("hello")
@@ -144,6 +158,7 @@ def test_the_list_of_models_tells_what_fits_and_what_it_costs(drive: Drive) -> N
         await person.until(lambda: len(rows(person)) == 2)
         await person.press("enter")
         await person.until(lambda: "needs a key" in str(state.render()))
+        await person.press("escape")
         await person.press(*["backspace"] * 7, *"smollm")
         await person.until(lambda: len(rows(person)) == 2)
         await person.press("enter")
@@ -152,3 +167,25 @@ def test_the_list_of_models_tells_what_fits_and_what_it_costs(drive: Drive) -> N
         assert person.pilot.app.screen is person.screen
 
     drive(behave, DONE, Mode.AUTO)
+
+
+def test_a_key_for_claude_is_pasted_into_the_list(drive: Drive) -> None:
+    key = "sk-ant-test-0123456789"
+
+    async def behave(person: Person) -> None:
+        await person.press("f4")
+        await person.until(lambda: any("claude-haiku-4-5" in row for row in rows(person)))
+        await person.press(*"haiku-4")
+        await person.until(lambda: len(rows(person)) == 2)
+        await person.press("enter")
+        await person.pilot.pause()
+        await person.press(*key)
+        assert key not in person.pilot.app.export_screenshot()
+        await person.press("enter")
+        await person.until(lambda: person.pilot.app.screen is person.screen)
+        await person.until(lambda: "claude-haiku-4-5" in line(person))
+
+    drive(behave, DONE, Mode.AUTO)
+    (kept,) = drive.root.parent.glob("keys/ANTHROPIC_API_KEY")
+    assert kept.read_text() == f"{key}\n"
+    assert kept.stat().st_mode & 0o777 == 0o600

@@ -76,6 +76,85 @@ def test_enter_sends_and_every_other_enter_is_a_new_line(drive: Drive) -> None:
     drive(behave)
 
 
+def test_what_was_sent_at_the_threshold_comes_back(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        early = Prompt(None)
+        await pilot.app.screen.mount(early)
+        early.write("mend it")
+        early.focus()
+        await pilot.press("enter")
+        prompt = pilot.app.screen.query(Prompt).first()
+        prompt.take_over(early)
+        await early.remove()
+        prompt.at_work = False
+        prompt.focus()
+        await pilot.press("up")
+        assert prompt.text == "mend it"
+
+    drive(behave)
+
+
+def test_what_was_sent_at_the_threshold_is_taken_by_a_session_that_is_open(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        await opened(pilot)
+        screen_of(pilot).take_over(Prompt(None), [Prompt.Submitted("early")])
+        await until(pilot, lambda: "Well." in told(pilot))
+
+    drive(behave)
+
+
+def test_what_is_written_in_the_conversation_goes_to_the_prompt(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        await pilot.press("tab")
+        assert isinstance(pilot.app.focused, Transcript)
+        await type_text(pilot, "/model x")
+        assert prompt_of(pilot).text == "/model x"
+
+    drive(behave)
+
+
+def test_ctrl_c_clears_what_is_written_and_up_brings_it_back(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        await type_text(pilot, "no")
+        await pilot.press("ctrl+c")
+        assert prompt_of(pilot).text == ""
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert pilot.app.is_running
+        await pilot.press("up")
+        assert prompt_of(pilot).text == "no"
+
+    drive(behave)
+
+
+def test_what_is_named_in_a_question_leaves_it_one(drive: Drive) -> None:
+    """A guided model answers what ends in a question mark, and mends all else."""
+
+    async def behave(pilot: Pilot[None]) -> None:
+        await opened(pilot)
+        prompt_of(pilot).write("What does @shop.py do?")
+        await pilot.press("enter")
+        await until(pilot, lambda: "It adds." in told(pilot))
+        assert "What does shop.py do?" in told(pilot)
+        assert "Named below" not in told(pilot)
+        assert "Named below:\n- shop.py has 2 lines.\n\nWhat" in said(pilot)[0]
+
+    drive(behave, 'steering = "guided"\n[[step]]\ntext = "It adds."\n', talk=True)
+
+
+def test_the_last_answer_is_copied_from_the_prompt(drive: Drive) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        await type_text(pilot, "well")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Well." in told(pilot) and not prompt_of(pilot).at_work)
+        await type_text(pilot, "more")
+        await pilot.press("f6")
+        await until(pilot, lambda: pilot.app.clipboard == "Well.")
+        assert prompt_of(pilot).text == "more"
+
+    drive(behave)
+
+
 def test_a_prompt_without_letters_is_not_sent(drive: Drive) -> None:
     async def behave(pilot: Pilot[None]) -> None:
         await pilot.press("space", "ctrl+j", "enter")
@@ -177,7 +256,8 @@ def test_files_and_symbols_are_completed(drive: Drive) -> None:
         await pilot.press("tab")
         assert (prompt.text, menu_of(pilot)) == ("see @shop.py:total ", [])
         await pilot.press("enter")
-        await until(pilot, lambda: "shop.py:total is in shop.py, lines 1 to 2." in told(pilot))
+        await until(pilot, lambda: said(pilot))
+        assert "shop.py:total is in shop.py, lines 1 to 2." in said(pilot)[0]
 
     drive(behave)
 
@@ -325,8 +405,8 @@ def test_a_shell_line_runs_in_the_sandbox_and_the_model_hears_of_it(drive: Drive
         await pilot.press("enter")
         await until(pilot, lambda: not prompt_of(pilot).at_work)
         (message,) = [text for text in said(pilot) if "why" in text]
-        assert "why\n\nI ran a command myself (exit code 0):" in message
-        assert "$ cat *.py | head -1\ndef total(prices):" in message
+        assert "I ran a command myself (exit code 0):" in message
+        assert "$ cat *.py | head -1\ndef total(prices):\n\nwhy" in message
         assert "secret words" not in message
 
     drive(behave)

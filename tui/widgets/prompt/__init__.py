@@ -170,8 +170,10 @@ class Prompt(Vertical):
             self._history.redacted_by(conversation.redactor.text)
 
     def take_over(self, other: Prompt) -> None:
-        """Go on with what was written and sent in another."""
+        """Go on with what was written and sent in another, which knew no repository."""
         self.at_work = other.at_work
+        for draft in other._recall.drafts:
+            self._recall.sent(draft)
         for draft in other.queue:
             self._queue.put(draft)
         if draft := other._editor.draft:
@@ -192,6 +194,20 @@ class Prompt(Vertical):
     def write(self, text: str) -> None:
         """Put a text before the user, to be edited and sent."""
         self._editor.load(Draft(text))
+
+    def insert(self, text: str) -> None:
+        """Write where the cursor is, as if the user had, and go there."""
+        self._editor.insert(text)
+        self.focus()
+
+    def clear(self) -> bool:
+        """Empty what is being written, if anything is; it comes back as an earlier prompt does."""
+        draft = self._editor.draft
+        if not draft or not self._editor.has_focus or self._searching:
+            return False
+        self._recall.sent(draft)
+        self._editor.load(Draft(""))
+        return True
 
     def send(self, text: str) -> None:
         """Send a message, or let it wait, as if the user had written it."""

@@ -95,7 +95,7 @@ def hint(text: str, *, at_work: bool, queued: bool) -> str:
     if queued:
         return "↑ takes the last one back · ctrl+s sends now"
     if at_work:
-        return "Enter queues · ctrl+s sends now · Esc interrupts" if text else ""
+        return ("Enter queues · ctrl+s sends now · " if text else "") + "Esc interrupts"
     return "" if text else "@ files · / commands · ! shell"
 
 

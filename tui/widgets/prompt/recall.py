@@ -14,6 +14,8 @@ class Recall:
 
     def __init__(self, history: PromptHistory | None) -> None:
         self._history = history
+        self._sent: list[Draft] = []
+        """Where there is no history yet."""
         self._back = 0
         """Steps from the user's own text; 0: it stands there."""
         self.own = Draft("")
@@ -22,7 +24,7 @@ class Recall:
     @property
     def drafts(self) -> list[Draft]:
         """All of them, the oldest first."""
-        return self._history.drafts if self._history is not None else []
+        return self._history.drafts if self._history is not None else self._sent
 
     @property
     def away(self) -> bool:
@@ -32,7 +34,9 @@ class Recall:
     def sent(self, draft: Draft) -> None:
         """A prompt was sent: the next step back is to it."""
         self._back, self.own = 0, Draft("")
-        if self._history is not None:
+        if self._history is None:
+            self._sent.append(draft)
+        else:
             self._history.add(draft)
 
     def earlier(self, now: Draft) -> Draft | None:
