@@ -41,6 +41,11 @@ class Entry:
         """The block's text, as the clipboard gets it."""
         return ""
 
+    @property
+    def moving(self) -> bool:
+        """Whether it changes by itself: what it shows is still under way."""
+        return False
+
 
 @dataclass(slots=True, eq=False)
 class Prompted(Entry):
@@ -98,6 +103,10 @@ class Thought(_Written):
     seconds: float | None = None
     """None while it lasts, and where it was not measured."""
 
+    @property
+    def moving(self) -> bool:
+        return not self.done
+
     def close(self) -> None:
         """The reasoning has ended."""
         if not self.done:
@@ -148,6 +157,10 @@ class Call(Entry):
         return self.seconds if self.state.ended else time.monotonic() - self.started
 
     @property
+    def moving(self) -> bool:
+        return not self.state.ended
+
+    @property
     def copied(self) -> str:
         if self.patch:
             return printable(self.patch)
@@ -161,6 +174,10 @@ class Lookups(Entry):
     """Consecutive calls that only look."""
 
     calls: list[Call]
+
+    @property
+    def moving(self) -> bool:
+        return any(call.moving for call in self.calls)
 
     @property
     def copied(self) -> str:
@@ -285,6 +302,10 @@ class Shell(Entry):
         gone = self.lines_in_all - head - len(last)
         middle = [f"… {gone:,} lines left out …"] if gone > 0 else []
         return [*map(_shown, first[:head]), *middle, *map(_shown, last)]
+
+    @property
+    def moving(self) -> bool:
+        return not self.ended
 
     @property
     def copied(self) -> str:

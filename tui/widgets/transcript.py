@@ -15,25 +15,23 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.geometry import Size
 from textual.layout import Layout
 from textual.message import Message
 from textual.reactive import var
 from textual.scrollbar import ScrollBar
 from textual.timer import Timer
-from textual.widgets import Static
 
 from agent import events
 from agent.events import Event
 from tools.text_filter import clip, printable
-from tui.blocks import heads
 from tui.blocks.bar import Bar
-from tui.blocks.entries import Call, Changes, Entry, Kind, Lookups, Remark, Shell, Thought
+from tui.blocks.entries import Changes, Entry, Kind, Remark, Shell
 from tui.blocks.shell_line import ShellLine
 from tui.blocks.story import Story
 from tui.blocks.widgets import Block, block_for, openable
 from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
+from tui.widgets.tail import Below, Tail
 
 _FRAME = 1 / 40
 """Seconds between two drawings of what is being written, at least; pieces come less often."""
@@ -43,35 +41,8 @@ _AT_ONCE = 0.001
 """Seconds; a timer of none fails."""
 _TICK = 0.1
 """Seconds between two pictures of a spinner."""
-_GREETING = Content("\n").join(
-    [
-        Content.styled("Parity", "bold $primary"),
-        Content("Say what is to be done: a fault, a question, a change."),
-        Content(),
-        *(
-            Content.assemble(Content.styled(f"{key:<10}", "bold"), Content.styled(told, heads.DIM))
-            for key, told in (
-                ("@", "names a file or a symbol"),
-                ("/", "shows the commands"),
-                ("!", "runs a line in the shell, in the sandbox"),
-                ("Shift+Tab", "changes what may be done without asking"),
-                ("Esc", "interrupts; twice: back to an earlier turn, with its files"),
-                ("Tab", "goes to the conversation: Enter opens a block, c copies it"),
-                ("?", "shows every key"),
-            )
-        ),
-    ]
-)
 _OPENED = 30
 """Blocks that are shown first of a conversation that was loaded."""
-
-
-class Tail(Static):
-    """The last line: what the model is at."""
-
-
-class Below(Static):
-    """Says that there is more further down."""
 
 
 class Transcript(VerticalScroll):
@@ -104,7 +75,7 @@ class Transcript(VerticalScroll):
         """The blocks in the tree: indices of the first and of that after the last."""
         self.tail = Tail()
         self._bar = Bar()
-        self._hint = Below(Content("↓ more below · End"))
+        self._hint = Below()
         self._window = WindowLayout(self)
         self._blocks: dict[Entry, Block] = {}
         self._current: Entry | None = None
@@ -115,8 +86,6 @@ class Transcript(VerticalScroll):
         """Seconds that the last drawing took."""
         self._drew = 0.0
         """When it ended."""
-        self._told = Content()
-        """What the tail says."""
         self._ticker: Timer | None = None
         self._moved = False
 
@@ -185,7 +154,6 @@ class Transcript(VerticalScroll):
 
     def tell(self, text: str) -> None:
         """Add a line of ours."""
-
         self.touch([self.story.add(Remark(printable(clip(text, 4_000)), Kind.COMPLAINT))])
 
     def shell(self, command: str, *, opened: bool = False) -> ShellLine:
@@ -349,24 +317,19 @@ class Transcript(VerticalScroll):
 
     @property
     def _at_work(self) -> bool:
-        return bool(self.story.doing) or any(map(_moving, self.story.entries[-12:]))
+        return bool(self.story.doing) or any(entry.moving for entry in self.story.entries[-12:])
 
     def _tick(self) -> None:
         if not self._at_work and self._ticker is not None:
             self._ticker.pause()
         for entry in self.story.entries[-12:]:
-            if _moving(entry) and (block := self._blocks.get(entry)) and block.is_mounted:
+            if entry.moving and (block := self._blocks.get(entry)) and block.is_mounted:
                 block.tick()
         if time.perf_counter() - self._drew > _TICK:
             self._tell_tail()
 
     def _tell_tail(self) -> None:
-        doing = self.story.doing
-        text = f"{heads.spinner()} {doing}" if doing else ""
-        told = Content.styled(text, heads.DIM) if self.story.entries else _GREETING
-        if told != self._told:
-            self._told = told
-            self.tail.update(told, layout=False)
+        self.tail.tell(self.story.doing, begun=bool(self.story.entries))
 
     # What the keys do
 
@@ -441,17 +404,3 @@ class Transcript(VerticalScroll):
     def _scroll_to(self, *args: Any, **options: Any) -> bool:  # noqa: ANN401  handed on
         # The rows of what is not in the tree are estimates: a movement over time would miss.
         return super()._scroll_to(*args, **{**options, "animate": False})
-
-
-def _moving(entry: Entry) -> bool:
-    match entry:
-        case Call():
-            return not entry.state.ended
-        case Lookups(calls):
-            return any(not call.state.ended for call in calls)
-        case Thought():
-            return not entry.done
-        case Shell():
-            return not entry.ended
-        case _:
-            return False
