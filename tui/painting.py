@@ -1,8 +1,8 @@
 """How a screen is put together of what its widgets draw: only of what is seen in the rows at hand.
 
 The library has every widget on the screen draw its lines for each frame, those hidden or unchanged
-too, which is a third of a frame's price. Owns the order of painting: from the front to the back,
-until a row is full. Must not know any widget.
+too, which is a tenth of a frame's price while an answer streams. Owns the order of painting: from
+the front to the back, until a row is full. Must not know any widget.
 """
 
 from __future__ import annotations
