@@ -86,7 +86,7 @@ _mode = click.option(
 @_repo
 @_model
 @_mode
-@click.option("--continue", "last", is_flag=True, help="Go on with the newest session here.")
+@click.option("--continue", "last", is_flag=True, help="Go on with the session last at work here.")
 @click.option("--resume", metavar="SESSION", help="Go on with a session.")
 @click.option("--plain", is_flag=True, help="Line by line, without a screen.")
 @click.pass_context

@@ -26,7 +26,7 @@ def converse(
 
     Args:
         flags: Settings given as options; None for those that were not.
-        last: Whether the newest session of the repository goes on.
+        last: Whether the session of the repository that was last at work goes on.
         resume: The id of the session that goes on.
         plain: Line by line, whatever the terminal can do.
 
@@ -95,13 +95,9 @@ def _before(repo: Path, *, last: bool, resume: str | None) -> SessionInfo | None
     if not resume and not last:
         return None
     # 90 ms; only needed to go on with a session
-    from agent.session import find_session, sessions, state_folder
+    from agent.session import find_session, state_folder
     from agent.work_tree import find_root
 
     if resume:
         return find_session(resume, state_folder())
-    root = find_root(repo)
-    for info in sessions(state_folder()):
-        if info.root == root:
-            return info
-    raise InputError(f"There is no session of {root} to go on with.")
+    return find_session("last", state_folder(), find_root(repo))
