@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from rich.console import Console
-from textual._compositor import ChopsUpdate, Compositor
+from textual._compositor import Compositor
 from textual.geometry import Region
 from textual.strip import Strip
 
@@ -50,22 +49,3 @@ class Painter(Compositor):
                         row[place] = piece
                         empty[y] -= 1
         return cast("Sequence[Mapping[int, Strip]]", rows)
-
-    def render_partial_update(self) -> ChopsUpdate | None:
-        update = super().render_partial_update()
-        return None if update is None else _Update(update.chops, update.spans, update.chop_ends)
-
-
-class _Update(ChopsUpdate):
-    """What is sent to the terminal; the library makes an object of each place that it goes to."""
-
-    def render_segments(self, console: Console) -> str:
-        sent: list[str] = []
-        for y, first, end in self.spans:
-            for right, (left, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
-                if strip is None or left > end or right <= first:
-                    continue
-                whole = first <= left < end and right <= end
-                shown = strip if whole else strip.crop(0, min(right, end) - left)
-                sent.append(f"\x1b[{y + 1};{left + 1}H{shown.render(console)}")
-        return "".join(sent)

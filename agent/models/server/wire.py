@@ -95,7 +95,7 @@ class Exchange:
         threading.Thread(target=self._work, daemon=True).start()
 
     def lines(self, cancel: Cancel, timeouts: Timeouts) -> Iterator[bytes]:
-        """The answer's whole lines, without their ends.
+        """The answer's whole lines, without their ends and without the empty ones.
 
         Raises:
             Refused: The status is no success.
@@ -199,7 +199,8 @@ class Exchange:
         while line := response.readline(_LINE_LIMIT):
             if not line.endswith(b"\n") and response.headers.get_content_type().endswith("stream"):
                 return  # half an event
-            self._came.put(line.rstrip(b"\r\n"))
+            if told := line.rstrip(b"\r\n"):  # an empty line would only wake whoever waits
+                self._came.put(told)
 
     def _connection(self) -> tuple[http.client.HTTPConnection, str]:
         at = self._address
