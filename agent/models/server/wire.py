@@ -30,6 +30,10 @@ CONNECT_SECONDS = 4.0
 """The most that making a connection may take: four tries and their pauses stay below 20 s."""
 _POLL = 0.05
 """Seconds between two looks at the cancel flag."""
+_NAP = 0.008
+"""Seconds after a line that was waited for: a quick server's lines come in batches then."""
+_AT_ONCE = 0.0005
+"""Seconds below which a line was there already."""
 _LINE_LIMIT = 16 << 20
 _ERROR_LIMIT = 64 << 10
 
@@ -196,11 +200,17 @@ class Exchange:
                 connection.close()
 
     def _read(self, response: http.client.HTTPResponse) -> None:
-        while line := response.readline(_LINE_LIMIT):
+        while True:
+            before = time.perf_counter()
+            line = response.readline(_LINE_LIMIT)
+            if not line:
+                return
             if not line.endswith(b"\n") and response.headers.get_content_type().endswith("stream"):
                 return  # half an event
             if told := line.rstrip(b"\r\n"):  # an empty line would only wake whoever waits
                 self._came.put(told)
+            if time.perf_counter() - before > _AT_ONCE:
+                time.sleep(_NAP)  # what comes meanwhile is read without waking anybody between
 
     def _connection(self) -> tuple[http.client.HTTPConnection, str]:
         at = self._address
