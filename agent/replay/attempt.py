@@ -228,6 +228,7 @@ class _Course:
             usage=ended.totals.usage if ended and figures.counted else Usage(),
             cost=ended.totals.cost if ended else Cost(),
             model_seconds=figures.model_seconds,
+            worked=tuple(figures.worked),
             tool_seconds=figures.tool_seconds,
             environment_seconds=self.environment_seconds,
             found=figures.found,

@@ -105,7 +105,7 @@ def test_a_session_of_the_users_month_costs_what_was_measured(tmp_path: Path) ->
 
 def test_attempts_that_share_a_card_share_its_energy(tmp_path: Path) -> None:
     together: dict[str, Any] = {
-        "started": "2026-01-02T03:04:05.000+00:00",
+        "worked": ((10.0, 40.0), (50.0, 80.0)),
         "model_seconds": 60.0,
         "cost": Cost(0.0, 9.0, 0.09, ("cards",)),
     }
