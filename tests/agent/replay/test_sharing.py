@@ -12,9 +12,9 @@ from agent.replay.sharing import divided, place_of_work, shares
 from tests.agent.replay.attempts import attempt
 
 
-def at_work(*worked: tuple[float, float], **values: object) -> Attempt:
+def at_work(*worked: tuple[float, float], place: str = "") -> Attempt:
     """An attempt whose local model answered from so many seconds to so many."""
-    return attempt(worked=worked, cost=Cost(0.0, 3.0, 0.03, ("cards",)), **values)
+    return attempt(worked=worked, cost=Cost(0.0, 3.0, 0.03, ("cards",)), place=place)
 
 
 def lengths(attempts: Sequence[Attempt]) -> list[float]:
