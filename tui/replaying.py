@@ -31,10 +31,19 @@ class Wish:
     """What `agent replay` is to be given; empty: it is only looked at."""
 
 
+def asks_help(line: str) -> bool:
+    """Whether a line asks what may be said."""
+    try:
+        return "--help" in shlex.split(line)
+    except ValueError:  # whoever takes it for a wish complains
+        return False
+
+
 def wish(line: str, here: Path) -> Wish | None:
     """What `/replay` and a line ask for; None: nothing in particular.
 
     Args:
+        line: It does not ask for help.
         here: Where paths are relative to.
 
     Raises:

@@ -28,7 +28,7 @@ from agent.replay.environments.base import Grade, Unavailable, WorkTree
 from agent.replay.environments.keeping import full
 from agent.replay.environments.opening import open_environment, unfit
 from agent.replay.figures import FAILING, Figures, cause_of, files_of, lines_of
-from agent.replay.gold import PLAYED, UNTESTED, patch_of, write_script
+from agent.replay.gold import PLAYED, UNTESTED, is_script, patch_of, write_script
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.official import write_instance_report
 from agent.replay.results import Attempt, Cause
@@ -117,7 +117,7 @@ class _Course:
 
     def __post_init__(self) -> None:
         self.figures = Figures(
-            files_of(patch_of(self.job.instance)), counted=self.job.model not in PLAYED
+            files_of(patch_of(self.job.instance)), counted=not is_script(self.job.model)
         )
 
     def run(self, stop: Cancel) -> Attempt:
@@ -228,6 +228,7 @@ class _Course:
             usage=ended.totals.usage if ended and figures.counted else Usage(),
             cost=ended.totals.cost if ended else Cost(),
             model_seconds=figures.model_seconds,
+            worked=tuple(figures.worked),
             tool_seconds=figures.tool_seconds,
             environment_seconds=self.environment_seconds,
             found=figures.found,

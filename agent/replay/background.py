@@ -4,7 +4,8 @@ It is the same command; only its question is asked here. Owns the process and wh
 each other. Must not know who watches, nor what a run does: how it stands is read in its folder.
 
 Whoever is gone cannot answer: when the other side of the pipe closes, whatever the reason, the run
-is told to stop, and goes on with the same words another time.
+stops in its own time, and goes on with the same words another time. There is no other way to stop
+it: a second signal would end it at once.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Background:
         self.stopping = False
         """Whether it was told to stop."""
         home = str(Path(__file__).resolve().parents[2])
-        ours, theirs = socket.socketpair()
+        self._ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _LAUNCH, home, str(theirs.fileno()), *words],
@@ -67,7 +68,7 @@ class Background:
                 text=True,
                 errors="backslashreplace",
             )
-        self._wire: Connection[bool, str] = Connection(ours.detach())
+        self._wire: Connection[bool, str] = Connection(os.dup(self._ours.fileno()))
         threading.Thread(target=self._hear_questions, name="replay", daemon=True).start()
         threading.Thread(target=self._hear_lines, name="replay", daemon=True).start()
 
@@ -85,8 +86,8 @@ class Background:
         """Have it stop in its own time: what is at work is made again when the run goes on."""
         if self.at_work:
             self.stopping = True
-            with suppress(ProcessLookupError):
-                self._process.terminate()
+            with suppress(OSError):  # it is told already, or has ended
+                self._ours.shutdown(socket.SHUT_RDWR)
 
     def _hear_questions(self) -> None:
         with self._wire, suppress(EOFError, OSError):
@@ -99,6 +100,7 @@ class Background:
             for line in lines:
                 self.said.append(line.rstrip("\n"))
         self.code = self._process.wait()
+        self._ours.close()
 
 
 def main(wire: int, words: Sequence[str]) -> None:
@@ -125,4 +127,8 @@ class _Asker:
         with suppress(EOFError, OSError):
             while True:
                 self._answers.put(self._wire.recv())
+        # Nobody may be left to read what it says, which is no reason to end before its own time.
+        with open(os.devnull, "wb") as nowhere:
+            for stream in (1, 2):
+                os.dup2(nowhere.fileno(), stream)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -6,6 +6,7 @@ Owns the reading of events. Must not know who makes them, nor where results are 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -44,6 +45,8 @@ class Figures:
     calls: int = 0
     malformed: int = 0
     model_seconds: float = 0.0
+    worked: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when a model answered whose energy is known."""
     tool_seconds: float = 0.0
     tokens: int = 0
     dollars: float = 0.0
@@ -63,6 +66,9 @@ class Figures:
                 self.calls += event.calls
                 self.malformed += len(event.malformed)
                 self.model_seconds += event.seconds
+                if event.cost.sources:
+                    now = time.time()
+                    self.worked.append((round(now - event.seconds, 3), round(now, 3)))
                 if self.counted:
                     self.tokens += event.usage.evaluated + event.usage.output
                 self.dollars += (event.cost.api_usd or 0.0) + (event.cost.electricity_usd or 0.0)

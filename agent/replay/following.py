@@ -87,7 +87,8 @@ class Follower:
         """
         folder = self._store.folder
         # Before the rest: what ends meanwhile is found among what has ended.
-        at_work, stands = is_at_work(folder), standing(folder)
+        at_work = is_at_work(folder)
+        stands = standing(folder) if at_work else None
         if self._changed(folder / "run.json") or self._plan is None:
             self._plan = self._store.plan()
         if self._changed(folder / "instances.jsonl"):

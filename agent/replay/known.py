@@ -12,6 +12,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,19 +58,24 @@ def at_hand(here: Path) -> list[Known]:
     for mark in (*here.glob(_MARK), *here.glob(f"*/{_MARK}")):
         folder = mark.parent.absolute()
         if folder not in found:
-            found[folder] = Known(folder, last=mark.stat().st_mtime)
+            with suppress(OSError):  # it is deleted just now
+                found[folder] = Known(folder, last=mark.stat().st_mtime)
     return sorted(found.values(), key=lambda known: -known.last)
 
 
 def _all() -> Iterator[Known]:
     for file in (state_folder() / "replays").glob("*.json"):
         known = _read(file)
-        if known is None:
-            continue
-        if (known.folder / _MARK).is_file():
+        # What is not there may be on a disk that is not: how to go on with it stays known.
+        if known is not None and _is_there(known.folder / _MARK):
             yield known
-        else:  # it was deleted or moved
-            file.unlink(missing_ok=True)
+
+
+def _is_there(mark: Path) -> bool:
+    try:
+        return mark.is_file()
+    except OSError:
+        return False
 
 
 def _file(folder: Path) -> Path:

@@ -62,6 +62,8 @@ class Attempt:
     seconds: float = 0.0
     """From the environment's first step to the verdict."""
     model_seconds: float = 0.0
+    worked: tuple[tuple[float, float], ...] = ()
+    """From when to when a local model answered, in seconds since the epoch."""
     tool_seconds: float = 0.0
     environment_seconds: float = 0.0
     """Making the work trees and the environments."""

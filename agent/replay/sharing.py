@@ -2,7 +2,10 @@
 
 A meter tells what the whole card, or the whole processor, draws: with several attempts on it each
 is given all of that. Here what was drawn is divided, at every moment in equal parts, among those
-at work then. Owns that rule. Must not know meters, nor what the energy costs.
+whose models answered then: a meter runs only meanwhile. Attempts with different cards of a machine
+are divided apart, so each keeps all that its processors drew.
+
+Owns that rule. Must not know meters, nor what the energy costs.
 """
 
 from __future__ import annotations
@@ -11,30 +14,23 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from itertools import pairwise
 
 from agent.costs import Cost
 from agent.replay.results import Attempt
 
 
 def place_of_work(environ: Mapping[str, str] = os.environ) -> str:
-    """What a local model works on here; where it is the same, it is shared."""
+    """What a local model works on here, as the cards are named to it; the same place is shared."""
     return f"{platform.node()} {environ.get('CUDA_VISIBLE_DEVICES', '')}".strip()
 
 
 def shares(attempts: Sequence[Attempt]) -> list[float]:
     """The part of what was drawn meanwhile that falls to each attempt, above 0 and at most 1."""
-    spans = [_span(attempt) for attempt in attempts]
     by_place: dict[str, list[tuple[float, float]]] = {}
-    for attempt, span in zip(attempts, spans, strict=True):
-        if span is not None:
-            by_place.setdefault(attempt.place, []).append(span)
-    courses = {place: _course(known) for place, known in by_place.items()}
-    return [
-        1.0 if span is None else _share(span, courses[attempt.place])
-        for attempt, span in zip(attempts, spans, strict=True)
-    ]
+    for attempt in attempts:
+        by_place.setdefault(attempt.place, []).extend(attempt.worked)
+    courses = {place: _course(spans) for place, spans in by_place.items()}
+    return [_share(attempt.worked, courses[attempt.place]) for attempt in attempts]
 
 
 def divided(cost: Cost, share: float) -> Cost:
@@ -48,33 +44,21 @@ def divided(cost: Cost, share: float) -> Cost:
     )
 
 
-def _span(attempt: Attempt) -> tuple[float, float] | None:
-    """From when to when a model worked on this machine; None: none did, or it is not known."""
-    worked = attempt.model_seconds + attempt.tool_seconds
-    if not attempt.cost.sources or worked <= 0:
-        return None
-    try:
-        begun = datetime.fromisoformat(attempt.started).timestamp() + attempt.environment_seconds
-    except ValueError:
-        return None
-    return begun, begun + worked
-
-
-def _course(spans: Sequence[tuple[float, float]]) -> list[tuple[float, int]]:
-    """From which moment on how many are at work."""
+def _course(spans: Sequence[tuple[float, float]]) -> dict[float, float]:
+    """The seconds that would have fallen to one who was there all along, until each moment at
+    which somebody began or ended."""
     changes = sorted([(begin, 1) for begin, _ in spans] + [(end, -1) for _, end in spans])
-    course, number = [], 0
+    course: dict[float, float] = {}
+    number, before, fallen = 0, 0.0, 0.0
     for moment, change in changes:
-        number += change
-        course.append((moment, number))
+        fallen += (moment - before) / number if number else 0.0
+        course[moment] = fallen
+        number, before = number + change, moment
     return course
 
 
-def _share(span: tuple[float, float], course: Sequence[tuple[float, int]]) -> float:
-    begin, end = span
-    total = 0.0
-    for (moment, number), (later, _) in pairwise(course):
-        covered = min(end, later) - max(begin, moment)
-        if covered > 0 and number > 0:
-            total += covered / number
-    return min(1.0, total / (end - begin))
+def _share(spans: Sequence[tuple[float, float]], course: Mapping[float, float]) -> float:
+    worked = sum(end - begin for begin, end in spans)
+    if worked <= 0:
+        return 1.0
+    return min(1.0, sum(course[end] - course[begin] for begin, end in spans) / worked)

@@ -93,6 +93,8 @@ def alone(folder: Path) -> Iterator[None]:
                 if tried == _TRIES:
                     raise InputError(f"Another run is at work in {folder}.") from None
                 time.sleep(_PAUSE)
+        with writing(folder):  # of a run that was killed, it would be believed
+            (folder / FILE).unlink(missing_ok=True)
         yield
 
 
@@ -109,9 +111,7 @@ def is_at_work(folder: Path) -> bool:
 
 
 def standing(folder: Path) -> Standing | None:
-    """How the run in a folder stands; None: none is at work, or it has not told yet."""
-    if not is_at_work(folder):
-        return None
+    """How the run that is at work in a folder stands; None: it has not told yet."""
     try:
         return _adapter().validate_json((folder / FILE).read_bytes())
     except (OSError, ValueError):

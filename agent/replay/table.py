@@ -11,7 +11,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from agent.replay.gold import is_script
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.results import Attempt, Cause
 from agent.replay.store import Fitness
@@ -118,7 +117,7 @@ class LiveTable:
         for row in self._rows.values():
             job, at = row.job, row.progress or Progress(Phase.ENVIRONMENT)
             doing = _WAITS.get(at.phase, at.doing) if job.model else "is it fit?"
-            tokens = "–" if is_script(job.model) else f"{at.tokens:,}"
+            tokens = f"{at.tokens:,}" if at.tokens else "–"
             lines.append(
                 f"{clip_line(job.instance.id, 30):<30} {clip_line(short(job.model), 20):<20} "
                 f"{at.steps:>4} {tokens:>9} {at.dollars:>8.4f} "

@@ -213,6 +213,7 @@ def test_the_whole_run_has_a_limit(agent: Agent, tasks: Path, tmp_path: Path) ->
     done = agent.run(*argv, "--slice", ":1", cwd=tmp_path)
     assert done.code == 0, done.err
     (first,) = results(tmp_path / "run").values()
+    assert not any(first["usage"].values())  # a script's are estimates
     limit = 2.9 * first["cost"]["api_usd"]
     done = agent.run(*argv, "--total-usd", f"{limit}", cwd=tmp_path)
     assert done.code == 4, done.err

@@ -268,7 +268,7 @@ def test_replays_at_hand_are_listed(place: Place) -> None:
         await pilot.press("g")  # how it was begun is not known here
         await until(pilot, lambda: "not begun here" in seen(pilot))
         await pilot.press("escape")
-        await say(pilot, "/replay --help")
+        await say(pilot, "/replay '--help'")
         await until(pilot, lambda: "Replay TASKS on models" in seen(pilot))
         field = pilot.app.screen.query_one("#new", Input)
         field.focus()

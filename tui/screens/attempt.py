@@ -138,9 +138,9 @@ class AttemptScreen(Screen[None]):
             anew, events = self._tail.read(record) if record else (False, [])
             self.post_message(self.Looked(row, anew, events))
             if row is not None and self._told != (row.state, row.verdict, row.seconds):
-                self._told = (row.state, row.verdict, row.seconds)
                 if row.state is not State.RUNNING or not self._read_once:
                     self._read_rest(row)
+                self._told = (row.state, row.verdict, row.seconds)
         except (InputError, OSError):  # it is moved just now, or was deleted
             pass
         finally:

@@ -29,13 +29,12 @@ from agent.replay.store import Plan, Store
 from agent.replay.table import short
 from tools.text import shown
 from tools.text_filter import clip_line
-from tui.replaying import Replays, usage, wish
+from tui.replaying import Replays, asks_help, usage, wish
 from tui.screens.replay import ReplayScreen
 from tui.screens.sessions import ago
 from tui.widgets.replay_head import placed
 
 _NAME = 60
-_HELP = "--help"
 
 
 def open_replay(
@@ -50,7 +49,7 @@ def open_replay(
         InputError: The line cannot be used.
     """
     here = Path.cwd()
-    helped = _HELP in line.split()
+    helped = asks_help(line)
     asked = None if helped else wish(line, here)
     if asked is None:
 
@@ -156,7 +155,7 @@ class ReplaysScreen(ModalScreen[str | None]):
 
     @on(Input.Submitted, "#new")
     def _given(self, message: Input.Submitted) -> None:
-        if _HELP in message.value.split():
+        if asks_help(message.value):
             message.input.clear()
             self._help()
         elif message.value.strip():

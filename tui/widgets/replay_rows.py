@@ -21,7 +21,6 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from agent.replay.following import Row, State
-from agent.replay.gold import is_script
 from agent.replay.table import duration, short
 from tools.text import shown
 from tui.blocks import heads
@@ -240,7 +239,7 @@ def _text(row: Row, column: str) -> str:
         case "step":
             return str(row.steps) if row.steps else ""
         case "tokens":
-            return thousands(row.tokens) if row.tokens and not is_script(row.model) else ""
+            return thousands(row.tokens) if row.tokens else ""
         case "$":
             return f"{row.dollars:.4f}" if row.dollars else ""
         case "time":

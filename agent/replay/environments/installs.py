@@ -36,8 +36,8 @@ def name_of(commit: Path, built: Installed, recipe: Recipe, folder: Path) -> str
 
 
 def files(tree: Path) -> frozenset[Path]:
-    """The files and links in a tree, relative to it, but for those of git and compiled modules:
-    they would be older than what the next tree has them of."""
+    """The files, links and empty folders in a tree, relative to it, but for those of git and
+    compiled modules: they would be older than what the next tree has them of."""
     return frozenset(_files(tree))
 
 
@@ -87,15 +87,22 @@ def _files(folder: Path, left_out: Collection[str] = (".git", "__pycache__")) ->
         links = [name for name in folders if Path(where, name).is_symlink()]
         yield from (Path(where, name).relative_to(folder) for name in (*names, *links))
         folders[:] = [name for name in folders if name not in left_out]
+        if not folders and not names:
+            yield Path(where).relative_to(folder)
 
 
 def _copy(source: Path, target: Path, before: bytes, now: bytes) -> None:
-    """A file or a link with the place in it renamed. Its time stays: compiled modules name it."""
+    """What `_files` names, the place in it renamed. Its time stays: compiled modules name it."""
     if os.path.lexists(target):
         return  # the commit holds it
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_symlink():
         target.symlink_to(os.fsdecode(os.fsencode(os.readlink(source)).replace(before, now)))
         return
+    if source.is_dir():
+        target.mkdir()
+        return
+    if not source.is_file():
+        return  # a pipe, or a socket
     target.write_bytes(source.read_bytes().replace(before, now))
     shutil.copystat(source, target)

@@ -18,7 +18,7 @@ from agent import private
 from agent.replay.environments.base import Grade, Outcome, Unavailable, WorkTree
 from agent.replay.environments.commits import Commits
 from agent.replay.environments.installs import FORMAT, files, keep, name_of, put_back
-from agent.replay.environments.keeping import disk_told, made_once, work_folder
+from agent.replay.environments.keeping import disk_told, made_once, remove, work_folder
 from agent.replay.environments.mirrors import Mirrors
 from agent.replay.environments.programs import Git, last_line
 from agent.replay.environments.recipes import Installed, Recipes, thin
@@ -119,8 +119,8 @@ class LocalEnvironment:
         return self._graded(instance, "", cancel)
 
     def mark(self, instance: Instance) -> Path:
-        """The file that says that an instance was found fit here; another Python, sandbox or row
-        has another one.
+        """The file that says that an instance was found fit here; another environment, sandbox,
+        limit of time or row has another one.
 
         Raises:
             Unavailable: None of its recipes can be used here.
@@ -129,7 +129,8 @@ class LocalEnvironment:
         with disk_told():
             private.make_folder(self._cache)
         tier = detect(self._cache).tier
-        stuff = [FORMAT, str(python.prefix), python.version, tier, recipe.name, instance.task]
+        built = self._recipes.place(recipe, python).name
+        stuff = [FORMAT, built, tier, self._test_seconds, instance.task]
         return self._cache / "fit" / hashlib.sha256(repr(stuff).encode()).hexdigest()[:32]
 
     def _graded(self, instance: Instance, patch: str, cancel: Cancel) -> Grade:
@@ -197,7 +198,10 @@ class LocalEnvironment:
             raise Unavailable(f"Installing {task.repo} failed, {done.ending}: {last_line(done)}.")
         self._commits.commit(root, cancel)
         if kept is not None:
-            keep(self._git, kept, folder, before, cancel)
+            try:
+                keep(self._git, kept, folder, before, cancel)
+            except OSError:  # the disk may be full: this tree is ready all the same
+                remove(kept)
         return tree
 
     def _install(self, tree: _Tree, cancel: Cancel, network: bool = False) -> Finished:

@@ -102,6 +102,13 @@ class Recipes:
                 trouble = trouble or str(error)
         raise Unavailable(trouble)
 
+    def place(self, recipe: Recipe, python: Python) -> Path:
+        """Where a recipe's environment lies; its name has all that decides what is in it."""
+        stuff = [_FORMAT, _pip(recipe), python.version, str(python.prefix), recipe.requirements]
+        digest = hashlib.sha256(json.dumps(stuff).encode()).hexdigest()[:12]
+        name = re.sub(r"[^\w.-]+", "-", recipe.name).strip(".") or "recipe"
+        return self._cache / f"{name}-{digest}"
+
     def built(self, recipe: Recipe, python: Python, cancel: Cancel) -> Installed:
         """A recipe's environment, with its requirements and pip.
 
@@ -109,14 +116,10 @@ class Recipes:
             Unavailable: A requirement cannot be had or built.
             Cancelled: `cancel` was set.
         """
-        pip = _PIP if "pip" in recipe.install else ""
-        stuff = json.dumps([_FORMAT, pip, python.version, str(python.prefix), recipe.requirements])
-        digest = hashlib.sha256(stuff.encode()).hexdigest()[:12]
-        name = re.sub(r"[^\w.-]+", "-", recipe.name).strip(".") or "recipe"
-        place = self._cache / f"{name}-{digest}"
+        place = self.place(recipe, python)
         with made_once(place, cancel) as folder:
             if folder is not None:
-                wanted = tuple(filter(None, (pip, *recipe.requirements)))
+                wanted = tuple(filter(None, (_pip(recipe), *recipe.requirements)))
                 self._build(folder, recipe.name, wanted, python, cancel)
         return Installed(place, python, place)
 
@@ -171,6 +174,11 @@ class Recipes:
                 if full(folder):  # which installers tell in many ways, or not at all
                     reason = f"there is no space left in {folder.parent}"
                 raise Unavailable(f"{name} cannot be built: {reason}.")
+
+
+def _pip(recipe: Recipe) -> str:
+    """The pip that an install asks for; empty: none."""
+    return _PIP if "pip" in recipe.install else ""
 
 
 def thin(beneath: Installed, folder: Path) -> Installed:

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from agent.models.base import Usage
-from agent.replay.gold import is_script
 from agent.replay.report.economics import Month
 from agent.replay.report.published import Published, published
 from agent.replay.report.trajectory import Beat, read_trajectory
@@ -203,21 +201,11 @@ def _attempts(
 def _shared(
     attempts: Mapping[str, Sequence[tuple[Attempt, Replay]]],
 ) -> tuple[dict[str, list[tuple[Attempt, Replay]]], list[float]]:
-    """Attempts with what can be said of each alone, and how much of the machine fell to each."""
+    """Attempts with their part of the energy, and how much of the machine fell to each."""
     parts = shares([attempt for made in attempts.values() for attempt, _ in made])
     left = iter(parts)
     divided_up = {
-        instance: [
-            (
-                replace(
-                    it,
-                    cost=divided(it.cost, next(left)),
-                    usage=Usage() if is_script(it.model) else it.usage,
-                ),
-                replay,
-            )
-            for it, replay in made
-        ]
+        instance: [(replace(it, cost=divided(it.cost, next(left))), replay) for it, replay in made]
         for instance, made in attempts.items()
     }
     return divided_up, parts

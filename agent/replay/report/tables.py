@@ -143,7 +143,7 @@ def costs(level: Level) -> Table:
         ),
         tuple(rows),
         f"{say.UNKNOWN}: not known, or nothing was resolved. The energy of a card, or of a "
-        "processor, is divided among the attempts that were at work on it at the same time.",
+        "processor, is divided among the attempts whose models worked on it at the same time.",
     )
 
 

@@ -17,13 +17,14 @@ from tests.e2e.command import ROOT, wait_for
 from tests.e2e.test_replay import HANGS, write_tasks
 
 WATCHER = """
-import sys, time
+import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from agent.errors import InputError
 from agent.replay.background import Background
-Background(sys.argv[3:], Path(sys.argv[2]))
-time.sleep(600)
+run = Background(sys.argv[3:], Path(sys.argv[2]))
+sys.stdin.readline()
+run.stop()
+run.stop()
 """
 
 
@@ -94,13 +95,26 @@ def test_a_run_that_is_stopped_goes_on(place: Path) -> None:
     assert State.WAITING not in rows(place)
 
 
-def test_it_ends_with_a_watcher_that_is_killed(place: Path) -> None:
+def killed(watcher: subprocess.Popen[bytes]) -> None:
+    watcher.kill()
+
+
+def stops_twice_and_ends(watcher: subprocess.Popen[bytes]) -> None:
+    watcher.communicate(b"\n")
+
+
+@pytest.mark.parametrize("leave", [killed, stops_twice_and_ends])
+def test_it_ends_in_its_own_time_when_its_watcher_leaves(
+    place: Path, leave: Callable[[subprocess.Popen[bytes]], None]
+) -> None:
     hangs = f"scripted:{place / 'hangs.toml'}"
     argv = [sys.executable, "-c", WATCHER, str(ROOT), str(place), *words("--model", hangs, "--yes")]
-    with subprocess.Popen([*argv, "-w", "4"]) as watcher:
+    with subprocess.Popen([*argv, "-w", "4"], stdin=subprocess.PIPE) as watcher:
         try:
             when(lambda: is_at_work(place / "run") and rows(place).count(State.RESOLVED) == 2)
+            leave(watcher)
         finally:
             watcher.kill()
     when(lambda: not is_at_work(place / "run"))
     assert sorted(rows(place)) == [State.RESOLVED] * 2 + [State.WAITING] * 2
+    assert (place / "run" / "gold" / "report.json").is_file()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from agent.costs import Cost
 from agent.events import Origin, StepFinished, ToolFinished
 from agent.messages import ToolCall
 from agent.models.base import Usage
@@ -82,6 +85,16 @@ def test_figures_add_up() -> None:
     figures.take(StepFinished(2, Usage(evaluated=1, output=1), 1.0, 0, ()))
     assert (figures.tokens, figures.calls, figures.malformed) == (17, 3, 1)
     assert figures.model_seconds == 3.0
+    assert not figures.worked
+
+
+def test_a_local_models_answers_have_their_times() -> None:
+    figures, cost = Figures(()), Cost(0.0, 3.0, 0.03, ("cards",))
+    figures.take(StepFinished(1, Usage(), 2.0, 0, (), cost))
+    figures.take(StepFinished(2, Usage(), 0.0, 0, (), cost))
+    (begin, end), (later, _) = figures.worked
+    assert end - begin == pytest.approx(2.0, abs=0.002)
+    assert end <= later <= time.time() + 0.001
 
 
 @pytest.mark.parametrize(

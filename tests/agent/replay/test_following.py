@@ -14,7 +14,7 @@ from agent.replay.jobs import Job, Phase, Progress, Where
 from agent.replay.known import at_hand, recall, remember
 from agent.replay.results import Cause
 from agent.replay.schedule import End, Schedule
-from agent.replay.standing import FILE, Noting, alone, is_at_work, standing
+from agent.replay.standing import FILE, Noting, alone, is_at_work
 from agent.replay.store import Store
 from agent.replay.table import PlainLines
 from tests.agent.replay.attempts import attempt
@@ -99,11 +99,15 @@ def test_a_run_tells_what_it_does(tmp_path: Path) -> None:
             pass
     # Whoever was killed leaves the file, and not the lock.
     assert (tmp_path / FILE).exists()
-    assert standing(tmp_path) is None
     view = follower.look()
     assert (view.at_work, view.rows[-1].state) == (False, State.WAITING)
+    left = (tmp_path / FILE).read_bytes()
     noting.close()
     assert not (tmp_path / FILE).exists()
+    (tmp_path / FILE).write_bytes(left)
+    with alone(tmp_path):  # nor is it believed of the next run
+        view = follower.look()
+        assert (view.at_work, view.rows[-1].state) == (True, State.WAITING)
 
 
 def test_replays_are_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +117,11 @@ def test_replays_are_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         replayed(folder, ["gold"], [listed("one")], [])
     remember(mine, ["tasks.jsonl", "--model", "gold"])
     remember(gone, ["tasks.jsonl"])
-    (gone / "run.json").unlink()
+    (gone / "run.json").rename(tmp_path / "away")
+    remember(tmp_path / ("x" * 300), ["tasks.jsonl"])  # no folder can have that name
     assert [known.folder for known in at_hand(here)] == [mine, here / "theirs"]
+    (tmp_path / "away").rename(gone / "run.json")  # its disk is there again
+    assert gone in [known.folder for known in at_hand(here)]
     found = recall(mine)
     assert found is not None
     assert found.words == ("tasks.jsonl", "--model", "gold")

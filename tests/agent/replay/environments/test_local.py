@@ -287,6 +287,20 @@ def test_an_install_whose_commit_names_its_place_is_made_anew(
     assert len(said) == 2
 
 
+@pytest.mark.parametrize("place", [".", "$VIRTUAL_ENV"])
+def test_what_cannot_be_kept_of_an_install_harms_nobody(
+    little: Little, tmp_path: Path, place: str
+) -> None:
+    local = LocalEnvironment(tmp_path / "cache", [little.mirrors])
+    install = f"mkdir -p made/empty && mkfifo {place}/pipe && touch beside.log"
+    instance = little.recipe(install=f"{RECIPE.install}\n{install}")
+    for _ in range(2):
+        with local.work_tree(instance, Event()) as tree:
+            assert (tree.root / "made" / "empty").is_dir()
+            assert (tree.root / "beside.log").is_file()
+            assert git(tree.root, "status", "--porcelain") == ""
+
+
 def test_what_was_found_fit_is_not_tried_again(little: Little, tmp_path: Path) -> None:
     where = Where("local", tmp_path / "cache", (little.mirrors,))
     unfit_one = little.recipe(test="exit 1")
@@ -295,6 +309,10 @@ def test_what_was_found_fit_is_not_tried_again(little: Little, tmp_path: Path) -
     (tmp_path / "cache" / "commits").rename(tmp_path / "gone")
     nowhere = replace(where, mirrors=(tmp_path / "cache",))
     assert unfit(little.instance, nowhere, Event()) == ""
+    marks = {
+        LocalEnvironment(tmp_path / "cache", test_seconds=it).mark(little.instance) for it in (1, 2)
+    }
+    assert len(marks) == 2
     with pytest.raises(Unavailable, match="no git repository"):  # another row is another matter
         unfit(little.changed(repo="/nonexistent/place"), nowhere, Event())
 
