@@ -113,12 +113,12 @@ class Story:
         self.entries.append(entry)
         return entry
 
-    def break_off(self) -> None:
+    def break_off(self) -> list[Entry]:
         """Nothing more is to come; where a turn was at work, its process has ended in it."""
         if not self.at_work:
-            return
-        self._lose()
-        self.add(Remark("The session was cut off here; what was done until then is kept."))
+            return []
+        cut = Remark("The session was cut off here; what was done until then is kept.")
+        return [*self._lose(), self.add(cut)]
 
     def _lose(self) -> list[Entry]:
         """What is at work ends unheard."""
