@@ -19,6 +19,7 @@ from agent.messages import Message, ToolCall
 from agent.models.base import Usage
 from tools.action import Action, FileChange
 from tools.base import ToolResult
+from tools.testing.reports import gist
 
 
 class Status(StrEnum):
@@ -308,8 +309,11 @@ def to_json(event: Event) -> dict[str, Any]:
 def _plain(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
     if isinstance(value, ToolResult):  # other `details` belong to this process
         told = {"ok": value.ok, "display": value.display, "output": value.output}
-        change = value.details
-        return {**told, "change": _plain(change)} if isinstance(change, FileChange) else told
+        if isinstance(value.details, FileChange):
+            told["change"] = _plain(value.details)
+        elif tests := gist(value.details):
+            told["tests"] = _plain(tests)
+        return told
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         if isinstance(value, Message):

@@ -16,7 +16,7 @@ from agent.events import Event
 from agent.messages import AssistantMessage, Message, UserMessage
 from agent.printer import switch_cost
 from tools.action import FileChange
-from tools.testing.reports import told_failing
+from tools.testing.reports import gist
 from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks.entries import (
@@ -249,8 +249,8 @@ class Story:
             call = self._running.pop(event.call.id)
         result = event.result
         details = result.details
-        tests = event.call.name == "run_tests"
-        good = result.ok and not (tests and told_failing(result.display))
+        tests = gist(details)
+        good = result.ok and (tests is None or tests.ok)
         if isinstance(details, Denial) or call.state is State.DENIED:
             call.state = State.DENIED
         else:
