@@ -20,7 +20,7 @@ from tools.testing.reports import Gist
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-_DETAILS: Mapping[str, type[object]] = {"change": FileChange, "tests": Gist}
+_DETAILS: Mapping[str, type[Any]] = {"change": FileChange, "tests": Gist}
 """What there is of a tool result's `details`, by its name in the JSON."""
 
 
@@ -65,7 +65,7 @@ def _kind(name: str) -> type[Event]:
 
 
 @functools.cache
-def _adapter(kind: type[object]) -> TypeAdapter[Any]:
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     """What reads values of a kind."""
     from pydantic import TypeAdapter  # 40 ms; only needed to read records
 

@@ -202,6 +202,12 @@ class ToolFinished:
     result: ToolResult
     seconds: float
 
+    @property
+    def good(self) -> bool:
+        """Whether it was done, and no test that it ran fails."""
+        tests = gist(self.result.details)
+        return self.result.ok and (tests is None or tests.ok)
+
 
 @dataclass(frozen=True, slots=True)
 class Rewound:

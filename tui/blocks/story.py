@@ -16,7 +16,6 @@ from agent.events import Event
 from agent.messages import AssistantMessage, Message, UserMessage
 from agent.printer import switch_cost
 from tools.action import FileChange
-from tools.testing.reports import gist
 from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks.entries import (
@@ -249,12 +248,10 @@ class Story:
             call = self._running.pop(event.call.id)
         result = event.result
         details = result.details
-        tests = gist(details)
-        good = result.ok and (tests is None or tests.ok)
         if isinstance(details, Denial) or call.state is State.DENIED:
             call.state = State.DENIED
         else:
-            call.state = State.OK if good else State.FAILED
+            call.state = State.OK if event.good else State.FAILED
         if isinstance(details, FileChange):
             call.patch = details.patch
         call.result, call.seconds = result, event.seconds
