@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from agent import messages
 from agent.events import Compacted, Event, Said, ToolFinished
@@ -20,7 +20,7 @@ from tools.testing.reports import Gist
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-_DETAILS: Mapping[str, type[Any]] = {"change": FileChange, "tests": Gist}
+_DETAILS: Mapping[str, Any] = {"change": FileChange, "tests": Gist}
 """What there is of a tool result's `details`, by its name in the JSON."""
 
 
@@ -53,19 +53,19 @@ def from_json(plain: Mapping[str, Any]) -> Event:
 
 
 @functools.cache
-def _kind(name: str) -> type[Event]:
+def _kind(name: str) -> Any:  # noqa: ANN401  a class is no `Hashable` to mypy
     """
     Raises:
         ValueError: There is no event of that name.
     """
     for kind in get_args(Event):
         if re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() == name:
-            return cast("type[Event]", kind)
+            return kind
     raise ValueError(f"an event of the name {name!r}")
 
 
 @functools.cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  a class is no `Hashable` to mypy
     """What reads values of a kind."""
     from pydantic import TypeAdapter  # 40 ms; only needed to read records
 
