@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING, Any, get_args
 from agent import messages
 from agent.events import Compacted, Event, Said, ToolFinished
 from tools.action import FileChange
+from tools.testing.reports import Gist
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+_DETAILS: Mapping[str, Any] = {"change": FileChange, "tests": Gist}
+"""What there is of a tool result's `details`, by its name in the JSON."""
 
 
 def from_json(plain: Mapping[str, Any]) -> Event:
     """The event that `agent.events.to_json` made this of; unknown fields are passed over.
 
-    Of a tool result's `details` there is the change of a file; what else belongs to the process
-    that it happened in is gone.
+    Of a tool result's `details` there is the change of a file, and the gist of a test run; what
+    else belongs to the process that it happened in is gone.
 
     Raises:
         KeyError, TypeError, ValueError: It is none.
@@ -36,25 +40,33 @@ def from_json(plain: Mapping[str, Any]) -> Event:
             told = {name: plain[name] for name in Compacted.__slots__}
             inserted = tuple(map(messages.from_json, plain["inserted"]))
             return Compacted(**{**told, "inserted": inserted})
-        case "tool_finished" if "change" in plain["result"]:
-            event = _adapter("tool_finished").validate_python(plain)
-            assert isinstance(event, ToolFinished)
-            change = FileChange(**plain["result"]["change"])
-            return replace(event, result=replace(event.result, details=change))
+        case "tool_finished":
+            event: ToolFinished = _adapter(ToolFinished).validate_python(plain)
+            for name, kind in _DETAILS.items():
+                if name in plain["result"]:
+                    details = _adapter(kind).validate_python(plain["result"][name])
+                    return replace(event, result=replace(event.result, details=details))
+            return event
         case name:
-            return _adapter(name).validate_python(plain)
+            told_of: Event = _adapter(_kind(name)).validate_python(plain)
+            return told_of
 
 
 @functools.cache
-def _adapter(name: str) -> TypeAdapter[Event]:
-    """What reads events of a name.
-
-    Raises:
-        ValueError: There is no such event.
+def _kind(name: str) -> Any:  # noqa: ANN401  a class is no `Hashable` to mypy
     """
-    from pydantic import TypeAdapter  # 40 ms; only needed to read records
-
+    Raises:
+        ValueError: There is no event of that name.
+    """
     for kind in get_args(Event):
         if re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() == name:
-            return TypeAdapter(kind)
+            return kind
     raise ValueError(f"an event of the name {name!r}")
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  a class is no `Hashable` to mypy
+    """What reads values of a kind."""
+    from pydantic import TypeAdapter  # 40 ms; only needed to read records
+
+    return TypeAdapter(kind)

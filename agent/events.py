@@ -19,6 +19,7 @@ from agent.messages import Message, ToolCall
 from agent.models.base import Usage
 from tools.action import Action, FileChange
 from tools.base import ToolResult
+from tools.testing.reports import gist
 
 
 class Status(StrEnum):
@@ -201,6 +202,12 @@ class ToolFinished:
     result: ToolResult
     seconds: float
 
+    @property
+    def good(self) -> bool:
+        """Whether it was done, and no test that it ran fails."""
+        tests = gist(self.result.details)
+        return self.result.ok and (tests is None or tests.ok)
+
 
 @dataclass(frozen=True, slots=True)
 class Rewound:
@@ -308,8 +315,11 @@ def to_json(event: Event) -> dict[str, Any]:
 def _plain(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
     if isinstance(value, ToolResult):  # other `details` belong to this process
         told = {"ok": value.ok, "display": value.display, "output": value.output}
-        change = value.details
-        return {**told, "change": _plain(change)} if isinstance(change, FileChange) else told
+        if isinstance(value.details, FileChange):
+            told["change"] = _plain(value.details)
+        elif tests := gist(value.details):
+            told["tests"] = _plain(tests)
+        return told
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         if isinstance(value, Message):

@@ -16,7 +16,6 @@ from agent import events
 from agent.approval import Choice
 from agent.costs import Cost
 from agent.events import Event, Origin, Status, Totals, TurnFinished, to_json
-from tools.testing.reports import told_failing
 from tools.text import shown
 from tools.text_filter import printable
 
@@ -117,8 +116,7 @@ class TextPrinter:
 
     def _tool(self, event: events.ToolFinished) -> None:
         result = event.result
-        good = result.ok and not (event.call.name == "run_tests" and told_failing(result.display))
-        mark = self._style("✓", GREEN) if good else self._style("✗", RED)
+        mark = self._style("✓", GREEN) if event.good else self._style("✗", RED)
         who = "" if event.origin is Origin.MODEL else self._style(" (harness)", DIM)
         self._line(f"{mark} {shown(result.display)}{who}")
 

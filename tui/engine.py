@@ -16,7 +16,7 @@ from textual.message import Message
 
 from agent.errors import AgentError
 from tools.errors import Cancelled, ToolError
-from tui.merging import Merging, merged
+from tui.merging import Merging, is_piece, merged
 
 if TYPE_CHECKING:  # what is wanted is typed before any of it is loaded
     from agent.approval import ApprovalAnswer, ApprovalRequest
@@ -117,7 +117,9 @@ class Engine:
         """
         # An event becomes a message behind the merging: one a frame, not one a token.
         self._told: Merging[Message | Event] = Merging(
-            lambda told: post(told if isinstance(told, Message) else Reported(told)), _merged
+            lambda told: post(told if isinstance(told, Message) else Reported(told)),
+            _merged,
+            lambda told: not isinstance(told, Message) and is_piece(told),
         )
         self._post: Post = self._told.put
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -34,18 +35,31 @@ def merged(first: Event, second: Event) -> Event | None:
             return None
 
 
+def is_piece(event: Event) -> bool:
+    """Whether more of the same may follow, which `merged` puts to it."""
+    from agent.events import Wrote, WroteCall  # as above
+
+    return isinstance(event, Wrote | WroteCall)
+
+
 class Merging(Generic[M]):
     """Posts what it is given, from a thread that wakes for a frame, not for a piece."""
 
-    def __init__(self, post: Callable[[M], object], merge: Callable[[M, M], M | None]) -> None:
+    def __init__(
+        self,
+        post: Callable[[M], object],
+        merge: Callable[[M, M], M | None],
+        may_wait: Callable[[M], bool],
+    ) -> None:
         """
         Args:
-            post: Takes a message from any thread.
-            merge: Two messages as one; None where both must be posted. A message merged with
-                itself tells whether it may wait at all.
+            post: Takes a message from any thread; `RuntimeError` where it takes none just now.
+            merge: Two messages as one; None where both must be posted.
+            may_wait: Whether a message may be held back for those after it.
         """
         self._post = post
         self._merge = merge
+        self._waits = may_wait
         self._given: list[M] = []
         self._ended = False
         self._more = threading.Condition()
@@ -78,13 +92,12 @@ class Merging(Generic[M]):
                     self._more.wait(left)
                 given, self._given = self._given, []
             for message in given:
-                self._post(message)
+                with suppress(RuntimeError):  # a loop that has ended; the messages after it count
+                    self._post(message)
             posted = time.monotonic()
             if self._ended and not given:
                 return
 
     @property
     def _may_wait(self) -> bool:
-        if self._ended or len(self._given) != 1:
-            return False
-        return self._merge(self._given[0], self._given[0]) is not None
+        return not self._ended and len(self._given) == 1 and self._waits(self._given[0])

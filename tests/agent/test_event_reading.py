@@ -23,6 +23,7 @@ from agent.messages import (
 from agent.models.base import Usage
 from tools.action import Command, FileChange
 from tools.base import ToolResult
+from tools.testing.reports import Gist
 
 CALL = ToolCall("c1", "run", {"argv": ["a", "b\udcff"], "network": True, "deep": {"x": None}})
 RESULT = ToolResult("text\n\x1b[31m", "line", ok=False)
@@ -51,6 +52,9 @@ EVENTS: list[Event] = [
     events.ToolFinished(CALL, Origin.MODEL, RESULT, 0.5),
     events.ToolFinished(
         CALL, Origin.MODEL, ToolResult("o", "d", details=FileChange("a", "patch", "b")), 0.5
+    ),
+    events.ToolFinished(
+        CALL, Origin.MODEL, ToolResult("o", "d", details=Gist(False, "failed t", "E 1")), 0.5
     ),
     events.Rewound(3, "back", 2),
     events.Compacted("full", 9, 4, 900, 300, 1, (UserMessage("short"), SystemMessage("x"))),
@@ -81,3 +85,27 @@ def test_older_records_lack_what_was_added_since() -> None:
 def test_what_is_no_event_is_refused(plain: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         from_json(plain)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"change": {"path": ["a"], "patch": 3, "basis": ""}},
+        {"change": {"path": "a"}},
+        {"change": "a"},
+        {"tests": {"ok": True, "failure": ["a"]}},
+        {"tests": None},
+    ],
+)
+def test_details_of_another_form_are_refused(details: dict[str, object]) -> None:
+    plain = to_json(events.ToolFinished(CALL, Origin.MODEL, RESULT, 0.5))
+    with pytest.raises(ValueError, match="validation error"):
+        from_json({**plain, "result": {**plain["result"], **details}})
+
+
+def test_a_change_may_have_fields_that_are_not_known_yet() -> None:
+    change = FileChange("a", "patch", "b")
+    told = events.ToolFinished(CALL, Origin.MODEL, ToolResult("o", "d", details=change), 0.5)
+    plain = to_json(told)
+    plain["result"]["change"]["mode"] = 0o644
+    assert from_json(plain) == told

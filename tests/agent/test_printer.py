@@ -14,6 +14,7 @@ from agent.messages import ToolCall
 from agent.models.base import Usage
 from agent.printer import JsonPrinter, TextPrinter, costs
 from tools.base import ToolResult
+from tools.testing.reports import Gist
 
 CALL = ToolCall("c", "run_tests", {})
 END = events.TurnFinished(
@@ -33,7 +34,8 @@ def shown(*happened: events.Event, colour: bool = False, live: bool = False) -> 
 
 
 def test_the_answer_is_on_stdout_and_progress_on_stderr() -> None:
-    tool = events.ToolFinished(CALL, Origin.HARNESS, ToolResult("", "tests: 1 failed"), 0.1)
+    result = ToolResult("", "tests: 1 failed", details=Gist(ok=False))
+    tool = events.ToolFinished(CALL, Origin.HARNESS, result, 0.1)
     out, err = shown(events.StepStarted(1), events.Wrote("The sign is wrong."), tool, END)
     assert "The sign is wrong." in err
     assert "✗ tests: 1 failed (harness)" in err

@@ -14,7 +14,7 @@ from tools.base import Toolbox
 from tools.errors import Cancelled, ToolError
 from tools.sandbox import Tier, detect
 from tools.testing.commands import Runner, TestCommand, parse_command
-from tools.testing.reports import Outcome, TestCase, TestRun
+from tools.testing.reports import Gist, Outcome, TestCase, TestRun
 from tools.testing.runners import run_tests
 from tools.tests import RunTests
 
@@ -166,6 +166,10 @@ def test_brief_is_short_and_says_why(tmp_path: Path) -> None:
     assert len(brief) <= 1500
     for limit in (0, 10, 100, 400, 800):
         assert len(result.brief(limit)) <= limit
+    gist = result.gist()
+    assert (gist.ok, gist.failure) == (False, "failed test_many.py::test_0")
+    assert gist.error.startswith("E   assert [0,")
+    assert len(gist.error) < 200
 
 
 def test_all_pass_and_none_found(tmp_path: Path) -> None:
@@ -173,6 +177,7 @@ def test_all_pass_and_none_found(tmp_path: Path) -> None:
     result = run(tmp_path, PYTEST)
     assert result.ok
     assert result.brief() == ""
+    assert result.gist() == Gist(ok=True)
     assert result.summary().startswith("1 passed in ")
     (tmp_path / "test_a.py").unlink()
     empty = run(tmp_path, PYTEST)

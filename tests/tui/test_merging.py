@@ -15,7 +15,7 @@ def merge(first: str, second: str) -> str | None:
 
 def test_the_order_stays_and_nothing_is_lost() -> None:
     posted: list[str] = []
-    merging = Merging[str](posted.append, merge)
+    merging = Merging[str](posted.append, merge, str.islower)
     for message in "abCdeFGhi":
         merging.put(message)
     merging.close(5)
@@ -25,7 +25,7 @@ def test_the_order_stays_and_nothing_is_lost() -> None:
 
 def test_what_comes_fast_is_posted_once_a_frame() -> None:
     posted: list[str] = []
-    merging = Merging[str](posted.append, merge)
+    merging = Merging[str](posted.append, merge, str.islower)
     began = time.monotonic()
     for _ in range(200):
         merging.put("x")
@@ -45,9 +45,39 @@ def test_what_cannot_be_merged_does_not_wait() -> None:
         if message == "Z":
             there.set()
 
-    merging = Merging[str](post, merge)
+    merging = Merging[str](post, merge, str.islower)
     for message in ("a", "b", "Z"):
         merging.put(message)
     assert there.wait(5)
     assert "".join(posted) == "abZ"
     merging.close(5)
+
+
+def test_a_piece_that_waits_is_not_merged_with_itself() -> None:
+    merges: list[tuple[str, str]] = []
+
+    def counted(first: str, second: str) -> str | None:
+        merges.append((first, second))
+        return merge(first, second)
+
+    merging = Merging[str](str, counted, str.islower)
+    for message in "abc":
+        merging.put(message)
+        time.sleep(0.1)
+    merging.close(5)
+    assert not any(first == second for first, second in merges)
+
+
+def test_one_that_is_not_taken_does_not_end_those_after_it() -> None:
+    posted: list[str] = []
+
+    def post(message: str) -> None:
+        if message == "A":
+            raise RuntimeError("Event loop is closed")
+        posted.append(message)
+
+    merging = Merging[str](post, merge, str.islower)
+    for message in "AbC":
+        merging.put(message)
+    merging.close(5)
+    assert posted == ["b", "C"]

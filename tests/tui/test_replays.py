@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import signal
 import subprocess
@@ -16,14 +18,23 @@ from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Input, Log
 
+from agent import events
+from agent.events import Origin
+from agent.messages import ToolCall
 from agent.replay.following import State
+from agent.replay.instance import FunctionTask, Instance
+from agent.replay.jobs import Job, Where
 from agent.replay.results import Cause
-from agent.replay.standing import is_at_work
+from agent.replay.schedule import Schedule
+from agent.replay.standing import Noting, alone, is_at_work
+from agent.replay.store import Store
+from agent.replay.table import PlainLines
 from tests.agent.replay.attempts import attempt
 from tests.agent.replay.replays import RECORD, listed, replayed
 from tests.e2e.command import wait_for
 from tests.e2e.test_replay import results, write_tasks
 from tests.tui.launching import Place, seen, until
+from tools.base import ToolResult
 from tui.screens.attempt import AttemptScreen
 from tui.screens.play import Play
 from tui.screens.replay import ReplayScreen
@@ -319,6 +330,53 @@ def test_what_is_hostile_is_shown_as_text(place: Place, size: tuple[int, int]) -
         assert screen.query_one("#diff", VerticalScroll).children
 
     drive(place, work, size)
+
+
+def test_an_attempt_at_work_is_seen_as_such_until_its_run_is_gone(place: Place) -> None:
+    folder, model = place.home / "run", "scripted"
+    replayed(folder, [model], [listed("one")], [])
+    store = Store(folder)
+    record = store.draft(model, "one", 1) / "state" / "sessions" / "s" / "record.jsonl"
+    record.parent.mkdir(parents=True)
+    calls = [ToolCall(f"c{number}", "run", {"argv": ["make", f"it{number}"]}) for number in (1, 2)]
+    done = ToolResult("exit code 0", "run make it1")
+
+    def told(*said: events.Event) -> None:
+        with record.open("a") as file:
+            file.writelines(json.dumps(events.to_json(event)) + "\n" for event in said)
+
+    told(
+        events.TurnStarted("Mend it.", model, "free", "/", "", ""),
+        events.ToolStarted(calls[0], Origin.MODEL),
+    )
+    task = Instance("one", "", FunctionTask("a.py", "", "", ""))
+    schedule = Schedule(store, [Job(task, folder, Where(), model)])
+    noting = Noting(PlainLines(schedule, io.StringIO()), schedule, folder)
+
+    async def work(pilot: Pilot[Any]) -> None:
+        with alone(folder):
+            job = schedule.take()
+            assert job is not None
+            noting.began(job)
+            noting.tick()
+            await say(pilot, "/replay run")
+            await until(pilot, lambda: states(pilot) == [State.RUNNING])
+            await pilot.press("enter")
+            await until(pilot, lambda: "run make it1" in seen(pilot))
+            await pilot.pause(1)  # several looks, at which nothing is new
+            assert "cut off" not in seen(pilot)
+            assert "interrupted" not in seen(pilot)
+            told(
+                events.ToolFinished(calls[0], Origin.MODEL, done, 0.1),
+                events.ToolStarted(calls[1], Origin.MODEL),
+            )
+            await until(pilot, lambda: "run make it2" in seen(pilot))
+            assert seen(pilot).count("✓ run make it1") == 1
+            assert seen(pilot).count("run make it1") == 1
+        await until(pilot, lambda: "was cut off here" in seen(pilot))
+        assert "■ run make it2  interrupted" in seen(pilot)
+
+    drive(place, work)
 
 
 def test_damaged_and_missing_files_are_lived_with(place: Place) -> None:

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from agent import events
 from agent.approval import Choice
+from agent.event_reading import from_json
 from agent.events import Origin, Status, Totals
 from agent.messages import AssistantMessage, ToolCall
 from tools.action import FileChange
@@ -164,15 +165,15 @@ def test_tests_that_fail_tell_the_first_failure() -> None:
 
     async def behave(pilot: Pilot[None], view: Transcript) -> None:
         started(view)
-        # As it is recorded: of the run there is what the model was told.
-        told = f"{run.summary()}\n\n{run.brief()}"
-        done = ToolResult(told, "tests: 1 passed, 1 failed (0.4 s)")
-        used(view, call("run_tests"), done, Origin.HARNESS)
+        done = ToolResult("", "tests: one is bad", details=run)
+        live = events.ToolFinished(call("run_tests"), Origin.HARNESS, done, 0.2)
+        for event in (live, from_json(events.to_json(live))):
+            view.show(event)
         await settled(pilot)
         text = shown(pilot)
-        assert "✗ tests: 1 passed, 1 failed (0.4 s)  harness" in text
-        assert "test_two" in text
-        assert "assert 1 == 2" in text
+        assert text.count("✗ tests: one is bad  harness") == 2
+        assert text.count("failed tests/test_a.py::test_two") == 2
+        assert text.count("E   assert 1 == 2") == 2
 
     see(behave)
 

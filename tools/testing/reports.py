@@ -5,8 +5,6 @@ Owns the values alone. Must not know how tests are run or how their output is re
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +14,8 @@ from tools.text_filter import clip, clip_line
 
 _LINE = 180
 """Characters of one line where room is short."""
+_ID = 200
+"""Characters of a test's name."""
 _SHOWN = 3
 """Failing tests that a model is shown."""
 NONE_COLLECTED = 5
@@ -53,6 +53,17 @@ class TestCase:
     @property
     def failing(self) -> bool:
         return self.outcome in (Outcome.FAILED, Outcome.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Gist:
+    """What is recorded of a run."""
+
+    ok: bool
+    failure: str = ""
+    """The first failing test: `failed tests/test_a.py::test_b`."""
+    error: str = ""
+    """Its error, one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +125,7 @@ class TestRun:
         Args:
             limit: The most characters.
         """
-        # A failure tells more of the code than a test that could not be run.
-        ranked = sorted(self.failures, key=lambda case: case.outcome is Outcome.ERROR)
-        shown = ranked[:_SHOWN]
+        shown = self._ranked[:_SHOWN]
         if not shown:
             return ""
         more = len(self.failures) - len(shown)
@@ -127,28 +136,31 @@ class TestRun:
             gap = "\n\n" if blocks else ""
             # What one test leaves of its share goes to those after it.
             share = max(0, room // (len(shown) - index) - len(gap))
-            text = f"{case.outcome.upper()} {clip_line(case.id, 200)}\n{case.message}"
+            text = f"{case.outcome.upper()} {clip_line(case.id, _ID)}\n{case.message}"
             block = gap + _fit(text, share)
             blocks.append(block)
             room -= len(block)
         return ("".join(blocks) + last)[:limit]
 
+    def gist(self) -> Gist:
+        if not self.failures:
+            return Gist(self.ok)
+        case = self._ranked[0]
+        lines = [line for line in case.message.split("\n") if line.strip()]
+        error = next((line for line in lines if line.startswith("E ")), (lines or [""])[-1])
+        return Gist(self.ok, f"{case.outcome} {clip_line(case.id, _ID)}", clip_line(error, _LINE))
 
-def told_failing(summary: str) -> bool:
-    """Whether a `TestRun.summary`, or a line that holds one, tells of a run that is not ok."""
-    return bool(re.search(r"\b\d+ (failed|error)\b|; (stopped at the timeout|exit code)", summary))
+    @property
+    def _ranked(self) -> list[TestCase]:
+        # A failure tells more of the code than a test that could not be run.
+        return sorted(self.failures, key=lambda case: case.outcome is Outcome.ERROR)
 
 
-def told_failure(output: str) -> tuple[str, ...]:
-    """The first failing test in what a model was told of a run, and its error; else nothing."""
-    lines = iter(output.split("\n"))
-    first = next((line for line in lines if line.startswith(("FAILED ", "ERROR "))), "")
-    if not first:
-        return ()
-    outcome, _, name = first.partition(" ")
-    message = list(itertools.takewhile(str.strip, lines))
-    error = next((line for line in message if line.startswith("E ")), (message or [""])[-1])
-    return (f"{outcome.lower()} {name}", *([error] if error else []))
+def gist(details: object) -> Gist | None:
+    """Of a tool result's details: of a run from this process or from a record; else None."""
+    if isinstance(details, TestRun):
+        return details.gist()
+    return details if isinstance(details, Gist) else None
 
 
 def _fit(text: str, limit: int) -> str:

@@ -14,7 +14,7 @@ from textual.content import Content
 
 from agent.events import Origin, Status
 from agent.printer import extent, figures
-from tools.testing.reports import told_failure
+from tools.testing.reports import gist
 from tools.text import shown
 from tools.text_filter import clip_line, printable
 from tui.blocks.entries import Call, Kind, Lookups, Remark, Shell, State, Thought, Verdict
@@ -127,8 +127,9 @@ def _preview(entry: Call) -> list[str]:
     result = entry.result
     if result is None:
         return []
-    if entry.call.name == "run_tests" and result.ok:
-        return [shown(clip_line(line, _WIDE)) for line in told_failure(result.output)]
+    if tests := gist(result.details):
+        told = (tests.failure, tests.error)
+        return [shown(clip_line(line, _WIDE)) for line in told if line]
     if entry.call.name == "run":
         lines = [line for line in printable(result.output[:50_000]).split("\n")[1:] if line.strip()]
         return head_and_tail([clip_line(line, _WIDE) for line in lines], _PREVIEW)

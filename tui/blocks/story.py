@@ -16,7 +16,6 @@ from agent.events import Event
 from agent.messages import AssistantMessage, Message, UserMessage
 from agent.printer import switch_cost
 from tools.action import FileChange
-from tools.testing.reports import told_failing
 from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks.entries import (
@@ -113,12 +112,12 @@ class Story:
         self.entries.append(entry)
         return entry
 
-    def break_off(self) -> None:
+    def break_off(self) -> list[Entry]:
         """Nothing more is to come; where a turn was at work, its process has ended in it."""
         if not self.at_work:
-            return
-        self._lose()
-        self.add(Remark("The session was cut off here; what was done until then is kept."))
+            return []
+        cut = Remark("The session was cut off here; what was done until then is kept.")
+        return [*self._lose(), self.add(cut)]
 
     def _lose(self) -> list[Entry]:
         """What is at work ends unheard."""
@@ -249,12 +248,10 @@ class Story:
             call = self._running.pop(event.call.id)
         result = event.result
         details = result.details
-        tests = event.call.name == "run_tests"
-        good = result.ok and not (tests and told_failing(result.display))
         if isinstance(details, Denial) or call.state is State.DENIED:
             call.state = State.DENIED
         else:
-            call.state = State.OK if good else State.FAILED
+            call.state = State.OK if event.good else State.FAILED
         if isinstance(details, FileChange):
             call.patch = details.patch
         call.result, call.seconds = result, event.seconds

@@ -82,6 +82,8 @@ class AttemptScreen(Screen[None]):
         anew: bool
         """Whether the events are the first of a record."""
         events: list[Event]
+        over: bool
+        """Whether nobody writes the record any more."""
 
     @dataclass
     class Ended(Message):
@@ -131,12 +133,15 @@ class AttemptScreen(Screen[None]):
     def _read(self) -> None:
         key = self._row.key
         try:
-            rows = {row.key: row for row in self._follower.look().rows}
-            row = rows.get(key)
+            view = self._follower.look()
+            row = next((row for row in view.rows if row.key == key), None)
             model, instance, number = key[1], key[0], key[2]
             record = self._store.record(model, instance, number)
             anew, events = self._tail.read(record) if record else (False, [])
-            self.post_message(self.Looked(row, anew, events))
+            # One at work is waiting still until its run has told of it.
+            pending = row is None or row.state in (State.RUNNING, State.WAITING)
+            over = not (pending and view.at_work)
+            self.post_message(self.Looked(row, anew, events, over))
             if row is not None and self._told != (row.state, row.verdict, row.seconds):
                 if row.state is not State.RUNNING or not self._read_once:
                     self._read_rest(row)
@@ -164,10 +169,12 @@ class AttemptScreen(Screen[None]):
             self._draw_head()
         transcript = self._transcript
         if message.anew:
-            transcript.load(message.events)
+            transcript.load(message.events, over=False)
         else:
             for event in message.events:
                 transcript.show(event)
+        if message.over and not message.events:  # a long record is read in several looks
+            transcript.break_off()
         self._choose()
 
     @on(Ended)

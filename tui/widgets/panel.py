@@ -25,6 +25,8 @@ MUTED = "$foreground 60%"
 """The text colour of what matters less; a `Content` does not know `$text-muted`."""
 QUIET = 0.4
 """Seconds without a key after which a question that has appeared may be answered."""
+_LOOK = 0.1
+"""Seconds between two looks whether it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         self._keys: tuple[str, ...] = ()
         self._before: Widget | None = None
         self._pressed = 0.0
+        self.quiet = QUIET
+        """What `QUIET` says, of this one."""
 
     def parts(self) -> Iterator[Widget]:
         """What it consists of."""
@@ -126,7 +130,7 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         """From here on keys count once none was pressed for a while."""
         self.armed = False
         self._pressed = time.monotonic()
-        self.set_timer(QUIET, self._look)
+        self.set_timer(_LOOK, self._look)
 
     def leave(self) -> None:
         """It is answered: gone, and the focus back where it was."""
@@ -175,9 +179,9 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
 
     def _look(self) -> None:
         if not self._quiet() and self.display:
-            self.set_timer(QUIET / 4, self._look)
+            self.set_timer(_LOOK, self._look)
 
     def _quiet(self) -> bool:
-        if not self.armed and time.monotonic() - self._pressed >= QUIET:
+        if not self.armed and time.monotonic() - self._pressed >= self.quiet:
             self.armed = True
         return self.armed

@@ -133,13 +133,23 @@ class Transcript(VerticalScroll):
         if isinstance(event, events.Said | events.TurnFinished):
             self._draw_now()
 
-    def load(self, recorded: Iterable[Event]) -> None:
-        """Show a conversation from its events, in place of what is here."""
+    def load(self, recorded: Iterable[Event], *, over: bool = True) -> None:
+        """Show a conversation from its events, in place of what is here.
+
+        Args:
+            over: Whether what was at work in it has ended.
+        """
         self.story = Story()
         for event in recorded:
             self.story.take(event)
-        self.story.break_off()
+        if over:
+            self.story.break_off()
         self._begin_anew()
+        self.touch(())  # what is at work moves
+
+    def break_off(self) -> None:
+        """Nothing more is to come of what is here."""
+        self.touch(self.story.break_off())
 
     def _begin_anew(self) -> None:
         """Show the end of what there is now."""

@@ -9,7 +9,10 @@ from agent.mode import Mode
 from tests.tui.control.conftest import Drive, Person
 from tui.engine import Asked
 from tui.widgets.change import Hunk
+from tui.widgets.panel import QUIET
 
+NEVER = 3600.0
+"""Seconds; no machine is so slow that a word takes them."""
 WRITE = """
 [[step]]
 [[step.call]]
@@ -56,11 +59,13 @@ def shown(person: Person) -> str:
 
 def test_what_was_typed_before_a_question_does_not_answer_it(drive: Drive) -> None:
     async def behave(person: Person) -> None:
+        person.approval.quiet = NEVER
         await person.send("make it")
         await person.until(lambda: person.screen.focused is person.approval)
         await person.press("y", "e", "s", "enter")
         assert person.approval.display
         assert person.prompt == "yes"
+        person.approval.quiet = QUIET
         await person.asked()
         assert not (person.root / "made.txt").exists()
         await person.press("enter")
@@ -241,9 +246,11 @@ def test_a_word_that_is_written_answers_nothing(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         await person.send("make it")
         await person.asked()
+        person.approval.quiet = NEVER
         await person.press("l", "a", "y", "s")
         assert person.prompt == "lays"
         assert person.approval.display
+        person.approval.quiet = QUIET
         await person.asked()
         await person.press("y")
         await person.rest()
