@@ -77,7 +77,8 @@ class Conversation:
         self.project = Project(root, state, wanted.trust)
         self._recorded = load(before) if before else Recorded()
         flags = dict(wanted.flags)
-        flags["model"] = flags.get("model") or self._recorded.asked or None
+        asked = flags.get("model")
+        flags["model"] = asked or self._recorded.asked or None
         self.configuration = configure(flags, os.environ, self.project.settings())
         settings = self.configuration.settings
         mode = settings.mode or wanted.mode
@@ -91,7 +92,7 @@ class Conversation:
         stack.callback(self.models.close)
         model = self.models.get(settings.model)
         successor = self.models.get(settings.escalate, start=False) if settings.escalate else None
-        if successor is model:
+        if successor is model and (asked or not self._recorded.asked):
             raise InputError("The model to escalate to is the one that is asked first.")
         self.redactor = Redactor(known_values(os.environ, keys, root, named))
         self.session = Session.reopen(before) if before else Session.create(root, state)
@@ -123,7 +124,7 @@ class Conversation:
         self._steering = wanted.steering
         self.agent = self.assembler.agent(model, wanted.steering, self._recorded)
         self._mode, self._planning, self._at_work = mode, mode is Mode.PLAN, False
-        if successor is not None:
+        if successor is not None and successor is not model:
             self.agent.successors.append(self.assembler.equip(successor))
         self._folder = wanted.folder
         self._begun = False
@@ -285,7 +286,12 @@ class Conversation:
             self._begun = True
             yield from map(self.redactor.scrub, self._opened())
         news = self._news() if self.agent.upcoming.steering.offers_tools else ""
-        yield from self.agent.run("\n\n".join(filter(None, (news, *notes, task))), cancel)
+        for event in self.agent.run("\n\n".join(filter(None, (news, *notes, task))), cancel):
+            if isinstance(event, Switched):
+                asked = self.redactor.text(self.models.name_of(self.agent.model))
+                yield replace(event, asked=asked)
+            else:
+                yield event
 
     def _note(self, event: Event) -> None:
         """Keep the list of turns up to what happens."""

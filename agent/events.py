@@ -252,6 +252,8 @@ class Switched:
     """For reading them; None: its speed is not known yet."""
     dollars: float | None
     """For reading them; None: the price is unknown."""
+    asked: str = ""
+    """The name that the model was asked for by, as in `TurnStarted`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,15 +237,16 @@ class Agent:
             yield from self._say(untold)
         to, self._next = self._next, None
         if to is not None:
-            if to.model is not self.model:  # else it is only steered otherwise
-                yield switching.cost(self.context, self.history, to)
-            elif to.offered != self.equipment.offered:  # which every request begins with
+            switched = to.model is not self.model  # else it is only steered otherwise
+            told = [switching.cost(self.context, self.history, to)] if switched else []
+            if not switched and to.offered != self.equipment.offered:  # each request's beginning
                 self.context.forget(self.model)
             if switching.crowded(self.model, to.model):
                 self.context.forget(self.model)
                 self.model.close()  # it loads again when it is asked
             self.model, self.toolbox, self.steering = to.model, to.toolbox, to.steering
             self.instructions = to.instructions
+            yield from told
         if not self.history:
             yield from self._say(SystemMessage(self.equipment.opening))
         self._repeats = Repeats()

@@ -63,7 +63,7 @@ class Recorded:
     ended: str = ""
     """How the last turn ended; empty: it did not."""
     asked: str = ""
-    """The name that the model of the last turn was asked for by; empty: not known."""
+    """The name that the model last at work was asked for by; empty: not known."""
     turns: list[TurnInfo] = field(default_factory=list)
     """Those that the conversation consists of."""
     last_turn: int = 0
@@ -100,6 +100,8 @@ class Recorded:
                 self.turns.append(info)
                 self._marks.append(_Mark(self.messages, len(self.messages)))
                 self._opening = True
+            case "switched":
+                self.asked = line.get("asked", self.asked)
             case "said":
                 message = from_json(line["message"])
                 if isinstance(message, AssistantMessage):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.config import Settings
-from agent.errors import ModelMissing, Unreachable
+from agent.errors import AgentError, ModelMissing, Unreachable
 from agent.models.base import Device, Model
 from agent.models.scripted import ScriptedModel
 from agent.models.server.address import is_url
@@ -53,7 +53,7 @@ def open_model(settings: Settings, keys: Keys, *, start: bool = True) -> Model:
     """Open the model that the settings name, or the best that fits this machine.
 
     A local model begins to load at once, in its own process, while the caller goes on; or, without
-    `start`, when it is first asked.
+    `start`, when it is first asked. Nor does Claude's server need to be reached before that.
 
     Args:
         keys: The user's; only asked for those that are to be sent.
@@ -67,14 +67,14 @@ def open_model(settings: Settings, keys: Keys, *, start: bool = True) -> Model:
         case Backend.SCRIPTED:
             return ScriptedModel.load(Path(settings.model.partition(":")[2]))
         case Backend.CLAUDE:
-            return _claude(settings, keys)
+            return _claude(settings, keys, start)
         case Backend.SERVER:
             return _server(settings, keys, start)
         case Backend.LOCAL:
             return _local(settings, start)
 
 
-def _claude(settings: Settings, keys: Keys) -> Model:
+def _claude(settings: Settings, keys: Keys, start: bool) -> Model:
     # 150 ms together, most of it the HTTP client; not needed for other models
     from agent.models.claude.access import find_access
     from agent.models.claude.known import ALIAS, Known
@@ -87,7 +87,12 @@ def _claude(settings: Settings, keys: Keys) -> Model:
     model = ClaudeModel(
         name, Wire(access), effort=settings.effort, thinking=settings.thinking, known=known
     )
-    model.learn()
+    try:
+        model.learn()
+    except AgentError as error:
+        model.close()
+        if start or not isinstance(error, Unreachable):
+            raise
     return model
 
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
+from keyword import iskeyword
+from os.path import commonprefix
 from pathlib import PurePosixPath
 
 from tools.syntax import Kind, Symbol, language_of
+from tools.testing.find_tests import is_test_path
 
 MAX_FILES = 200
 """Files in which an import of the same name, or its definition, is looked for."""
@@ -35,8 +40,9 @@ def imports(
 ) -> str:
     """Import statements, a line each, for the names that `code` would lack in a file.
 
-    The repository's own imports and definitions come before the standard library. A name that is
-    found nowhere is left: the tests will tell.
+    The repository's own imports and definitions come before the standard library, near files before
+    far ones, and code that is no test takes nothing from the tests. A name that is found nowhere is
+    left: the tests will tell.
 
     Args:
         source: The file as it is.
@@ -52,11 +58,23 @@ def imports(
     except (SyntaxError, ValueError, RecursionError):
         return ""
     known = {*_bound(module), *_bound(given), *dir(builtins)}
-    missing = {name: asked for name, asked in _used(given).items() if name not in known}
-    if not missing:
+    missing = {
+        name: asked
+        for name, asked in _used(given).items()
+        if name not in known and not name.startswith("__")  # those are each module's own
+    }
+    if not missing or "*" in known:  # which may bring anything
         return ""
-    others = [other for other in paths if language_of(other) == "python" and other != path]
+    others = [
+        other
+        for other in paths
+        if language_of(other) == "python"
+        and other != path
+        and (is_test_path(path) or not is_test_path(other))
+    ]
+    others.sort(key=lambda other: -len(commonprefix((path, other))))  # noqa: RUF071 - letters do
     others = others[:MAX_FILES]
+    read = functools.cache(read)
     lines = []
     for name, asked in missing.items():
         found = (
@@ -91,6 +109,8 @@ def _bound(tree: ast.AST) -> Iterator[str]:
                 yield name
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
                 yield name
+            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                yield name
             case ast.alias(name=name, asname=other):
                 yield other or name.partition(".")[0]
 
@@ -98,9 +118,11 @@ def _bound(tree: ast.AST) -> Iterator[str]:
 def _imported_elsewhere(
     name: str, path: str, others: list[str], read: Callable[[str], str]
 ) -> str | None:
+    # Most files only use the name, and to parse one takes a hundred times as long.
+    imported = re.compile(rf"^(?:from|import)\b(?:.*|[^(\n]*\([^)]*)\b{name}\b", re.MULTILINE)
     for other in others:
         text = read(other)
-        if name not in text:
+        if name not in text or not imported.search(text):
             continue
         try:
             tree = ast.parse(text)
@@ -130,17 +152,22 @@ def _defined_elsewhere(
     if len(homes) != 1:
         return None
     home = PurePosixPath(homes[0])
-    if home.parent == PurePosixPath(path).parent and home.parent.name:
-        return f"from .{home.stem} import {name}"
     parts = [part for part in home.with_suffix("").parts if part != "src"]
     if parts[-1] == "__init__":
         parts.pop()
-    return f"from {'.'.join(parts)} import {name}" if parts else None
+    if not parts or any(not part.isidentifier() or iskeyword(part) for part in parts):
+        return None
+    near = home.parent == PurePosixPath(path).parent and home.parent.name
+    if near and home.stem == parts[-1] and str(home.parent / "__init__.py") in {path, *others}:
+        return f"from .{home.stem} import {name}"
+    return f"from {'.'.join(parts)} import {name}"
 
 
 def _standard(name: str, *, asked: bool) -> str | None:
     if asked and name in sys.stdlib_module_names:
         return f"import {name}"
+    if name.startswith("_"):
+        return None
     for module in map(import_module, STANDARD):
         public = getattr(module, "__all__", None)
         if name in public if public is not None else hasattr(module, name):

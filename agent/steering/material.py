@@ -293,7 +293,7 @@ def _squeezed(code: str) -> list[str]:
 def varying(item: Ranked, workspace: Workspace, number: int) -> CallForm:
     """The form of a call that keeps a symbol but for its `number`-th most doubtful place."""
     code = _text(workspace.peek(item.path), item.symbol)
-    lines = code.splitlines()
+    lines = code.split("\n")
     named = next((n for n, line in enumerate(lines) if item.symbol.signature in line), 0)
     fixed = set(range(named + (item.symbol.kind is not Kind.VARIABLE)))
     for match in re.finditer(r"(\"\"\"|''').*?\1", code, re.DOTALL):

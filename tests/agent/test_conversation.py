@@ -11,7 +11,7 @@ import pytest
 from agent.approval import AllowAll
 from agent.conversation import Conversation
 from agent.errors import InputError
-from agent.events import Rewound, ToolFinished, TurnFinished, TurnStarted
+from agent.events import Rewound, Switched, ToolFinished, TurnFinished, TurnStarted
 from agent.messages import UserMessage
 from agent.overview import overview
 from agent.recorded import load
@@ -121,6 +121,22 @@ def test_a_session_goes_on_with_its_own_model(place: Place) -> None:
         wanted = Wanted(place.root, flags, resume=info)
         with closing(Conversation(wanted, AllowAll())) as conversation:
             assert conversation.configuration.settings.model == name
+
+
+def test_a_session_goes_on_with_the_model_that_took_over(place: Place) -> None:
+    """It is the one to escalate to, and nobody is left to take over from it."""
+    weak, strong = place.script(""), place.script(writes("a.txt", FIRST) * 2)
+    flags = {"model": weak, "escalate": strong}
+    with closing(Conversation(Wanted(place.root, flags), AllowAll())) as conversation:
+        (switched,) = [e for e in say(conversation, "one") if isinstance(e, Switched)]
+        assert switched.asked == strong
+        info = conversation.session.info
+    wanted = Wanted(place.root, {"escalate": strong}, resume=info)
+    with closing(Conversation(wanted, AllowAll())) as conversation:
+        assert conversation.configuration.settings.model == strong
+        assert conversation.agent.successors == []
+    with pytest.raises(InputError, match="escalate to is the one"):
+        Conversation(Wanted(place.root, {**flags, "model": strong}, resume=info), AllowAll())
 
 
 def test_only_the_conversation_goes_back(place: Place) -> None:

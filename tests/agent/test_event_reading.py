@@ -58,7 +58,7 @@ EVENTS: list[Event] = [
     ),
     events.Rewound(3, "back", 2),
     events.Compacted("full", 9, 4, 900, 300, 1, (UserMessage("short"), SystemMessage("x"))),
-    events.Switched("m", 5, None, 0.25),
+    events.Switched("m", 5, None, 0.25, "scripted:m"),
     events.Notice("told"),
     events.TurnFinished(
         Status.STEP_LIMIT, "why", events.Totals(3, USAGE, 2.5, COST, 1), "patch\n", ("a",), "plan"

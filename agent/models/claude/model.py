@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.errors import ModelError, NoSuchModel, Unreachable
+from agent.errors import ModelError, NoSuchModel, RequestRefused, Unreachable
 from agent.messages import AssistantMessage, ToolCall
 from agent.models.base import (
     Answer,
@@ -124,17 +124,21 @@ class ClaudeModel:
                 )
             ).input_tokens
         except Exception as error:  # as in `stream`
-            if errors.explain(error, self._name, self._wire.host) is None:
+            explained = errors.explain(error, self._name, self._wire.host)
+            if explained is None:
                 raise
-            self._counts = False  # an estimate has to do; if something is wrong, the request tells
+            # An estimate has to do; if something is wrong, the request tells.
+            self._counts = not isinstance(explained, NoSuchModel | RequestRefused)
             return None
 
     def stream(self, request: Request, cancel: Cancel) -> Iterator[ModelEvent]:
         """Ask.
 
         Raises:
+            InputError: What was learnt of the model only now forbids these settings.
             ModelError: See `agent.errors.ServerError`; nothing of a failed answer counts.
         """
+        self.learn()
         body = self._build(request)
         digest = body.digest
         total, text, reasoning = Usage(), "", ""
@@ -203,21 +207,23 @@ class ClaudeModel:
         """Ask the server for the properties of the model, if it is not known here.
 
         Raises:
+            InputError: It does not take these settings.
             NoSuchModel: The server does not have it, or no longer.
             Unreachable: There is no server.
         """
         if self._is_known:
             return
-        self._is_known = True
         try:
             info = self._aside(lambda client: client.models.retrieve(self._name))
         except (NoSuchModel, Unreachable):
             raise
         except ModelError:
-            return  # the request itself will tell what is wrong
+            self._is_known = True  # the request itself will tell what is wrong
+            return
         if info.lifecycle == "retired":
             raise self._missing()
         self._take(_card(info))
+        self._is_known = True
 
     def _aside(self, question: Callable[[Anthropic], T]) -> T:
         try:

@@ -131,7 +131,8 @@ def _begin(
 
 def _write_bodies(writer: Writer, choice: Choice, line: str, grammar: Grammar) -> None:
     form = choice.form
-    mark = text_calls.fence(text_calls.attributes(line) or (), _opening(form, choice.index))
+    begun = form.original or _opening(form, choice.index)
+    mark = text_calls.fence(text_calls.attributes(line) or (), begun)
     for number, name in enumerate(form.bodies):
         label = name if len(form.bodies) > 1 else form.language
         opening = _opening(form, choice.index) if number == 0 else ""
@@ -164,14 +165,14 @@ def _write_variant(writer: Writer, form: CallForm, head: str, mark: str) -> None
         return
     before = writer.text_of(tokens[: departure.doubt.index])
     writer.write([*tokens[: departure.doubt.index], departure.doubt.token])
-    _write_line(writer)
+    _write_line(writer, mark)
     begins = before.rfind("\n") + 1
     if departure.adds:
         for _ in range(_BLOCK_LINES):
             if not writer.line.rstrip().endswith(":"):
                 break
             writer.force("\n")
-            _write_line(writer)
+            _write_line(writer, mark)
         rest = form.original[begins:]
     else:
         rest = form.original[len(before) :].partition("\n")[2]
@@ -179,14 +180,15 @@ def _write_variant(writer: Writer, form: CallForm, head: str, mark: str) -> None
     writer.force(f"\n{rest}\n{mark}" if rest else f"\n{mark}")
 
 
-def _write_line(writer: Writer) -> None:
-    """Free text up to the line's end, which is left out."""
+def _write_line(writer: Writer, mark: str) -> None:
+    """Free text up to the line's end, or to what would close the body; either is left out."""
     for _ in range(_LINE_TOKENS):
         token = writer.choose()
         text, newline, _ = writer.peek(token).partition("\n")
-        if newline or writer.ends(token):
+        closes = (writer.line + text).startswith((mark, text_calls.CLOSE[:-1]))
+        if newline or closes or writer.ends(token):
             writer.drop()
-            writer.force(text if newline else "")
+            writer.force(text if newline and not closes else "")
             return
         writer.write([token])
 
@@ -205,7 +207,7 @@ def _departures(writer: Writer, tokens: Sequence[int], form: CallForm) -> Iterat
     change of comments and docstrings mends anything, and a line that begins a block where none
     was has nothing to stand over.
     """
-    lines = form.original.splitlines()
+    lines = form.original.split("\n")
     for doubt in writer.doubts(tokens):
         before = writer.text_of(tokens[: doubt.index])
         number = before.count("\n")

@@ -72,6 +72,8 @@ class MessagesServer:
     models: list[dict[str, Any]] = field(default_factory=list)
     counts: bool = True
     """Whether it counts requests without answering them."""
+    crowded: bool = False
+    """Whether it wants rest before it counts another."""
     address: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """Of each request for a message."""
@@ -301,7 +303,9 @@ def serve(server: MessagesServer) -> Iterator[MessagesServer]:
             elif self.headers["anthropic-version"] != VERSION:
                 self.fail(400, ("invalid_request_error", "anthropic-version", None))
             elif self.path.endswith("count_tokens"):
-                if server.counts:
+                if server.crowded:
+                    self.fail(429, ("rate_limit_error", "Too many", None))
+                elif server.counts:
                     self.give({"input_tokens": sum(_sizes(body))})
                 else:
                     self.fail(404, ("not_found_error", "Not found", None))

@@ -11,6 +11,8 @@ import pytest
 from agent.events import Event, Status, StepFinished, TurnFinished
 from agent.limits import Limits
 from agent.loop import Agent
+from agent.messages import UserMessage
+from agent.models.base import Request
 from agent.models.claude.access import Access
 from agent.models.claude.known import Card, Known
 from agent.models.claude.model import ClaudeModel
@@ -102,3 +104,18 @@ def test_what_was_paid_for_in_vain_counts_too(server: MessagesServer, tmp_path: 
     server.replies = [Reply(events=0)] * 9
     nothing = ended(conduct(server, tmp_path, "Look.", Limits())).totals
     assert (nothing.usage.prompt, nothing.cost.api_usd) == (0, 0)
+
+
+def test_only_a_server_that_cannot_count_is_not_asked_again(
+    claude: ClaudeModel, server: MessagesServer
+) -> None:
+    request = Request((UserMessage("word " * 400),))
+    server.crowded = True
+    assert claude.count_request(request) is None
+    server.crowded = False
+    assert claude.count_request(request)
+    server.counts = False
+    assert claude.count_request(request) is None
+    server.counts = True
+    assert claude.count_request(request) is None
+    assert server.paths == [COUNT] * 3

@@ -332,6 +332,16 @@ def test_an_unknown_model_is_asked_about_once_a_known_one_never(
     assert server.paths[3:] == ["/v1/messages"]
 
 
+def test_a_model_that_was_not_asked_about_is_before_its_first_answer(
+    server: MessagesServer,
+) -> None:
+    server.models = [_info("claude-nova-1", "active", 2027)]
+    model = ClaudeModel("claude-nova-1", Wire(Access(KEY), server.address))
+    ask(model)
+    assert model.spec.context == 500_000
+    model.close()
+
+
 def _info(name: str, lifecycle: str, year: int) -> dict[str, object]:
     return {
         "id": name,
