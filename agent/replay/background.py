@@ -62,6 +62,7 @@ class Background:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
+                env=os.environ,  # it is this program once more, and needs the user's keys
                 pass_fds=(theirs.fileno(),),
                 # Ctrl-C in the terminal is not for the run.
                 start_new_session=True,

@@ -303,9 +303,14 @@ class Store:
         return Replay(self.folder, self.plan(), self.instances(), tuple(self.attempts()), unfit)
 
     def _sweep(self) -> None:
-        """Remove what a run that was killed left half done."""
+        """Remove what a run that was killed left half done; what it was to replace comes back."""
         for leftover in (self.folder / "logs").glob("run_evaluation/*/*/.*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            name, _, end = leftover.name[1:].rpartition(".")
+            place = leftover.with_name(name.rpartition(".")[0])
+            if end == "old" and name and not place.exists():
+                leftover.rename(place)
+            else:
+                shutil.rmtree(leftover, ignore_errors=True)
 
 
 @functools.cache

@@ -50,7 +50,7 @@ def words(tasks: Path, *models: str, workers: int = 2) -> list[str]:
 def results(run: Path) -> dict[str, dict[str, Any]]:
     """What each attempt came to, by its place."""
     found = {}
-    for file in sorted(run.glob("logs/run_evaluation/*/*/*/result.json")):
+    for file in sorted(run.glob("logs/run_evaluation/*/*/[!.]*/result.json")):
         found[str(file.parent.relative_to(run))] = json.loads(file.read_text())
     return found
 

@@ -50,6 +50,16 @@ def test_an_attempt_is_replaced_whole(store: Store) -> None:
     assert [item.name for item in store.place("gold", "one", 1).parent.iterdir()] == ["one"]
 
 
+def test_an_attempt_comes_back_that_a_kill_left_half_replaced(store: Store) -> None:
+    store.keep(attempt(), store.draft("gold", "one", 1))
+    place = store.place("gold", "one", 1)
+    place.rename(place.with_name(".one.0a1b2c3d.old"))
+    store.draft("gold", "one", 1)
+    store.begin(PLAN, [])
+    assert [item.name for item in place.parent.iterdir()] == ["one"]
+    assert len(store.read().attempts) == 1
+
+
 def test_a_damaged_attempt_counts_as_none(store: Store) -> None:
     store.keep(attempt(), store.draft("gold", "one", 1))
     (store.place("gold", "one", 1) / "result.json").write_bytes(b"\x00\x00")
