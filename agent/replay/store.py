@@ -131,6 +131,10 @@ def slug(model: str) -> str:
     return f"{plain}-{hashlib.sha256(model.encode()).hexdigest()[:6]}"
 
 
+_REPLACED = re.compile(r"\.(.+)\.[0-9a-f]{8}\.old", re.DOTALL)
+"""What an attempt is called while another takes its place."""
+
+
 class Store:
     """The folder of one run. Several processes may write attempts to it at a time."""
 
@@ -305,9 +309,8 @@ class Store:
     def _sweep(self) -> None:
         """Remove what a run that was killed left half done; what it was to replace comes back."""
         for leftover in (self.folder / "logs").glob("run_evaluation/*/*/.*"):
-            name, _, end = leftover.name[1:].rpartition(".")
-            place = leftover.with_name(name.rpartition(".")[0])
-            if end == "old" and name and not place.exists():
+            replaced = _REPLACED.fullmatch(leftover.name)
+            if replaced and not (place := leftover.with_name(replaced[1])).exists():
                 leftover.rename(place)
             else:
                 shutil.rmtree(leftover, ignore_errors=True)
