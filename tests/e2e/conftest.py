@@ -12,9 +12,8 @@ import pytest
 
 from agent.models.catalogue import Catalogue
 from tests.e2e.command import Agent
-from tests.e2e.repositories import commit
+from tests.e2e.repositories import commit, example
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALLEST = "smollm2-135m"
 
 
@@ -82,9 +81,4 @@ def plain(make_plain: Callable[[str], Path]) -> Path:
 @pytest.fixture
 def formula(tmp_path: Path) -> Path:
     """`examples/wrong_formula`, which has tests that fail, in a repository."""
-    made = shutil.copytree(
-        ROOT / "examples" / "wrong_formula",
-        tmp_path / "formula",
-        ignore=shutil.ignore_patterns(".*", "__pycache__"),
-    )
-    return commit(made)
+    return commit(example("wrong_formula", tmp_path / "formula"))

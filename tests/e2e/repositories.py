@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 PLAIN_FIX = """
 [[step]]
@@ -53,6 +56,12 @@ def git(folder: Path, *argv: str | Path) -> str:
         ["git", *identity, *argv], cwd=folder, env=environ, capture_output=True, check=True
     )
     return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def example(name: str, folder: Path) -> Path:
+    """A copy of one of the examples, without what running it left there."""
+    ignored = shutil.ignore_patterns(".*", "__pycache__")
+    return shutil.copytree(EXAMPLES / name, folder, ignore=ignored)
 
 
 def commit(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -17,8 +17,8 @@ import pytest
 from tests.agent.models.claude import messages_server as claude
 from tests.agent.models.server import servers
 from tests.e2e.command import Agent
-from tests.e2e.repositories import commit
-from tests.e2e.test_examples import EXAMPLES, GOLD, ROOT
+from tests.e2e.repositories import commit, example
+from tests.e2e.test_examples import EXAMPLES, GOLD
 
 Files = Mapping[str, tuple[str, str]]
 """By path, a text as it is and as it shall be."""
@@ -56,33 +56,23 @@ def ollama(files: Files) -> Iterator[Reached]:
         {"function": {"name": "edit", "arguments": {"path": path, "old": old, "new": new}}}
         for path, (old, new) in files.items()
     ]
-    replies = servers.in_turn(_line("", calls), _line("Mended.", []))
-    shown = {"model_info": {"x.context_length": 8192}, "capabilities": ["tools"]}
-    routes: dict[str, servers.Answering] = {
-        "/api/show": lambda body: servers.data(shown),
-        "/api/ps": lambda body: servers.data({"models": []}),
-        "/api/chat": replies,
-    }
+    routes = servers.ollama(
+        servers.Reply([servers.ollama_line(content="", tool_calls=calls)]),
+        servers.Reply([servers.ollama_line(content="Mended.")]),
+    )
     with servers.serving(routes) as server:
         yield "ollama:big:70b", {"OLLAMA_HOST": server.url}
 
 
-def _line(content: str, calls: Sequence[object]) -> servers.Reply:
-    message = {"role": "assistant", "content": content, "tool_calls": calls}
-    row = {"message": message, "done": True, "done_reason": "stop"}
-    return servers.Reply([json.dumps(row).encode() + b"\n"])
-
-
 @pytest.mark.parametrize("kind", [messages_api, chat_completions, ollama])
-@pytest.mark.parametrize("name", [example.name for example in EXAMPLES])
+@pytest.mark.parametrize("name", [known.name for known in EXAMPLES])
 def test_an_example_is_repaired(
     agent: Agent,
     tmp_path: Path,
     name: str,
     kind: Callable[[Files], AbstractContextManager[Reached]],
 ) -> None:
-    ignored = shutil.ignore_patterns(".*", "__pycache__")
-    folder = shutil.copytree(ROOT / "examples" / name, tmp_path / name, ignore=ignored)
+    folder = example(name, tmp_path / name)
     solved = shutil.copytree(folder, tmp_path / "solved")
     subprocess.run(["git", "apply", GOLD / f"{name}.patch"], cwd=solved, check=True)
     files: dict[str, tuple[str, str]] = {}

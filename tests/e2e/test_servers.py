@@ -15,10 +15,11 @@ from tests.agent.models.server.servers import (
     Reply,
     call,
     called,
-    data,
     error,
     in_turn,
     models,
+    ollama,
+    ollama_line,
     said,
     serving,
 )
@@ -153,21 +154,11 @@ def test_a_window_that_is_cut_in_silence_ends_the_turn(agent: Agent, plain: Path
 
 
 def test_ollama_repairs_a_repository(agent: Agent, plain: Path) -> None:
-    def line(done: bool, **message: object) -> bytes:
-        row = {"message": {"role": "assistant", **message}, "done": done}
-        return json.dumps(row | ({"done_reason": "stop"} if done else {})).encode() + b"\n"
-
     edit = {"function": {"name": "edit", "arguments": json.loads(EDIT)}}
-    chat = in_turn(
-        Reply([line(False, content="", tool_calls=[edit]), line(True, content="")]),
-        Reply([line(True, content="It was off by one.")]),
+    routes = ollama(
+        Reply([ollama_line(False, content="", tool_calls=[edit]), ollama_line(content="")]),
+        Reply([ollama_line(content="It was off by one.")]),
     )
-    shown = {"model_info": {"x.context_length": 8192}, "capabilities": ["tools"]}
-    routes: dict[str, Answering] = {
-        "/api/show": lambda body: data(shown),
-        "/api/ps": lambda body: data({"models": []}),
-        "/api/chat": chat,
-    }
     with serving(routes) as server:
         done = agent.run(
             "fix", "ISSUE.md", "--model", "ollama:big:70b", cwd=plain, OLLAMA_HOST=server.url

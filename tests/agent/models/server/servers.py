@@ -185,3 +185,19 @@ def in_turn(*replies: Reply) -> Answering:
     """One after the other, then the last again and again."""
     left = list(replies)
     return lambda body: left.pop(0) if len(left) > 1 else left[0]
+
+
+def ollama_line(done: bool = True, **said: object) -> bytes:
+    """A line of Ollama's own answer; the last one is done."""
+    row = {"message": {"role": "assistant", **said}, "done": done}
+    return json.dumps(row | ({"done_reason": "stop"} if done else {})).encode() + b"\n"
+
+
+def ollama(*replies: Reply) -> dict[str, Answering]:
+    """What an Ollama serves whose model has tools, a window of 8,192 tokens, and these answers."""
+    shown = {"model_info": {"x.context_length": 8192}, "capabilities": ["tools"]}
+    return {
+        "/api/show": lambda body: data(shown),
+        "/api/ps": lambda body: data({"models": []}),
+        "/api/chat": in_turn(*replies),
+    }
