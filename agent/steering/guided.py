@@ -16,17 +16,20 @@ from agent.events import Status
 from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.models.base import CallForm, Form, ModelSpec
 from agent.prompts import fill
-from agent.steering import material, questions
+from agent.steering import material, questions, written_tests
 from agent.steering.evidence import Case, Evidence, run_tests
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, Verdict, ask, use
 from agent.steering.questions import Question
+from agent.steering.snippets import snippets
 from agent.steering.suspects import suspects
 from agent.verify import Judge, compare
 from tools.outline import Index
 from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
+SNIPPETS = 6
+"""Values that the issue speaks of of which tests are made."""
 TEST_ATTEMPTS = 4
 """Tries at writing tests that fail."""
 WRITTEN_TESTS = 2
@@ -298,23 +301,33 @@ class Guided:
         yield Tell("No test fails yet: asking for tests that do.")
         ranked = suspects(self.index(), task, None, "")
         shown = material.gather(self.workspace, self.index(), ranked, self._budget(), self.count)
-        like = material.like_tests(self.workspace, self.index(), run, ranked)
+        like = written_tests.like_tests(self.workspace, self.index(), run, ranked)
         question = fill("guided_reproduce", task=task, code=shown.code, tests=like or "(none)")
         files: dict[str, str] = {}
-        for attempt in range(TEST_ATTEMPTS):
+        exact = False
+        shows = [(0, snippet) for snippet in snippets(task)[:SNIPPETS]]
+        for chance, snippet in [*shows, *((number, None) for number in range(TEST_ATTEMPTS))]:
+            if snippet is None and exact:
+                break
             checkpoint = self.workspace.checkpoint()
-            path, opening = material.new_test(self.workspace, self.index(), run, ranked)
+            path, opening = written_tests.new_test(
+                self.workspace, self.index(), run, ranked, snippet
+            )
+            if snippet is not None and not opening:
+                continue
             call = CallForm(
                 "write_file", ((("path", path),),), ("content",), (opening,), language="python"
             )
-            sampling = None if attempt == 0 else replace(questions.VARIED, seed=attempt)
+            sampling = replace(questions.VARIED, seed=chance) if chance else None
             form = Form((call,), required=True, max_calls=1, max_thought=120)
             answer = yield from ask(Ask(UserMessage(question), form, sampling, max_tokens=700))
+            if snippet is not None:
+                answer = replace(answer, calls=tuple(map(written_tests.shortened, answer.calls)))
             problems = yield from self._apply(answer, form)
             after = run if problems else (yield from self._test())
-            short = material.short_test(self.workspace, after, path)
-            if short and material.reproduces(run, after, path) and short not in files.values():
-                files[path], run = short, after
+            short = written_tests.short_test(self.workspace, after, path)
+            if short and written_tests.reproduces(run, after, path) and short not in files.values():
+                files[path], run, exact = short, after, snippet is not None
                 yield from self._write(path, short)
                 yield Rewind(0, self.workspace.checkpoint(), "A failing test is there.")
             else:

@@ -57,13 +57,8 @@ def imports(
         module, given = ast.parse(source), ast.parse(code)
     except (SyntaxError, ValueError, RecursionError):
         return ""
-    known = {*_bound(module), *_bound(given), *dir(builtins)}
-    missing = {
-        name: asked
-        for name, asked in _used(given).items()
-        if name not in known and not name.startswith("__")  # those are each module's own
-    }
-    if not missing or "*" in known:  # which may bring anything
+    missing = _missing(module, given)
+    if not missing:
         return ""
     others = [
         other
@@ -85,6 +80,26 @@ def imports(
         if found:
             lines.append(found)
     return "\n".join(lines)
+
+
+def unknown(source: str, code: str) -> tuple[str, ...]:
+    """The names that `code` reads and neither it nor its file gives a meaning.
+
+    Raises:
+        SyntaxError: One of them is no Python.
+    """
+    return tuple(_missing(ast.parse(source), ast.parse(code)))
+
+
+def _missing(module: ast.AST, given: ast.AST) -> dict[str, bool]:
+    known = {*_bound(module), *_bound(given), *dir(builtins)}
+    if "*" in known:  # which may bring anything
+        return {}
+    return {
+        name: asked
+        for name, asked in _used(given).items()
+        if name not in known and not name.startswith("__")  # those are each module's own
+    }
 
 
 def _used(tree: ast.AST) -> dict[str, bool]:

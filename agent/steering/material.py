@@ -6,24 +6,20 @@ not know how answers are asked for or judged.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from textwrap import dedent
 
 from agent.messages import ToolCall
 from agent.models.base import CallForm, Form
 from agent.steering import lacking
-from agent.steering.suspects import called, replaceable
+from agent.steering.suspects import replaceable
 from tools.errors import ToolError
 from tools.outline import Index, Ranked
 from tools.syntax import Kind, Symbol, language_of, problem
-from tools.testing.commands import Runner
-from tools.testing.find_tests import is_test_path
-from tools.testing.reports import Outcome, TestCase, TestRun
+from tools.testing.reports import TestCase, TestRun
 from tools.text import SourceText
 from tools.workspace import Workspace
 
@@ -54,11 +50,11 @@ def gather(
     count: Callable[[str], int],
 ) -> Material:
     """Show whole files when all of them fit in `budget` tokens, else the likeliest symbols."""
-    sources = _readable(workspace, dict.fromkeys(item.path for item in ranked))
+    sources = readable(workspace, dict.fromkeys(item.path for item in ranked))
     ranked = [item for item in ranked if item.path in sources]
     paths = list(sources)
     offered = [item for item in ranked if replaceable(item, index, sources[item.path])]
-    whole = [_fence(path, _decode(sources[path])) for path in paths]
+    whole = [_fence(path, decode(sources[path])) for path in paths]
     if sum(count(text) for text in whole) <= budget:
         return Material("\n\n".join(whole), tuple(offered), complete=True)
     chosen: list[Ranked] = []
@@ -76,22 +72,10 @@ def gather(
 
 def failing_tests(workspace: Workspace, index: Index, run: TestRun | None) -> str:
     """The source of the first tests that fail; empty when it cannot be told where they are."""
-    return _sources(workspace, index, run.failures if run is not None else ())
+    return sources(workspace, index, run.failures if run is not None else ())
 
 
-def like_tests(workspace: Workspace, index: Index, run: TestRun, ranked: Sequence[Ranked]) -> str:
-    """The source of the passing tests nearest to what a test of the issue would be: those that
-    call the likeliest suspects."""
-    likely = {(item.path, item.symbol.name): 1 / n for n, item in enumerate(ranked[:5], start=1)}
-
-    def nearness(case: TestCase) -> float:
-        return sum(likely.get(key, 0.0) for key in called(index, case))
-
-    passed = (case for case in run.cases if case.id in run.passed)
-    return _sources(workspace, index, sorted(passed, key=nearness, reverse=True))
-
-
-def _sources(workspace: Workspace, index: Index, cases: Iterable[TestCase]) -> str:
+def sources(workspace: Workspace, index: Index, cases: Iterable[TestCase]) -> str:
     blocks: list[str] = []
     for case in cases:
         path, _, rest = case.id.partition("::")
@@ -99,7 +83,7 @@ def _sources(workspace: Workspace, index: Index, cases: Iterable[TestCase]) -> s
         symbol = next((s for s in index.symbols(path) if s.name == name), None)
         if symbol is None:
             continue
-        source = _readable(workspace, [path]).get(path, b"")
+        source = readable(workspace, [path]).get(path, b"")
         lines = _text(source, symbol).splitlines()[:MAX_TEST_LINES]
         block = _fence(path, "\n".join(lines))
         if block not in blocks:
@@ -153,33 +137,6 @@ def chosen(offered: Sequence[Ranked], calls: Sequence[ToolCall]) -> tuple[Ranked
     return tuple(dict.fromkeys(item for item in wanted if item))
 
 
-def new_test(
-    workspace: Workspace, index: Index, run: TestRun, ranked: Sequence[Ranked]
-) -> tuple[str, str]:
-    """Where a new test goes, and how its file begins: beside the tests there are and as they do."""
-    tests = [path for path in index.paths if is_test_path(path) and path.endswith(".py")]
-    ran = [path for path in tests if any(case.id.startswith(path) for case in run.cases)]
-    likely = {PurePosixPath(item.path).stem for item in ranked[:5]}
-    ordered = sorted(
-        ran or tests,
-        key=lambda path: not any(stem in PurePosixPath(path).stem for stem in likely),
-    )
-    for path, source in _readable(workspace, ordered).items():
-        imports = [s for s in index.symbols(path) if s.kind is Kind.IMPORTS]
-        if imports:
-            folder = PurePosixPath(path).parent.as_posix()
-            head = _decode(source[: imports[0].end])
-            return _free_name(workspace, folder), f"{head}\n\n\n{_test_head(run)}"
-    beside = any(path.startswith("tests/") for path in tests)
-    return _free_name(workspace, "tests" if beside else "."), ""
-
-
-def _free_name(workspace: Workspace, folder: str) -> str:
-    start = "" if folder == "." else f"{folder}/"
-    names = (f"{start}test_issue{end}.py" for end in ("", *(f"_{n}" for n in range(2, 1000))))
-    return next(name for name in names if not workspace.exists(name))
-
-
 def asked_for(call: ToolCall, form: Form) -> bool:
     """Whether a call is one of those the form allows; a model may write others when it is free."""
     wanted = (call.name, *(call.arguments.get(name) for name in ("path", "symbol")))
@@ -219,57 +176,25 @@ def complete(workspace: Workspace, index: Index, call: ToolCall) -> ToolCall:
     if call.name != "replace_symbol":
         return call
     path, code = str(call.arguments.get("path")), str(call.arguments.get("code", ""))
-    lines = lacking.imports(
-        path,
-        _source(workspace, path),
-        dedent(code),
-        index.paths,
-        index.symbols,
-        lambda other: _source(workspace, other),
-    )
+    lines = imports(workspace, index, path, text_of(workspace, path), dedent(code))
     if not lines:
         return call
     return replace(call, arguments={**call.arguments, "code": f"{lines}\n\n\n{dedent(code)}"})
 
 
-def _source(workspace: Workspace, path: str) -> str:
-    return _decode(_readable(workspace, [path]).get(path, b""))
-
-
-def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
-    """Whether the new test fails for what the code does, not for how the test is written."""
-    new = [case for case in after.failures if case.id.startswith(path)]
-    mistaken = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
-    return (
-        bool(new)
-        and before.passed <= after.passed
-        and not any(word in case.message for case in new for word in mistaken)
-        and all(case.outcome is Outcome.FAILED for case in new)
+def imports(workspace: Workspace, index: Index, path: str, before: str, code: str) -> str:
+    """The imports that code in a file lacks, a line each; `before` is what the file holds."""
+    return lacking.imports(
+        path, before, code, index.paths, index.symbols, lambda other: text_of(workspace, other)
     )
 
 
-def short_test(workspace: Workspace, run: TestRun, path: str) -> str:
-    """A new test's file without what follows the statement at which it fails; empty if none fails.
-
-    What a weak model asserts first is what the issue says; what comes after, it makes up.
-    """
-    case = next((case for case in run.failures if case.id.startswith(path)), None)
-    line = max((at for place, at in case.frames if place == path), default=0) if case else 0
-    source = _readable(workspace, [path]).get(path, b"").decode("utf-8", "replace")
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return ""
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    for function in functions:
-        for statement in function.body:
-            if statement.lineno <= line <= (statement.end_lineno or 0):
-                lines = source.splitlines(keepends=True)
-                return "".join(lines[: statement.end_lineno] + lines[function.end_lineno :])
-    return source if case else ""
+def text_of(workspace: Workspace, path: str) -> str:
+    """A file's text; empty if it may not be shown."""
+    return decode(readable(workspace, [path]).get(path, b""))
 
 
-def _readable(workspace: Workspace, paths: Iterable[str]) -> dict[str, bytes]:
+def readable(workspace: Workspace, paths: Iterable[str]) -> dict[str, bytes]:
     """The files among these that may be shown: no binaries, no secrets."""
     found: dict[str, bytes] = {}
     for path in paths:
@@ -278,12 +203,6 @@ def _readable(workspace: Workspace, paths: Iterable[str]) -> dict[str, bytes]:
         except ToolError:
             continue
     return found
-
-
-def _test_head(run: TestRun) -> str:
-    if run.runner is Runner.UNITTEST:
-        return "class IssueTest(unittest.TestCase):\n    def test_issue(self):\n        "
-    return "def test_issue():\n    "
 
 
 def _squeezed(code: str) -> list[str]:
@@ -336,10 +255,10 @@ def _excerpt(source: bytes, symbols: Sequence[Symbol]) -> str:
 
 
 def _text(source: bytes, symbol: Symbol) -> str:
-    return _decode(source[symbol.start : symbol.end])
+    return decode(source[symbol.start : symbol.end])
 
 
-def _decode(source: bytes) -> str:
+def decode(source: bytes) -> str:
     return source.decode("utf-8", "replace").replace("\r\n", "\n")
 
 

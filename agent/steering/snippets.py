@@ -1,0 +1,111 @@
+"""The code that an issue shows: what was done, and whose value is said to be wrong.
+
+Most issues show the calls that go wrong. A test made of them leaves a model no more to write than
+what should have come of it, where a weak model's own tests are wrong as often as right. Owns which
+parts of an issue's text are Python. Must not know how a test is laid out or asked for.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import dedent
+
+_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"(?:\A|\n)[ \t]*\n((?:(?: {4}|\t)[^\n]*(?:\n|\Z)|[ \t]*\n)+)")
+_INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_PROMPT = re.compile(r"^(>>>|\.\.\.)(?: |$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A value that the issue speaks of."""
+
+    before: str
+    """The statements that come before it, a line each or more; may be empty."""
+    value: str
+    """An expression on one line."""
+
+
+def snippets(issue: str) -> tuple[Snippet, ...]:
+    """What the issue's code blocks end with, print or remark on, the last of each first; then the
+    calls in its prose."""
+    found: list[Snippet] = []
+    context: list[str] = []
+    for block in _blocks(issue):
+        context = []
+        here: list[Snippet] = []
+        shown = _shown(block)
+        nodes = _parse("\n".join(text for text, _ in shown))
+        for number, node in enumerate(nodes):
+            value = _value(node)
+            printed = isinstance(node, ast.Expr) and value is not node.value
+            remarked = any(remark for _, remark in shown[node.lineno - 1 : node.end_lineno])
+            if value is not None and (printed or remarked or number == len(nodes) - 1):
+                here.append(Snippet("\n".join(context), _plain(value)))
+            if not printed:
+                context.append(ast.unparse(node))
+        found += reversed(here)
+    for match in _INLINE.finditer(_FENCED.sub("", issue)):
+        for node in _parse(match[1])[:1]:
+            value = _value(node)
+            calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
+            if value is not None and any(call.args or call.keywords for call in calls):
+                found.append(Snippet("\n".join(context), _plain(value)))
+    return tuple(dict.fromkeys(found))
+
+
+def _blocks(issue: str) -> Iterator[str]:
+    for match in re.finditer(f"{_FENCED.pattern}|{_INDENTED.pattern}", issue, _FENCED.flags):
+        yield dedent(match[2] or match[3] or "")
+
+
+def _shown(block: str) -> list[tuple[str, bool]]:
+    """The block's lines of code, and whether something is remarked on each: a comment, or an
+    answer of the interpreter."""
+    lines = block.splitlines()
+    prompts = any(line.startswith(">>>") for line in lines)
+    shown: list[tuple[str, bool]] = []
+    for line in lines:
+        if not prompts or _PROMPT.match(line):
+            shown.append((_PROMPT.sub("", line), "#" in line))
+        elif shown and line.strip():
+            shown[-1] = (shown[-1][0], True)
+    return shown
+
+
+def _parse(code: str) -> list[ast.stmt]:
+    """The statements up to the first line that is no Python."""
+    lines = code.splitlines()
+    while lines:
+        try:
+            return ast.parse("\n".join(lines)).body
+        except SyntaxError as error:
+            del lines[min(len(lines), error.lineno or 1) - 1 :]
+        except (ValueError, RecursionError, MemoryError):
+            break
+    return []
+
+
+def _value(node: ast.stmt) -> ast.expr | None:
+    """The expression that a statement shows; what a `print` prints."""
+    if not isinstance(node, ast.Expr):
+        return None
+    match node.value:
+        case ast.Call(func=ast.Name(id="print"), args=[ast.expr() as printed], keywords=[]):
+            return printed
+        case ast.Call() | ast.Attribute() | ast.Subscript() | ast.Compare() | ast.BinOp():
+            return node.value
+        case _:
+            return None
+
+
+def _plain(value: ast.expr) -> str:
+    """The expression as the left side of a comparison; the text of what is only named, for that
+    is what its print shows."""
+    text = ast.unparse(value)
+    if isinstance(value, ast.Name):
+        return f"str({text})"
+    return text if isinstance(value, ast.Call | ast.Attribute | ast.Subscript) else f"({text})"

@@ -1,0 +1,181 @@
+"""Tests that a model writes where none of the project's own shows an issue.
+
+Owns where such a test goes, how it begins, and whether it shows the issue. Must not know how tests
+are asked for or run.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import PurePosixPath
+from textwrap import indent
+
+from agent.messages import ToolCall
+from agent.steering import lacking, material
+from agent.steering.snippets import Snippet
+from agent.steering.suspects import called
+from tools.outline import Index, Ranked
+from tools.syntax import Kind
+from tools.testing.commands import Runner
+from tools.testing.find_tests import is_test_path
+from tools.testing.reports import Outcome, TestCase, TestRun
+from tools.workspace import Workspace
+
+MAX_GIVEN = 5
+"""Names of an issue's code that are taken from the tests there are."""
+
+
+def like_tests(workspace: Workspace, index: Index, run: TestRun, ranked: Sequence[Ranked]) -> str:
+    """The source of the passing tests nearest to what a test of the issue would be: those that
+    call the likeliest suspects."""
+    likely = {(item.path, item.symbol.name): 1 / n for n, item in enumerate(ranked[:5], start=1)}
+
+    def nearness(case: TestCase) -> float:
+        return sum(likely.get(key, 0.0) for key in called(index, case))
+
+    passed = (case for case in run.cases if case.id in run.passed)
+    return material.sources(workspace, index, sorted(passed, key=nearness, reverse=True))
+
+
+def new_test(
+    workspace: Workspace,
+    index: Index,
+    run: TestRun,
+    ranked: Sequence[Ranked],
+    snippet: Snippet | None = None,
+) -> tuple[str, str]:
+    """Where a new test goes, and how its file begins: beside the tests there are and as they do.
+
+    Args:
+        snippet: What the issue shows; the test then does that and asserts its value, up to the
+            equals sign. The opening is empty if that takes names which mean nothing here.
+    """
+    tests = [path for path in index.paths if is_test_path(path) and path.endswith(".py")]
+    ran = [path for path in tests if any(case.id.startswith(path) for case in run.cases)]
+    likely = {PurePosixPath(item.path).stem for item in ranked[:5]}
+    ordered = sorted(
+        ran or tests,
+        key=lambda path: not any(stem in PurePosixPath(path).stem for stem in likely),
+    )
+    for path, source in material.readable(workspace, ordered).items():
+        imports = [s for s in index.symbols(path) if s.kind is Kind.IMPORTS]
+        if imports:
+            place = _free_name(workspace, PurePosixPath(path).parent.as_posix())
+            head = material.decode(source[: imports[0].end])
+            if snippet is None:
+                return place, f"{head}\n\n\n{_test_head(run)}"
+            return place, _asserting(workspace, index, run, place, head, ordered, snippet)
+    beside = any(path.startswith("tests/") for path in tests)
+    return _free_name(workspace, "tests" if beside else "."), ""
+
+
+def _asserting(
+    workspace: Workspace,
+    index: Index,
+    run: TestRun,
+    place: str,
+    head: str,
+    tests: Sequence[str],
+    snippet: Snippet,
+) -> str:
+    """The opening of a test that does what the issue shows; empty if it cannot be told how."""
+    made = re.match(r"(\w+)\(", snippet.value)
+    if made and made[1] != "str" and not _is_function(index, made[1]):
+        return ""  # an object, of which nothing is asked
+    code = f"{snippet.before}\nassert ({snippet.value})".lstrip()
+    try:
+        for _ in range(MAX_GIVEN):
+            given = [_given(workspace, tests, name) for name in lacking.unknown(head, code)]
+            if not any(given):
+                break
+            code = "\n".join([*dict.fromkeys(filter(None, given)), code])
+        imports = material.imports(workspace, index, place, head, code)
+        if lacking.unknown(f"{head}\n{imports}", code):
+            return ""
+    except (SyntaxError, ValueError, RecursionError):
+        return ""
+    before = code.rpartition("assert (")[0]
+    body = f"{before}assert {snippet.value} == "
+    test = _test_head(run)
+    margin = test.rpartition("\n")[2]
+    imports = f"{imports}\n" if imports else ""
+    return f"{imports}{head}\n\n\n{test}{indent(body, margin).lstrip()}"
+
+
+def _is_function(index: Index, name: str) -> bool:
+    return any(
+        symbol.name == name and symbol.kind is Kind.FUNCTION
+        for path in index.paths
+        for symbol in index.symbols(path)
+    )
+
+
+def _given(workspace: Workspace, tests: Sequence[str], name: str) -> str:
+    """How the tests there are make what they call by this name; empty if none does."""
+    made = re.compile(rf"^[ \t]+({name} = .+)$", re.MULTILINE)
+    for path in tests:
+        for match in made.finditer(material.text_of(workspace, path)):
+            with suppress(SyntaxError, ValueError):
+                return ast.unparse(ast.parse(match[1]))
+    return ""
+
+
+def _free_name(workspace: Workspace, folder: str) -> str:
+    start = "" if folder == "." else f"{folder}/"
+    names = (f"{start}test_issue{end}.py" for end in ("", *(f"_{n}" for n in range(2, 1000))))
+    return next(name for name in names if not workspace.exists(name))
+
+
+def _test_head(run: TestRun) -> str:
+    if run.runner is Runner.UNITTEST:
+        return "class IssueTest(unittest.TestCase):\n    def test_issue(self):\n        "
+    return "def test_issue():\n    "
+
+
+def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
+    """Whether the new test fails for what the code does, not for how the test is written."""
+    new = [case for case in after.failures if case.id.startswith(path)]
+    mistaken = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
+    return (
+        bool(new)
+        and before.passed <= after.passed
+        and not any(word in case.message for case in new for word in mistaken)
+        and all(case.outcome is Outcome.FAILED for case in new)
+    )
+
+
+def shortened(call: ToolCall) -> ToolCall:
+    """A call that writes a test, without what follows the test's first assertion."""
+    content = str(call.arguments.get("content", ""))
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError):
+        return call
+    ends = [node.end_lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    lines = content.splitlines(keepends=True)[: min(filter(None, ends), default=None)]
+    return replace(call, arguments={**call.arguments, "content": "".join(lines)})
+
+
+def short_test(workspace: Workspace, run: TestRun, path: str) -> str:
+    """A new test's file without what follows the statement at which it fails; empty if none fails.
+
+    What a weak model asserts first is what the issue says; what comes after, it makes up.
+    """
+    case = next((case for case in run.failures if case.id.startswith(path)), None)
+    line = max((at for place, at in case.frames if place == path), default=0) if case else 0
+    source = material.readable(workspace, [path]).get(path, b"").decode("utf-8", "replace")
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return ""
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    for function in functions:
+        for statement in function.body:
+            if statement.lineno <= line <= (statement.end_lineno or 0):
+                lines = source.splitlines(keepends=True)
+                return "".join(lines[: statement.end_lineno] + lines[function.end_lineno :])
+    return source if case else ""
