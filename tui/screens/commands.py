@@ -35,6 +35,7 @@ from tui.engine import Opened, Reported, Rested
 from tui.screens.control import ControlScreen
 from tui.shell_lines import ShellEnded, ShellLines, ShellStarted, ShellWrote
 from tui.widgets.prompt import Prompt
+from tui.widgets.prompt.sending import CommandGiven, Hurried, ShellGiven, Submitted
 from tui.widgets.transcript import Transcript
 
 
@@ -85,8 +86,8 @@ class CommandScreen(ControlScreen):
         self._answer = next(said, "")
         self.query_one(Prompt).opened(message.conversation)
 
-    @on(Prompt.Submitted)
-    def _message_given(self, message: Prompt.Submitted) -> None:
+    @on(Submitted)
+    def _message_given(self, message: Submitted) -> None:
         if self.opening:
             self.given.append(message)
             return
@@ -112,7 +113,7 @@ class CommandScreen(ControlScreen):
             event.stop()
             self.query_one(Prompt).insert(event.character)
 
-    @on(Prompt.Hurried)
+    @on(Hurried)
     def _hurried(self) -> None:
         self.engine.interrupt()
 
@@ -135,8 +136,8 @@ class CommandScreen(ControlScreen):
 
     # Shell lines.
 
-    @on(Prompt.ShellGiven)
-    def _shell_given(self, message: Prompt.ShellGiven) -> None:
+    @on(ShellGiven)
+    def _shell_given(self, message: ShellGiven) -> None:
         if (conversation := self._at_hand()) is None:
             return
         root, sandbox = conversation.workspace.root, conversation.sandbox
@@ -165,8 +166,8 @@ class CommandScreen(ControlScreen):
 
     # Commands.
 
-    @on(Prompt.CommandGiven)
-    async def _command_given(self, message: Prompt.CommandGiven) -> None:
+    @on(CommandGiven)
+    async def _command_given(self, message: CommandGiven) -> None:
         command, _ = commands.parse(f"/{message.name}")
         for node in (self, self.app):
             action = getattr(node, command.action, None)
