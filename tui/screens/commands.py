@@ -56,9 +56,9 @@ class Commands:
     def action_command_mode(self, arguments: str) -> None:
         """With the name of one, or to the next."""
         if not arguments:
-            self._screen.action_mode()
+            self._screen.modes.to_the_next()
         elif arguments in list(Mode):
-            self._screen.set_mode(Mode(arguments))
+            self._screen.modes.to(Mode(arguments))
         else:
             self._screen.tell(f"There is no mode {shown(arguments)}: {', '.join(Mode)}.")
 
@@ -70,7 +70,7 @@ class Commands:
             self._screen.switching.choose()
 
     def action_command_plan(self, arguments: str) -> None:
-        self._screen.set_mode(Mode.PLAN)
+        self._screen.modes.to(Mode.PLAN)
         if arguments:
             self._screen.query_one(Prompt).send(arguments)
 

@@ -2,7 +2,7 @@
 
 Owns who is told of what: messages of the widgets go to the engine, its messages to the widgets.
 Must not know how anything looks, nor what a turn does. Its parts have what has steps of its own:
-`commands`, `switching` of models, `going_back`.
+`commands`, `modes`, `switching` of models, `going_back`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterable
-from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -32,6 +31,7 @@ from tui.measures import Measures
 from tui.painting import Painter
 from tui.screens.commands import Commands
 from tui.screens.going_back import GoingBack
+from tui.screens.modes import ORDER, Modes
 from tui.screens.switching import Switching
 from tui.shell_lines import ShellEnded, ShellLines, ShellStarted, ShellWrote
 from tui.widgets.approval import Approval
@@ -45,13 +45,6 @@ from tui.widgets.transcript import Transcript
 
 TWICE = 1.0
 """Seconds between two presses of Esc that open the list of turns."""
-_ORDER = (Mode.PLAN, Mode.ASK, Mode.EDIT, Mode.AUTO)
-_SAID = {
-    Mode.PLAN: "Plan mode: it reads and describes what it would do; nothing is changed or run.",
-    Mode.ASK: "Ask mode: edits and commands ask.",
-    Mode.EDIT: "Edit mode: edits are free, commands ask.",
-    Mode.AUTO: "Auto mode: edits are free, and commands in the sandbox.",
-}
 
 
 class SessionScreen(Screen[None]):
@@ -76,6 +69,7 @@ class SessionScreen(Screen[None]):
         self.measures = Measures()
         """Of the open session."""
         self.commands = Commands(self)
+        self.modes = Modes(self)
         self.switching = Switching(self)
         self.going_back = GoingBack(self)
         self.conversation: Conversation | None = None
@@ -307,28 +301,17 @@ class SessionScreen(Screen[None]):
 
     def action_mode(self) -> None:
         """Go to the next mode."""
-        if self.mode is not None:
-            self.set_mode(_ORDER[(_ORDER.index(self.mode) + 1) % len(_ORDER)])
-
-    def set_mode(self, mode: Mode) -> None:
-        """Change what happens without a question, as soon as that can be."""
-        self.mode = mode
-        self.engine.do(lambda conversation: conversation.set_mode(mode), partial(self._told, mode))
-
-    def _told(self, mode: Mode, at_once: bool) -> None:
-        if mode is self.mode:  # else it went on to the next meanwhile
-            later = "" if at_once else "From the next turn on: "
-            self.query_one(StatusLine).tell(later + _SAID[mode])
+        self.modes.to_the_next()
 
     def watch_mode(self, mode: Mode | None) -> None:
-        for known in _ORDER:
+        for known in ORDER:
             self.set_class(known is mode, f"-mode-{known}")
         if mode is not None:
             self.query_one(StatusLine).mode = mode
 
     @on(PlanOffer.Taken)
     def _do_plan(self, message: PlanOffer.Taken) -> None:
-        self.set_mode(message.mode)
+        self.modes.to(message.mode)
         self.engine.run(DO_IT)
 
     def action_switch(self) -> None:
