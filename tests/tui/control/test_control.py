@@ -9,24 +9,13 @@ import pytest
 
 from agent.mode import Mode
 from agent.recorded import TurnInfo
-from tests.tui.control.conftest import Drive, Person
+from tests.tui.control.conftest import DONE, WRITE, Drive, Person
 from tui.screens.models import ModelsScreen
 from tui.screens.rewind import Choice, RewindScreen
 from tui.widgets.offers import PlanOffer, SwitchOffer
 from tui.widgets.status_line import StatusLine
 from tui.widgets.todo import TodoPanel
 
-DONE = """
-[[step]]
-text = "Done."
-"""
-WRITE = """
-[[step]]
-[[step.call]]
-tool = "write_file"
-path = "made.txt"
-content = "hello"
-"""
 SLOW = """
 [[step]]
 text = "Now I think for long."
