@@ -15,6 +15,7 @@ from typing import Protocol, TextIO, assert_never
 from agent import events
 from agent.approval import Choice
 from agent.costs import Cost
+from agent.durations import duration
 from agent.events import Event, Origin, Status, Totals, TurnFinished, to_json
 from tools.text import shown
 from tools.text_filter import printable
@@ -251,7 +252,7 @@ def switch_cost(event: events.Switched) -> str:
     """What a change of models costs: `it reads about 5200 tokens anew, about 7 s`."""
     parts = [f"it reads about {event.tokens} tokens anew"]
     if event.seconds is not None:
-        parts.append(f"about {event.seconds:.0f} s")
+        parts.append(f"about {duration(event.seconds, whole=True)}")
     if event.dollars:
         parts.append(f"about {dollars(event.dollars)}")
     return ", ".join(parts)

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from agent import session
+from agent.durations import ago
 from agent.errors import ExitCode, InputError
 from agent.overview import Overview, at_work, overview, overviews, search
 from agent.session import SessionInfo, state_folder
@@ -113,7 +114,8 @@ def show_session(context: click.Context, name: str, as_json: bool) -> None:
         return
     click.echo(printable(seen.heading))
     click.echo(f"{info.id} in {printable(str(info.root))}")
-    click.echo(f"started {_ago(_seconds(info.started))}, last at work {_ago(seen.last)}")
+    now = time.time()
+    click.echo(f"started {ago(now - _seconds(info.started))}, last at work {ago(now - seen.last)}")
     if seen.forked:
         click.echo(f"forked from {printable(seen.forked)}")
     click.echo(
@@ -237,7 +239,7 @@ def _line(item: Overview, *, with_root: bool) -> str:
     columns = [
         item.info.id,
         f"{_status(item):<12}",
-        _ago(item.last),
+        ago(time.time() - item.last),
         f"{item.turns} turn" + "s" * (item.turns != 1),
         item.model or "-",
         *filter(None, [_dollars(item)]),
@@ -289,12 +291,3 @@ def _seconds(iso: str) -> float:
         return datetime.fromisoformat(iso).timestamp()
     except ValueError:
         return 0.0
-
-
-def _ago(seconds: float) -> str:
-    """How long ago something was, in the largest unit that makes a whole number."""
-    passed = max(0.0, time.time() - seconds)
-    for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if passed >= size:
-            return f"{passed / size:.0f} {name} ago"
-    return "just now"

@@ -42,27 +42,9 @@ from tui.widgets.replay_rows import ReplayRows  # noqa: E402
 
 EXAMPLE = "wrong_formula"
 TASK = "Tax is too high on invoices with a discount. Find out why and mend it."
-SCRIPT = """
-steering = "free"
-[[step]]
-reasoning = "The total is right without a discount, so the order of the two steps is suspect."
-text = "I look at how an invoice computes its tax."
-[[step.call]]
-tool = "read_file"
-path = "billing/invoice.py"
-[[step]]
-text = "The tax is taken of the subtotal, **before** the discount; it is due on what is paid."
-[[step.call]]
-tool = "replace_symbol"
-path = "billing/invoice.py"
-symbol = "Invoice.tax"
-code = '''
-    def tax(self) -> int:
-        return percent(self.subtotal() - self.discount(), self.tax_rate)
-'''
-[[step]]
-text = "Tax is now taken after the discount: 18.00 in your example, 108.00 in total."
-"""
+DEMO = ROOT / "docs" / "demo.toml"
+"""The script; before its first words the model is shown to think."""
+THOUGHT = "The total is right without a discount, so the order of the two steps is suspect."
 HASTY = """
 steering = "free"
 price_as = "claude-haiku-4-5"
@@ -207,7 +189,9 @@ def draw(view: View, output: Path) -> None:
         for git in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "Invoices"]):
             subprocess.run(["git", *git], cwd=repository, check=True)
         script = home / "demo.toml"
-        script.write_text(SCRIPT, encoding="utf-8")
+        thinking = f'[[step]]\nreasoning = "{THOUGHT}"\n'
+        told = DEMO.read_text(encoding="utf-8").replace("[[step]]\n", thinking, 1)
+        script.write_text(told, encoding="utf-8")
         (home / "hasty.toml").write_text(HASTY, encoding="utf-8")
         (home / "lists.jsonl").write_text("".join(map(_row, FUNCTIONS)), encoding="utf-8")
         os.chdir(home)

@@ -264,7 +264,7 @@ class ParityApp(BaseApp):
     def action_copy_answer(self) -> None:
         """Copy what the model said last."""
         if self._session is not None:
-            self._session.action_command_copy("")
+            self._session.commands.action_command_copy("")
 
 
 def run(wanted: Wanted) -> ExitCode:

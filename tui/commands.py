@@ -1,7 +1,7 @@
 """The commands that a prompt takes after a `/`: their names, what they take and what they do.
 
-Owns the list, its search and the reading of a line. Must not carry any of them out: a screen, or
-the application, has `action_command_<name>(arguments)` for it.
+Owns the list, its search and the reading of a line. Must not carry any of them out:
+`screens.commands`, or the application, has `action_command_<name>(arguments)` for it.
 """
 
 from __future__ import annotations

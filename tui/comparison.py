@@ -20,6 +20,7 @@ from agent.alternative import (
 )
 from agent.config import Settings
 from agent.costs import Cost, cost_on
+from agent.durations import duration
 from agent.errors import ModelMissing
 from agent.models.base import Tariff, Usage
 from agent.models.opening import Backend, backend
@@ -101,7 +102,7 @@ def _paid(steps: Sequence[Step], power: Power) -> Iterator[str]:
         yield from _local_parts(ran_local(seconds, cost.watt_hours, power))
         return
     yield from costs(cost) or ["free"]
-    yield f"{seconds:.0f} s"
+    yield duration(seconds, whole=True)
 
 
 def _local_parts(local: Local) -> Iterator[str]:
@@ -112,7 +113,7 @@ def _local_parts(local: Local) -> Iterator[str]:
         yield f"{local.watt_hours:.{1 if local.watt_hours >= 1 else 3}f} Wh{paid}"
     if local.hardware_usd is not None:
         yield f"hardware {dollars(local.hardware_usd)}"
-    yield f"{local.seconds:.0f} s"
+    yield duration(local.seconds, whole=True)
 
 
 def _claude(name: str) -> str:

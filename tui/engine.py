@@ -10,7 +10,8 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from textual.message import Message
 
@@ -59,6 +60,14 @@ class Rested(Message):
 
 
 @dataclass
+class Done(Message):
+    """What was asked for is done."""
+
+    tell: Callable[[], object]
+    """Is to be called where widgets are, and awaited if that can be."""
+
+
+@dataclass
 class Complaint(Message):
     """What was asked for cannot be done; one line."""
 
@@ -80,6 +89,7 @@ class Asked(Message):
     reply: Callable[[ApprovalAnswer], None]
 
 
+T = TypeVar("T")
 Post = Callable[[Message], object]
 Job = Callable[["Conversation"], None]
 
@@ -143,12 +153,25 @@ class Engine:
         """
         self._jobs.put(lambda: self._run(task, notes))
 
-    def do(self, job: Job) -> None:
+    def do(
+        self,
+        job: Callable[[Conversation], T],
+        then: Callable[[T], object] | None = None,
+    ) -> None:
         """Have something done in the session's thread: at once, or between two events of the turn.
 
         What it raises of `AgentError` and `ToolError` is posted as a complaint.
+
+        Args:
+            then: Is told what came of it, by a message, so where widgets are.
         """
-        self._between.put(job)
+
+        def work(conversation: Conversation) -> None:
+            result = job(conversation)
+            if then is not None:
+                self._post(Done(partial(then, result)))
+
+        self._between.put(work)
         self._jobs.put(self._catch_up)
 
     def interrupt(self) -> None:

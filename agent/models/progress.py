@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
+from agent.durations import duration
 from tools.text import shown
 
 Clock = Callable[[], float]
@@ -83,7 +84,7 @@ class StreamProgress:
         bar = "#" * filled + "." * (_BAR - filled)
         elapsed = now - self._begun
         rate = (done - self._start) / elapsed if elapsed > 0.5 else 0.0
-        left = f", {_duration((self._total - done) / rate)} left" if rate > 0 else ""
+        left = f", {duration((self._total - done) / rate, whole=True)} left" if rate > 0 else ""
         speed = f" {rate / 1e6:.1f} MB/s" if rate > 0 else ""
         size = f"{done / 1e6:.0f}/{megabytes(self._total)}"
         return f"{self._what} [{bar}] {part:4.0%} {size}{speed}{left}"[:78]
@@ -91,10 +92,3 @@ class StreamProgress:
 
 def megabytes(count: int) -> str:
     return f"{count / 1e6:.0f} MB"
-
-
-def _duration(seconds: float) -> str:
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole / 3600:.1f} h"

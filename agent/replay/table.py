@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from agent.durations import duration
 from agent.replay.jobs import Job, Phase, Progress
 from agent.replay.results import Attempt, Cause
 from agent.replay.store import Fitness
@@ -84,7 +85,7 @@ class LiveTable:
         row = self._rows.pop(id(job))
         line = told(job, result)
         if line:
-            took = duration(time.monotonic() - row.since)
+            took = duration(time.monotonic() - row.since, whole=True)
             self._recent = [*self._recent, f"{line} · {took}"][-_RECENT:]
 
     def tick(self) -> None:
@@ -111,7 +112,7 @@ class LiveTable:
         lines = [f"  {line}" for line in self._recent]
         if self._rows:
             lines.append(
-                f"{'instance':<30} {'model':<20} {'step':>4} {'tokens':>9} {'$':>8} {'time':>9}"
+                f"{'instance':<30} {'model':<20} {'step':>4} {'tokens':>9} {'$':>8} {'time':>11}"
             )
         now = time.monotonic()
         for row in self._rows.values():
@@ -121,7 +122,7 @@ class LiveTable:
             lines.append(
                 f"{clip_line(job.instance.id, 30):<30} {clip_line(short(job.model), 20):<20} "
                 f"{at.steps:>4} {tokens:>9} {at.dollars:>8.4f} "
-                f"{duration(now - row.since):>9}  {shown(doing)}"
+                f"{duration(now - row.since, whole=True):>11}  {shown(doing)}"
             )
         return [*lines, self._bar(now)]
 
@@ -137,7 +138,7 @@ class LiveTable:
         parts += [f"{schedule.spent.tokens:,} tokens", f"${schedule.spent.dollars:.2f}"]
         fresh = done - schedule.before
         if (seconds := time_left(now - self._started, fresh, left)) is not None:
-            parts.append(f"{duration(seconds)} left")
+            parts.append(f"{duration(seconds, whole=True)} left")
         return " · ".join(parts)
 
 
@@ -166,16 +167,6 @@ def told(job: Job, result: Attempt | Fitness | None) -> str:
 def short(model: str) -> str:
     """A model's name without the way to it."""
     return shown(model.removesuffix("/").rpartition("/")[2])
-
-
-def duration(seconds: float) -> str:
-    """`48 s`, `3 m 20 s`, `2 h 05 m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} m"
 
 
 def summary(attempts: list[Attempt], models: tuple[str, ...]) -> list[str]:

@@ -130,6 +130,21 @@ class Agent:
         return f"scripted:{path}"
 
 
+def heard(keyboard: int) -> bytearray:
+    """All that is written to a terminal, as it comes."""
+    shown = bytearray()
+
+    def read() -> None:
+        try:
+            while piece := os.read(keyboard, 65536):
+                shown.extend(piece)
+        except OSError:  # EIO: who wrote has ended
+            pass
+
+    threading.Thread(target=read, daemon=True).start()
+    return shown
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until something is so."""
     until = time.monotonic() + seconds

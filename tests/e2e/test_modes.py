@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import COMMAND, PATIENCE, Agent, Ended
+from tests.e2e.command import COMMAND, PATIENCE, Agent, Ended, heard
 from tests.e2e.repositories import FORMULA_FIX, PLAIN_FIX, contents
 
 RUN_AND_FIX = (
@@ -117,17 +116,7 @@ def on_a_terminal(
         stderr=device,
     )
     os.close(device)
-    shown = bytearray()
-
-    def read() -> None:
-        try:
-            while piece := os.read(keyboard, 65536):
-                shown.extend(piece)
-        except OSError:  # EIO: the command has ended
-            pass
-
-    threading.Thread(target=read, daemon=True).start()
-    screens.append(OnATerminal(process, keyboard, shown))
+    screens.append(OnATerminal(process, keyboard, heard(keyboard)))
     return screens[-1]
 
 

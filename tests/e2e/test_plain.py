@@ -8,14 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import PATIENCE, ROOT, Agent, wait_for
+from tests.e2e.command import PATIENCE, ROOT, Agent, heard, wait_for
 from tests.e2e.repositories import PLAIN_FIX
 
 CONVERSE = f"""
@@ -100,17 +99,7 @@ class Terminals:
             preexec_fn=lambda: os.login_tty(device),
         )
         os.close(device)
-        shown = bytearray()
-
-        def read() -> None:
-            try:
-                while piece := os.read(keyboard, 65536):
-                    shown.extend(piece)
-            except OSError:  # EIO: it has ended
-                pass
-
-        threading.Thread(target=read, daemon=True).start()
-        self.opened.append(Terminal(process, keyboard, shown))
+        self.opened.append(Terminal(process, keyboard, heard(keyboard)))
         return self.opened[-1]
 
 

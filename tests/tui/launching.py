@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
 from agent.mode import Mode
@@ -25,6 +27,24 @@ class Place:
 
     folder: Path
     home: Path
+
+    @classmethod
+    def made(cls, within: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+        """A new one, for all that is started from now on; the current folder is its home."""
+        place = cls(within / "repository", within / "home")
+        place.folder.mkdir()
+        place.home.mkdir()
+        (place.folder / "shop.py").write_text("PRICE = 1\n")
+        subprocess.run(["git", "init", "-q", place.folder], check=True)
+        for name, value in (
+            ("PARITY_STATE", place.state),
+            ("PARITY_CONFIG", place.config),
+            ("PARITY_MODELS", place.home / "models"),
+            ("XDG_CACHE_HOME", place.home / "cache"),
+        ):
+            monkeypatch.setenv(name, str(value))
+        monkeypatch.chdir(place.home)
+        return place
 
     @property
     def config(self) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,7 @@ from tui.widgets.prompt import Prompt
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    made = Place(tmp_path / "repository", tmp_path / "home")
-    made.folder.mkdir()
-    made.home.mkdir()
-    (made.folder / "shop.py").write_text("PRICE = 1\n")
-    subprocess.run(["git", "init", "-q", made.folder], check=True)
-    monkeypatch.setenv("PARITY_STATE", str(made.state))
-    monkeypatch.setenv("PARITY_CONFIG", str(made.config))
-    monkeypatch.setenv("PARITY_MODELS", str(made.home / "models"))
-    return made
+    return Place.made(tmp_path, monkeypatch)
 
 
 class Boom(Message):

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -30,6 +28,7 @@ from textual.widgets import TextArea
 
 from agent.mode import Mode
 from agent.wanted import Wanted
+from tests.e2e.repositories import example, git
 from tests.tui.launching import until
 from tools.sandbox import Tier
 from tui.app import ParityApp
@@ -41,28 +40,8 @@ from tui.widgets.status_line import StatusLine
 
 ROOT = Path(__file__).parents[2]
 TUI = ROOT / "tui"
-EXAMPLE = ROOT / "examples" / "wrong_formula"
 TASK = "Tax is too high on invoices with a discount."
-SCRIPT = """
-steering = "free"
-[[step]]
-text = "I look at how an invoice computes its tax."
-[[step.call]]
-tool = "read_file"
-path = "billing/invoice.py"
-[[step]]
-text = "The tax is taken of the subtotal, **before** the discount."
-[[step.call]]
-tool = "replace_symbol"
-path = "billing/invoice.py"
-symbol = "Invoice.tax"
-code = '''
-    def tax(self) -> int:
-        return percent(self.subtotal() - self.discount(), self.tax_rate)
-'''
-[[step]]
-text = "Tax is now taken after the discount: 18.00 in your example."
-"""
+DEMO = ROOT / "docs" / "demo.toml"
 A_TURN = 60.0
 """Seconds after which a turn with two runs of the tests has failed."""
 SIZES = (((80, 24), "dark"), ((120, 40), "light"))
@@ -159,11 +138,10 @@ class Sitter:
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The example under git, with folders of its own for what is kept."""
-    ignored = shutil.ignore_patterns("__pycache__", ".*")
-    made = shutil.copytree(EXAMPLE, tmp_path / "shop", ignore=ignored)
-    identity = ("-c", "user.name=you", "-c", "user.email=you@localhost")
-    for git in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-qm", "one"]):
-        subprocess.run(["git", *git], cwd=made, check=True)
+    made = example("wrong_formula", tmp_path / "shop")
+    git(made, "init", "-q", "-b", "main")
+    git(made, "add", "-A")
+    git(made, "commit", "-qm", "one")
     for name in ("STATE", "CONFIG", "MODELS"):
         monkeypatch.setenv(f"PARITY_{name}", str(tmp_path / name.lower()))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -172,9 +150,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def app(repository: Path, mode: Mode) -> SteadyApp:
-    script = repository.parent / "demo.toml"
-    script.write_text(SCRIPT, encoding="utf-8")
-    return SteadyApp(Wanted(repository, {"model": f"scripted:{script}"}, mode=mode), {})
+    return SteadyApp(Wanted(repository, {"model": f"scripted:{DEMO}"}, mode=mode), {})
 
 
 @pytest.mark.parametrize(("size", "theme"), SIZES, ids=["80x24", "120x40"])

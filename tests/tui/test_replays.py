@@ -7,7 +7,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -53,19 +52,7 @@ Person = Callable[[Pilot[Any]], Awaitable[None]]
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    made = Place(tmp_path / "repository", tmp_path / "home")
-    made.folder.mkdir()
-    made.home.mkdir()
-    subprocess.run(["git", "init", "-q", made.folder], check=True)
-    for name, value in (
-        ("PARITY_STATE", made.state),
-        ("PARITY_CONFIG", made.config),
-        ("PARITY_MODELS", made.home / "models"),
-        ("XDG_CACHE_HOME", made.home / "cache"),
-    ):
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.chdir(made.home)
-    return made
+    return Place.made(tmp_path, monkeypatch)
 
 
 def drive(place: Place, behave: Person, size: tuple[int, int] = (100, 30)) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,7 @@ from tui.widgets.prompt import Prompt
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    made = Place(tmp_path / "repository", tmp_path / "home")
-    made.folder.mkdir()
-    made.home.mkdir()
-    (made.folder / "shop.py").write_text("PRICE = 1\n")
-    subprocess.run(["git", "init", "-q", made.folder], check=True)
-    monkeypatch.setenv("PARITY_STATE", str(made.state))
-    monkeypatch.setenv("PARITY_CONFIG", str(made.config))
-    monkeypatch.chdir(made.home)
+    made = Place.made(tmp_path, monkeypatch)
     for task in ("mend the roof", "paint the door"):
         asyncio.run(_talk(made.app(), task))
     return made

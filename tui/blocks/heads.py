@@ -12,6 +12,7 @@ from collections import Counter
 
 from textual.content import Content
 
+from agent.durations import duration
 from agent.events import Origin, Status
 from agent.printer import extent, figures
 from tools.testing.reports import gist
@@ -63,14 +64,6 @@ def spinner() -> str:
     return SPINNER[int(time.monotonic() * 10) % len(SPINNER)]
 
 
-def seconds(value: float) -> str:
-    """`3 s`, `1 min 5 s`; a tenth where it is less than ten."""
-    if value < 60:
-        return f"{value:.1f} s" if value < 9.95 else f"{value:.0f} s"
-    minutes, rest = divmod(round(value), 60)
-    return f"{minutes} min {rest} s"
-
-
 def prompted(text: str, *, whole: bool) -> Content:
     """What the user said; of a long text the beginning, unless all of it is wanted."""
     lines = text.split("\n")
@@ -84,9 +77,9 @@ def prompted(text: str, *, whole: bool) -> Content:
 def thought(entry: Thought) -> Content:
     """`thought for 3 s`."""
     if not entry.done:
-        passed = seconds(time.monotonic() - entry.started)
+        passed = duration(time.monotonic() - entry.started)
         return Content.styled(f"{spinner()} thinking for {passed}", DIM)
-    took = "" if not entry.seconds or entry.seconds < 0.1 else f" for {seconds(entry.seconds)}"
+    took = "" if not entry.seconds or entry.seconds < 0.1 else f" for {duration(entry.seconds)}"
     fold = "▾" if entry.open else "▸"
     return Content.styled(f"{fold} thought{took}", f"{DIM} italic")
 
@@ -96,9 +89,9 @@ def call(entry: Call) -> Content:
     mark, colour = _MARKS.get(entry.state, (spinner(), "$text-accent"))
     parts = [Content.styled(f"{mark} ", colour), Content(_title(entry))]
     if entry.state is State.RUNNING and entry.elapsed >= 1:
-        parts.append(Content.styled(f"  {seconds(entry.elapsed)}", DIM))
+        parts.append(Content.styled(f"  {duration(entry.elapsed)}", DIM))
     elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
-        parts.append(Content.styled(f"  {seconds(entry.seconds)}", DIM))
+        parts.append(Content.styled(f"  {duration(entry.seconds)}", DIM))
     if told := _TOLD.get(entry.state):
         said = f": {shown(clip_line(entry.word, _WIDE))}" if entry.word else ""
         parts.append(Content.styled(f"  {told}{said}", colour))
@@ -207,7 +200,7 @@ def _facts(told: str) -> str:
 def shell(entry: Shell) -> Content:
     """The user's command, its output's head and tail, how it ended."""
     mark, colour = (spinner(), "$text-accent") if not entry.ended else ("$", "$text-primary")
-    told = seconds(entry.seconds if entry.ended else time.monotonic() - entry.started)
+    told = duration(entry.seconds if entry.ended else time.monotonic() - entry.started)
     ending = told
     if entry.ended and entry.code is None:
         ending = f"stopped, {told}"

@@ -1,4 +1,4 @@
-"""Which blocks are in the tree, and where: the few in sight and near it, of any number.
+"""Where blocks lie: the few in the tree, among any number that are not.
 
 Owns the heights of blocks that are not in the tree, measured or estimated, and the layout that
 leaves their room: what a person looks at stays where it is, whatever changes above it. Must not
@@ -17,16 +17,11 @@ from tui.blocks.entries import Answer, Entry, Prompted
 from tui.blocks.widgets import Block
 
 if TYPE_CHECKING:
+    from tui.blocks.excerpt import Excerpt
     from tui.widgets.transcript import Transcript
 
-MOST = 70
-"""Blocks in the tree before some are taken out."""
-KEPT = 40
-"""Blocks that are left then."""
 _LINES = 3
 """Rows that are gone on by in a block that is higher than the view."""
-STEP = 8
-"""Blocks that are put in at once: more would be felt as a pause."""
 
 
 class Heights:
@@ -77,8 +72,9 @@ class WindowLayout(Layout):
 
     name = "window"
 
-    def __init__(self, transcript: Transcript) -> None:
+    def __init__(self, transcript: Transcript, excerpt: Excerpt) -> None:
         self._transcript = transcript
+        self._excerpt = excerpt
         self._last: list[tuple[Widget, int, int]] = []
         """What was placed last, with its first row and the row after it."""
 
@@ -86,20 +82,21 @@ class WindowLayout(Layout):
         self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
     ) -> ArrangeResult:
         view = self._transcript
-        heights = view.heights
+        excerpt = self._excerpt
+        heights = excerpt.heights
         heights.resized(size.width)
         held = self._held()
         viewport = view.app.viewport_size
         placements: list[WidgetPlacement] = []
         self._last = []
-        y = heights.between(0, view.first)
+        y = heights.between(0, excerpt.first)
         margin_before = 0
         for widget in children:
             styles = widget.styles
             margin = styles.margin
             gutter_width, gutter_height = styles.gutter.totals
             if widget is view.tail:
-                y += heights.between(view.last, len(view.story.entries))
+                y += heights.between(excerpt.last, len(view.story.entries))
             top = max(margin.top, margin_before)
             inner = size.width - gutter_width - margin.width
             height = widget.get_content_height(size, viewport, inner) + gutter_height

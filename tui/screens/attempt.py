@@ -21,13 +21,14 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Log, Static, Tab, Tabs
 
+from agent.durations import duration
 from agent.errors import InputError
 from agent.events import Event
 from agent.playback import Tail
 from agent.replay.following import Follower, Row, State
 from agent.replay.results import Attempt
 from agent.replay.store import Listed, Store
-from agent.replay.table import duration, short
+from agent.replay.table import short
 from agent.session import SessionInfo
 from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
@@ -195,7 +196,7 @@ class AttemptScreen(Screen[None]):
         sums = [f"{row.steps} step{'s' if row.steps != 1 else ''}"] if row.steps else []
         sums += [f"{thousands(row.tokens)} tokens"] if row.tokens else []
         sums += [f"${row.dollars:.4f}"] if row.dollars else []
-        sums += [duration(row.seconds)] if row.seconds else []
+        sums += [duration(row.seconds, whole=True)] if row.seconds else []
         number = f" ({row.number})" if row.number > 1 else ""
         head = Content.assemble(
             (shown(row.instance) + number, "bold $primary"), "  ", (short(row.model), "bold"),

@@ -22,6 +22,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from agent.durations import ago
 from agent.errors import InputError
 from agent.replay.known import Known, at_hand
 from agent.replay.standing import is_at_work
@@ -31,7 +32,6 @@ from tools.text import shown
 from tools.text_filter import clip_line
 from tui.replaying import Replays, asks_help, usage, wish
 from tui.screens.replay import ReplayScreen
-from tui.screens.sessions import ago
 from tui.widgets.replay_head import placed
 
 _NAME = 60

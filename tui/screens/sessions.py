@@ -20,6 +20,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from agent.durations import ago
 from agent.errors import AgentError
 from agent.export import Format
 from agent.overview import Hit, at_work, overviews, search
@@ -33,7 +34,6 @@ _HEADING = 70
 """Characters of a session's heading."""
 _PATIENCE = 3.0
 """Seconds in which a second press of the key deletes."""
-_UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"))
 
 
 @dataclass
@@ -240,11 +240,3 @@ class Sessions(ModalScreen[Wanted | None]):
         told.update(printable(message.line))
         told.set_class(message.problem, "-problem")
         self._look(self.query_one("#search", Input).value)
-
-
-def ago(seconds: float) -> str:
-    for length, unit in _UNITS:
-        if seconds >= length:
-            count = int(seconds / length)
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"

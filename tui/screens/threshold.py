@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.widgets.prompt import Prompt
+from tui.widgets.prompt.sending import CommandGiven, ShellGiven, Submitted
 
 _LOADED = ("tui.screens.session", "agent.conversation")
 """300 ms: the session's screen, and what its thread needs first."""
@@ -60,8 +61,8 @@ class Threshold(Screen[None]):
         await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _LOADED])
         self.app.post_message(Crossed(self._prompt, tuple(self._given)))
 
-    @on(Prompt.Submitted)
-    @on(Prompt.CommandGiven)
-    @on(Prompt.ShellGiven)
+    @on(Submitted)
+    @on(CommandGiven)
+    @on(ShellGiven)
     def _keep(self, message: Message) -> None:
         self._given.append(message)

@@ -12,8 +12,9 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.widgets import Static
 
+from agent.durations import duration
 from agent.replay.following import View
-from agent.replay.table import duration, short
+from agent.replay.table import short
 from tools.text import shown
 from tools.text_filter import clip_line
 from tui.blocks.heads import DIM
@@ -77,7 +78,7 @@ def _progress(whole: Tally, seconds_left: float | None, width: int) -> Content:
     parts = [f"{whole.ended}/{whole.all}"]
     parts += [f"{whole.running} at work"] if whole.running else []
     parts += [f"{thousands(whole.tokens)} tokens", f"${whole.dollars:.2f}"]
-    parts += [f"{duration(seconds_left)} left"] if seconds_left is not None else []
+    parts += [f"{duration(seconds_left, whole=True)} left"] if seconds_left is not None else []
     told = " · ".join(parts)
     room = max(8, width - cell_len(told) - 2)
     filled = room * whole.ended // whole.all if whole.all else 0

@@ -20,8 +20,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from agent.durations import duration
 from agent.replay.following import Row, State
-from agent.replay.table import duration, short
+from agent.replay.table import short
 from tools.text import shown
 from tui.blocks import heads
 from tui.replay_view import Sort
@@ -202,7 +203,7 @@ def _columns(rows: Sequence[Row], width: int) -> list[_Column]:
     fixed = [_Column("step", 6, right=True), _Column("tokens", 8, right=True),
              _Column("$", 9, right=True)]  # fmt: skip
     if width >= _ROOM:
-        fixed.append(_Column("time", 11, right=True))
+        fixed.append(_Column("time", 12, right=True))
     if width < _LITTLE:
         fixed = fixed[:1]
     room = max(_VERDICT + 12, width - 2 - sum(column.width for column in fixed))
@@ -243,7 +244,7 @@ def _text(row: Row, column: str) -> str:
         case "$":
             return f"{row.dollars:.4f}" if row.dollars else ""
         case "time":
-            return duration(row.seconds) if row.seconds else ""
+            return duration(row.seconds, whole=True) if row.seconds else ""
         case _:
             told = row.verdict or row.state.value
             return shown(f"{told}: {row.why}" if row.why else told)[:_LONGEST]

@@ -17,6 +17,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from agent.conversation import Conversation
+from agent.durations import duration
 from agent.events import (
     ApprovalAnswered,
     ApprovalAsked,
@@ -207,7 +208,7 @@ class StatusLine(Static):
         esc = "" if short else "  Esc interrupts "
         return Content.assemble(
             (f"{frame} ", "$text-primary"), (self._doing, "bold"),
-            (f"  {step}{elapsed:.0f} s{esc}", MUTED),
+            (f"  {step}{duration(elapsed, whole=True)}{esc}", MUTED),
         )  # fmt: skip
 
     def _fullness(self) -> Content:

@@ -1,12 +1,11 @@
 """What was said and done in the session, as a person reads it.
 
-Owns what of the conversation is in sight, its keys, and how often it is drawn anew. Must not know
-where events come from, nor what the blocks look like.
+Owns what it is told, where in it the user is, and its keys. Must not know where events come from,
+what the blocks look like, nor which of them are in the tree.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,22 +26,16 @@ from agent.events import Event
 from tools.text_filter import clip, printable
 from tui.blocks.bar import Bar
 from tui.blocks.entries import Changes, Entry, Kind, Remark, Shell
+from tui.blocks.excerpt import Excerpt
+from tui.blocks.pace import Pace
 from tui.blocks.shell_line import ShellLine
 from tui.blocks.story import Story
-from tui.blocks.widgets import Block, block_for, openable
-from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
+from tui.blocks.widgets import Block, openable
+from tui.blocks.window import WindowLayout
 from tui.widgets.tail import Below, Tail
 
-_FRAME = 1 / 40
-"""Seconds between two drawings of what is being written, at least; pieces come less often."""
-_SHARE = 3
-"""How many times as long as the last drawing took is waited before the next."""
-_AT_ONCE = 0.001
-"""Seconds; a timer of none fails."""
 _TICK = 0.1
 """Seconds between two pictures of a spinner."""
-_OPENED = 30
-"""Blocks that are shown first of a conversation that was loaded."""
 
 
 class Transcript(VerticalScroll):
@@ -70,22 +63,13 @@ class Transcript(VerticalScroll):
     def __init__(self) -> None:
         super().__init__()
         self.story = Story()
-        self.heights = Heights(self.story.entries)
-        self.first = self.last = 0
-        """The blocks in the tree: indices of the first and of that after the last."""
         self.tail = Tail()
         self._bar = Bar()
         self._hint = Below()
-        self._window = WindowLayout(self)
-        self._blocks: dict[Entry, Block] = {}
+        self._excerpt = Excerpt(self)
+        self._window = WindowLayout(self, self._excerpt)
+        self._pace = Pace(self, self._draw)
         self._current: Entry | None = None
-        self._touched: dict[Entry, None] = {}
-        self._due: Timer | None = None
-        self._drawing = False
-        self._cost = 0.0
-        """Seconds that the last drawing took."""
-        self._drew = 0.0
-        """When it ended."""
         self._ticker: Timer | None = None
         self._moved = False
 
@@ -131,7 +115,7 @@ class Transcript(VerticalScroll):
             return
         self.touch(changed)
         if isinstance(event, events.Said | events.TurnFinished):
-            self._draw_now()
+            self._pace.hurry()
 
     def load(self, recorded: Iterable[Event], *, over: bool = True) -> None:
         """Show a conversation from its events, in place of what is here.
@@ -153,11 +137,9 @@ class Transcript(VerticalScroll):
 
     def _begin_anew(self) -> None:
         """Show the end of what there is now."""
-        self.heights = Heights(self.story.entries)
         self._current = None
-        self._touched.clear()
-        end = len(self.story.entries)
-        self._place(max(0, end - _OPENED), end)
+        self._pace.forget()
+        self._excerpt.begin_anew()
         self.anchor()
         self.below = False
         self._tell_tail()
@@ -185,94 +167,20 @@ class Transcript(VerticalScroll):
 
     def touch(self, changed: Iterable[Entry]) -> None:
         """Blocks are to be drawn anew, soon."""
-        self._touched.update(dict.fromkeys(changed))
+        self._pace.touch(changed)
         if self._ticker is not None and self._at_work:
             self._ticker.resume()
-        if self._due is None and not self._drawing:
-            wait = self._drew + max(_FRAME, _SHARE * self._cost) - time.perf_counter()
-            self._due = self.set_timer(max(_AT_ONCE, wait), self._draw)
 
-    def _draw_now(self) -> None:
-        if self._due is not None:
-            self._due.stop()
-            self._due = None
-        if not self._drawing:
-            self.call_next(self._draw)
-
-    async def _draw(self) -> None:
-        if self._drawing:
-            return
-        self._due, self._drawing = None, True
-        begun = time.perf_counter()
-        touched, self._touched = self._touched, {}
+    async def _draw(self, touched: Iterable[Entry]) -> None:
         try:
-            await self._draw_blocks(touched)
+            for entry in touched:
+                await self._excerpt.sync(entry)
+            if self._excerpt.last < len(self.story.entries):
+                await self._excerpt.grow(self._window.rows()[1])
+                if not self.following:
+                    self.below = True
         finally:
-            self._drawing = False
-            self._drew = time.perf_counter()
-            self._cost = self._drew - begun
             self._tell_tail()
-            if self._touched:
-                self.touch(())
-
-    async def _draw_blocks(self, touched: Iterable[Entry]) -> None:
-        for entry in touched:
-            block = self._blocks.get(entry)
-            if block is not None and block.is_mounted:
-                await self._sync(block)
-        entries = self.story.entries
-        if self.last < len(entries):
-            if self.following or (self.last >= len(entries) - STEP and self._near_end):
-                await self._append()
-            if not self.following:
-                self.below = True
-
-    @property
-    def _near_end(self) -> bool:
-        return self.scroll_y + 2 * self.size.height > self._window.rows()[1]
-
-    async def _append(self) -> None:
-        entries = self.story.entries
-        if len(entries) - self.last > KEPT:
-            self._place(max(0, len(entries) - _OPENED), len(entries))
-            return
-        new = self._made(self.last, len(entries))
-        self.last = len(entries)
-        await self.mount_all(new, before=self.tail)
-        if len(self._blocks) > MOST and self.following:
-            self._drop(entries[self.first : self.last - KEPT])
-            self.first = self.last - KEPT
-
-    async def _sync(self, block: Block) -> None:
-        """Have an entry's widget show what the entry has become."""
-        if not block.stale:
-            block.sync()
-            return
-        with self.app.batch_update():
-            (new,) = self._made(block.index, block.index + 1)
-            await self.mount(new, before=block)
-            await block.remove()
-
-    def _made(self, first: int, last: int) -> list[Block]:
-        """New widgets for some entries."""
-        made = []
-        for index, entry in enumerate(self.story.entries[first:last], first):
-            block = self._blocks[entry] = block_for(entry, index)
-            block.set_class(entry is self._current, "-current")
-            made.append(block)
-        return made
-
-    def _drop(self, entries: Iterable[Entry]) -> None:
-        gone = [block for entry in entries if (block := self._blocks.pop(entry, None))]
-        self.remove_children(gone)
-
-    def _place(self, first: int, last: int) -> None:
-        """Have exactly these blocks in the tree."""
-        self.remove_children(list(self._blocks.values()))
-        self._blocks.clear()
-        self.first, self.last = first, last
-        new = self._made(first, last)
-        self.mount_all(new, before=self.tail)
 
     def shift(self, rows: int) -> None:
         """What is in sight was laid out further down: go with it, in the same frame."""
@@ -291,37 +199,8 @@ class Transcript(VerticalScroll):
             self.call_after_refresh(self._keep_up)
 
     def _keep_up(self) -> None:
-        """Have the blocks in the tree that are in sight, and some before and after them."""
         self._moved = False
-        entries, page = self.story.entries, self.size.height
-        top, bottom = self.scroll_y, self.scroll_y + page
-        first_row, last_row = self._window.rows()
-        if not entries or not page:
-            return
-        if self.first < self.last and (bottom < first_row or top > last_row):
-            at = self.heights.at(top)
-            self._place(max(0, at - STEP), min(len(entries), at + _OPENED))
-            return
-        if self.first > 0 and top - first_row < page:
-            first = max(0, self.first - STEP)
-            new = self._made(first, self.first)
-            self.first = first
-            self.mount_all(new, before=0)
-            if len(self._blocks) > MOST and self._spare(last_row - bottom):
-                self._drop(entries[self.last - STEP : self.last])
-                self.last -= STEP
-        elif self.last < len(entries) and last_row - bottom < page:
-            last = min(len(entries), self.last + STEP)
-            new = self._made(self.last, last)
-            self.last = last
-            self.mount_all(new, before=self.tail)
-            if len(self._blocks) > MOST and self._spare(top - first_row):
-                self._drop(entries[self.first : self.first + STEP])
-                self.first += STEP
-
-    def _spare(self, rows: float) -> bool:
-        """Whether so many rows out of sight are more than are wanted there."""
-        return rows > 3 * self.size.height
+        self._excerpt.keep_up(*self._window.rows())
 
     # What moves by itself
 
@@ -333,9 +212,9 @@ class Transcript(VerticalScroll):
         if not self._at_work and self._ticker is not None:
             self._ticker.pause()
         for entry in self.story.entries[-12:]:
-            if entry.moving and (block := self._blocks.get(entry)) and block.is_mounted:
+            if entry.moving and (block := self._excerpt.block(entry)) and block.is_mounted:
                 block.tick()
-        if time.perf_counter() - self._drew > _TICK:
+        if self._pace.still > _TICK:
             self._tell_tail()
 
     def _tell_tail(self) -> None:
@@ -350,25 +229,27 @@ class Transcript(VerticalScroll):
 
     def _point(self, entry: Entry | None) -> None:
         for known, chosen in ((self._current, False), (entry, True)):
-            if known is not None and (block := self._blocks.get(known)):
+            if block := self._excerpt.block(known):
                 block.set_class(chosen, "-current")
         self._current = entry
 
     def action_move(self, by: int) -> None:
         """Go to another block; a block that is higher than the view is gone through first."""
         entries = self.story.entries
-        shown = entries[self.first : self.last]
-        if not shown:
+        first, last = self._excerpt.first, self._excerpt.last
+        if first == last:
             return
-        if self._current not in shown:
+        current = self._excerpt.block(self._current)
+        if self._current is None or current is None:
             self._point(self._window.in_sight(last=by < 0))
             return
-        if self._window.scroll_through(self._blocks[self._current], by):
+        if self._window.scroll_through(current, by):
             return
         index = entries.index(self._current) + by
-        if self.first <= index < self.last:
+        if first <= index < last:
             self._point(entries[index])
-            self._window.reveal(self._blocks[entries[index]], by)
+            if (block := self._excerpt.block(entries[index])) is not None:
+                self._window.reveal(block, by)
         elif index >= len(entries):
             self.action_bottom()
 
@@ -378,13 +259,12 @@ class Transcript(VerticalScroll):
             await self._toggle(self._current)
 
     async def _toggle(self, entry: Entry) -> None:
-        block = self._blocks.get(entry)
-        if block is None or not openable(entry):
+        if self._excerpt.block(entry) is None or not openable(entry):
             return
         entry.open = not entry.open
         if self.following:
             self.release_anchor()  # it opens downwards, under the eyes
-        await self._sync(block)
+        await self._excerpt.sync(entry)
         self.call_after_refresh(self._check_anchor)
 
     @on(Block.Pressed)
@@ -405,9 +285,8 @@ class Transcript(VerticalScroll):
 
     def action_bottom(self) -> None:
         """Go to the end, and stay there."""
-        if self.last < len(self.story.entries):
-            end = len(self.story.entries)
-            self._place(max(0, end - _OPENED), end)
+        if self._excerpt.last < len(self.story.entries):
+            self._excerpt.go_to_end()
         self.anchor()
         self.below = False
 

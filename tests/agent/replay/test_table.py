@@ -13,7 +13,7 @@ from agent.replay.jobs import Job, Phase, Progress, Where
 from agent.replay.results import Cause
 from agent.replay.schedule import Schedule
 from agent.replay.store import Fitness, Store
-from agent.replay.table import LiveTable, PlainLines, duration, summary
+from agent.replay.table import LiveTable, PlainLines, summary
 from tests.agent.replay.attempts import attempt
 
 LONG = "a-repository-with-a-long-name__and-an-issue-12345"
@@ -90,10 +90,3 @@ def test_sums_leave_out_what_says_nothing_of_the_model() -> None:
     assert summary(attempts, ("gold",)) == [
         "gold: 1 of 2 resolved (1 wrong fix); 1 infrastructure, not counted"
     ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"), [(47.6, "48 s"), (200, "3 m 20 s"), (7500, "2 h 05 m")]
-)
-def test_times_are_short(seconds: float, told: str) -> None:
-    assert duration(seconds) == told

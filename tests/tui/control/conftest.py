@@ -23,6 +23,17 @@ from tui.widgets.prompt import Prompt
 
 PATIENCE = 30.0
 """Seconds after which what should happen is missed."""
+WRITE = """
+[[step]]
+[[step.call]]
+tool = "write_file"
+path = "made.txt"
+content = "hello"
+"""
+DONE = """
+[[step]]
+text = "Done."
+"""
 
 
 @dataclass

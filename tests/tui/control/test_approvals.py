@@ -6,20 +6,13 @@ from textual.widgets import Static
 
 from agent.approval import ApprovalAnswer, Choice
 from agent.mode import Mode
-from tests.tui.control.conftest import Drive, Person
+from tests.tui.control.conftest import DONE, WRITE, Drive, Person
 from tui.engine import Asked
 from tui.widgets.change import Hunk
 from tui.widgets.panel import QUIET
 
 NEVER = 3600.0
 """Seconds; no machine is so slow that a word takes them."""
-WRITE = """
-[[step]]
-[[step.call]]
-tool = "write_file"
-path = "made.txt"
-content = "hello"
-"""
 BOTH_ENDS = """
 [[step]]
 [[step.call]]
@@ -35,10 +28,6 @@ first
 last
 '''
 """.format(middle="\n".join(f"line {number}" for number in range(1, 29)))
-DONE = """
-[[step]]
-text = "Done."
-"""
 HOSTILE = r"""
 [[step]]
 [[step.call]]

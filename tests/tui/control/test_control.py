@@ -9,24 +9,13 @@ import pytest
 
 from agent.mode import Mode
 from agent.recorded import TurnInfo
-from tests.tui.control.conftest import Drive, Person
+from tests.tui.control.conftest import DONE, WRITE, Drive, Person
 from tui.screens.models import ModelsScreen
 from tui.screens.rewind import Choice, RewindScreen
 from tui.widgets.offers import PlanOffer, SwitchOffer
 from tui.widgets.status_line import StatusLine
 from tui.widgets.todo import TodoPanel
 
-DONE = """
-[[step]]
-text = "Done."
-"""
-WRITE = """
-[[step]]
-[[step.call]]
-tool = "write_file"
-path = "made.txt"
-content = "hello"
-"""
 SLOW = """
 [[step]]
 text = "Now I think for long."
@@ -108,12 +97,12 @@ def test_a_change_of_models_is_told_and_confirmed(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         await person.send("hello")
         await person.rest()
-        person.screen.switch(f"scripted:{other}")
+        person.screen.switching.to(f"scripted:{other}")
         offer = await person.asked(SwitchOffer)
         assert "tokens anew" in str(offer.query_one(".title").render())
         await person.press("n")
         assert person.conversation.agent.upcoming.model.spec.name == "scripted:script.toml"
-        person.screen.switch(f"scripted:{other}")
+        person.screen.switching.to(f"scripted:{other}")
         await person.asked(SwitchOffer)
         await person.press("enter")
         await person.until(
@@ -130,7 +119,7 @@ def test_the_question_that_was_there_first_is_answered_first(drive: Drive) -> No
 
     async def behave(person: Person) -> None:
         await person.send("make it")
-        person.screen.switch(f"scripted:{other}")
+        person.screen.switching.to(f"scripted:{other}")
         offer = await person.asked(SwitchOffer)
         await person.until(lambda: person.approval.display)
         assert person.screen.focused is offer
@@ -150,7 +139,7 @@ def test_before_a_word_is_said_a_change_costs_nothing(drive: Drive) -> None:
     other.write_text(DONE)
 
     async def behave(person: Person) -> None:
-        person.screen.switch(f"scripted:{other}")
+        person.screen.switching.to(f"scripted:{other}")
         await person.until(
             lambda: person.conversation.agent.upcoming.model.spec.name.endswith("other.toml")
         )
@@ -160,7 +149,7 @@ def test_before_a_word_is_said_a_change_costs_nothing(drive: Drive) -> None:
 
 def test_a_model_that_is_not_there_leaves_all_as_it_was(drive: Drive) -> None:
     async def behave(person: Person) -> None:
-        person.screen.switch("scripted:/nowhere.toml")
+        person.screen.switching.to("scripted:/nowhere.toml")
         await person.pilot.pause(0.3)
         assert person.conversation.agent.upcoming.model.spec.name == "scripted:script.toml"
         await person.send("hello")
@@ -186,7 +175,7 @@ def test_one_key_goes_to_claude_and_back(drive: Drive, monkeypatch: pytest.Monke
         def name() -> str:
             return person.conversation.agent.upcoming.model.spec.name
 
-        person.screen.action_command_model("claude")
+        person.screen.commands.action_command_model("claude")
         await person.until(lambda: name() == "claude-sonnet-5-5")
         await person.until(lambda: "claude-sonnet-5-5" in line(person))
         await person.press("ctrl+t")
@@ -203,9 +192,9 @@ def test_one_key_goes_to_claude_and_back(drive: Drive, monkeypatch: pytest.Monke
 
 def test_a_mode_can_be_named(drive: Drive) -> None:
     async def behave(person: Person) -> None:
-        person.screen.action_command_mode("auto")
+        person.screen.commands.action_command_mode("auto")
         await person.until(partial(_has_mode, person, Mode.AUTO))
-        person.screen.action_command_mode("fast")
+        person.screen.commands.action_command_mode("fast")
         assert person.screen.mode is Mode.AUTO
 
     drive(behave, DONE)

@@ -12,8 +12,10 @@ from tests.tui.conftest import Drive, until
 from tui.blocks.entries import Shell
 from tui.screens.session import SessionScreen
 from tui.widgets.prompt import Prompt
+from tui.widgets.prompt.box import Box
 from tui.widgets.prompt.menu import Menu
 from tui.widgets.prompt.queued import Queued
+from tui.widgets.prompt.sending import Submitted
 from tui.widgets.transcript import Transcript
 
 LONG = "\n".join(f"line {number}" for number in range(1, 121))
@@ -97,7 +99,7 @@ def test_what_was_sent_at_the_threshold_comes_back(drive: Drive) -> None:
 def test_what_was_sent_at_the_threshold_is_taken_by_a_session_that_is_open(drive: Drive) -> None:
     async def behave(pilot: Pilot[None]) -> None:
         await opened(pilot)
-        screen_of(pilot).take_over(Prompt(None), [Prompt.Submitted("early")])
+        screen_of(pilot).take_over(Prompt(None), [Submitted("early")])
         await until(pilot, lambda: "Well." in told(pilot))
 
     drive(behave)
@@ -394,7 +396,7 @@ def test_a_shell_line_runs_in_the_sandbox_and_the_model_hears_of_it(drive: Drive
     async def behave(pilot: Pilot[None]) -> None:
         await opened(pilot)
         await type_text(pilot, "!!echo secret words")
-        assert prompt_of(pilot).has_class("-shell")
+        assert prompt_of(pilot).query_one(Box).has_class("-shell")
         await pilot.press("enter")
         await until(pilot, lambda: not screen_of(pilot).shell_lines.at_work)
         await type_text(pilot, "!cat *.py | head -1")

@@ -1,7 +1,8 @@
 """Where the user writes: messages, commands, shell lines.
 
-Owns the text until it is sent, what waits to be sent, and what is offered meanwhile. Must not know
-what becomes of it: it is told by messages.
+Owns what a key means here, the text until it is sent, and what waits to be sent. Must not know what
+becomes of it: `sending` tells that by messages; nor what is offered meanwhile, which is
+`offering`'s.
 """
 
 from __future__ import annotations
@@ -15,43 +16,28 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import var
-from textual.widgets import Static, TextArea
+from textual.widgets import TextArea
 
 from agent.errors import AgentError
-from tui import commands
 from tui.commands import CommandRefused
-from tui.completion import Place, Places
+from tui.completion import Places
 from tui.engine import Complaint
 from tui.prompt_history import Draft, PromptHistory
+from tui.widgets.prompt.box import Box
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.menu import Menu
-from tui.widgets.prompt.offers import (
-    OFFERED,
-    SEARCH_HINT,
-    hint,
-    is_command,
-    named,
-    naming,
-    placed,
-    placeholder,
-    sent_before,
-    shell_line,
-)
+from tui.widgets.prompt.offering import Offering
 from tui.widgets.prompt.pastes import clean, expanded, folded, joined
 from tui.widgets.prompt.queued import Queued
 from tui.widgets.prompt.recall import Recall
+from tui.widgets.prompt.sending import Hurried, is_message, read, submitted
 
 if TYPE_CHECKING:
     from agent.conversation import Conversation
 
-_SHARE = 0.4
-"""Of the screen's height, that the text may take."""
-_LEAST = 3
-"""Lines of the text that can be seen in any terminal."""
 _NEW_LINE = ("shift+enter", "ctrl+j", "alt+enter")
 _AT_ONCE = ("ctrl+enter", "ctrl+s")
 
@@ -78,31 +64,6 @@ class Prompt(Vertical):
     """Whether a turn is at work: what is sent waits for its end."""
 
     @dataclass
-    class Submitted(Message):
-        """The user sent a message."""
-
-        text: str
-
-    @dataclass
-    class Hurried(Message):
-        """What waits first is to be sent at once: the turn at work is to end."""
-
-    @dataclass
-    class CommandGiven(Message):
-        """A command of `tui.commands`."""
-
-        name: str
-        arguments: str
-
-    @dataclass
-    class ShellGiven(Message):
-        """A line for a shell."""
-
-        line: str
-        told: bool
-        """Whether the model is to know of it."""
-
-    @dataclass
     class _MoreFound(Message):
         """What is offered may have grown."""
 
@@ -115,15 +76,14 @@ class Prompt(Vertical):
         super().__init__()
         self._queue = Queued()
         self._editor = Editor(self._takes)
+        self._box = Box(self._editor)
         self._menu = Menu()
         self._history: PromptHistory | None = None
         self._places: Places | None = None
-        self._searching = False
-        self._dismissed = ""
-        """The text for which the list was closed."""
         if folder is not None:
             self._look_into(folder)
         self._recall = Recall(self._history)
+        self._offering = Offering(self._editor, self._menu, self._recall, self._places)
 
     def _look_into(self, folder: Path) -> None:
         # 100 ms; not needed for the first frame
@@ -139,9 +99,7 @@ class Prompt(Vertical):
     def compose(self) -> ComposeResult:
         yield self._queue
         yield self._menu
-        with Horizontal(id="box"):
-            yield Static("❯", id="sign", markup=False)
-            yield self._editor
+        yield self._box
 
     def on_mount(self) -> None:
         self._dress()
@@ -203,7 +161,7 @@ class Prompt(Vertical):
     def clear(self) -> bool:
         """Empty what is being written, if anything is; it comes back as an earlier prompt does."""
         draft = self._editor.draft
-        if not draft or not self._editor.has_focus or self._searching:
+        if not draft or not self._editor.has_focus or self._offering.searching:
             return False
         self._recall.sent(draft)
         self._editor.load(Draft(""))
@@ -223,11 +181,11 @@ class Prompt(Vertical):
 
     @on(TextArea.SelectionChanged)
     def _moved(self) -> None:
-        self._offer()
+        self._offering.refresh()
 
     @on(_MoreFound)
     def _more_found(self) -> None:
-        self._offer()
+        self._offering.refresh()
 
     @on(Menu.OptionSelected)
     def _clicked(self, event: Menu.OptionSelected) -> None:
@@ -237,13 +195,11 @@ class Prompt(Vertical):
 
     def action_search(self) -> None:
         """Look for an earlier prompt by what is then written."""
-        if self._searching:
+        if self._offering.searching:
             self._menu.action_cursor_down()
             return
-        self._recall.own, self._searching = self._editor.draft, True
-        self._editor.load(Draft(""))
+        self._offering.search()
         self._dress()
-        self._offer()
 
     def action_edit(self) -> None:
         """Edit the text in the user's own editor."""
@@ -266,7 +222,7 @@ class Prompt(Vertical):
         """What a key means here; False: it edits."""
         menu = self._menu
         if menu.display and event.key in ("enter", "tab"):
-            self._offer()  # a fast hand is ahead of the list
+            self._offering.refresh()  # a fast hand is ahead of the list
         match event.key:
             case "enter":
                 self._enter()
@@ -278,14 +234,13 @@ class Prompt(Vertical):
                 self._choose(send=False)
             case key if menu.display and menu.takes(key):
                 pass
-            case "escape" if self._searching:
-                self._end_search(self._recall.own)
+            case "escape" if self._offering.searching:
+                self._end_search()
             case "escape" if menu.display:
-                self._dismissed = self._editor.text
-                self._menu.dismiss()
-            case "question_mark" if not (self._editor.text or self._searching):
+                self._offering.close()
+            case "question_mark" if not (self._editor.text or self._offering.searching):
                 self.call_later(self.run_action, "app.help")
-            case "up" if self._editor.on_first_line or self._untouched:
+            case "up" if self._editor.on_first_line or self._offering.untouched:
                 return self._earlier()
             case "down" if self._editor.on_last_line:
                 return self._later()
@@ -296,8 +251,8 @@ class Prompt(Vertical):
     def _enter(self) -> None:
         if self._menu.choice is not None:
             self._choose(send=True)
-        elif self._searching:
-            self._end_search(self._recall.own)
+        elif self._offering.searching:
+            self._end_search()
         elif self._editor.before.endswith("\\"):
             self._editor.replace_before(1, "\n")
         else:
@@ -305,19 +260,18 @@ class Prompt(Vertical):
 
     def _send(self) -> None:
         draft = self._editor.draft
-        text = draft.text.strip()
-        if not text:
+        try:
+            meant = read(draft, at_work=self.at_work)
+        except CommandRefused as error:
+            self.post_message(Complaint(str(error)))
             return
-        if is_command(text):
-            if not self._give_command(text):
+        match meant:
+            case None:
                 return
-        elif text.startswith("!"):
-            line, told = shell_line(expanded(draft))
-            if not line:
-                return
-            self.post_message(self.ShellGiven(line, told))
-        else:
-            self._send_draft(draft)
+            case Draft():
+                self._send_draft(meant)
+            case _:
+                self.post_message(meant)
         self._recall.sent(draft)
         self._editor.load(Draft(""))
 
@@ -326,12 +280,12 @@ class Prompt(Vertical):
             self._enter()
             return
         draft = self._editor.draft
-        if draft and not is_command(draft.text) and not draft.text.startswith("!"):
+        if draft and is_message(draft.text):
             self._queue.put(draft, first=True)
             self._recall.sent(draft)
             self._editor.load(Draft(""))
         if self.queue:
-            self.post_message(self.Hurried())
+            self.post_message(Hurried())
 
     def _send_draft(self, draft: Draft) -> None:
         if self.at_work:
@@ -341,110 +295,34 @@ class Prompt(Vertical):
 
     def _submit(self, draft: Draft) -> None:
         self.at_work = True
-        self.post_message(self.Submitted(expanded(draft).strip()))
+        self.post_message(submitted(draft))
 
-    def _give_command(self, line: str) -> bool:
-        try:
-            command, arguments = commands.parse(line)
-            command.check(arguments, at_work=self.at_work)
-        except CommandRefused as error:
-            self.post_message(Complaint(str(error)))
-            return False
-        self.post_message(self.CommandGiven(command.name, arguments))
-        return True
+    def _choose(self, *, send: bool) -> None:
+        if self._offering.choose(send=send):
+            self._send()
+        self._dress()
+
+    def _end_search(self) -> None:
+        self._offering.end_search()
+        self._dress()
 
     def _earlier(self) -> bool:
         if self.queue and not self._editor.text:
             self._editor.load(self._queue.take(-1))
         elif (draft := self._recall.earlier(self._editor.draft)) is not None:
-            self._put(draft)
+            self._offering.put(draft)
         return True
 
     def _later(self) -> bool:
         draft = self._recall.later()
         if draft is not None:
-            self._put(draft)
+            self._offering.put(draft)
         return draft is not None
-
-    @property
-    def _untouched(self) -> bool:
-        """Whether an earlier prompt stands there as it was put there."""
-        editor = self._editor
-        at_end = editor.cursor_location == editor.document.end
-        return self._recall.away and editor.text == self._dismissed and at_end
-
-    def _put(self, draft: Draft) -> None:
-        """Write a prompt for which nothing is offered until it is changed."""
-        self._editor.load(draft)
-        self._dismissed = self._editor.text
-
-    def _offer(self) -> None:
-        """Show what may be meant by what stands before the cursor."""
-        editor = self._editor
-        if self._searching:
-            choices = list(sent_before(self._recall.drafts, editor.text))
-            self._menu.offer(choices, "earlier prompts", "Nothing like that was sent here.")
-            return
-        if editor.text == self._dismissed and editor.text:
-            self._menu.dismiss()
-            return
-        self._dismissed = ""
-        before = editor.before
-        if before.startswith("/") and " " not in before and editor.cursor_location[0] == 0:
-            self._menu.offer(list(named(before[1:])), "commands")
-        elif (name := naming(before)) is not None and self._places is not None:
-            self._places.refresh()
-            places = self._places.search(name, OFFERED)
-            looking = "Looking at the repository …" if self._places.looking else ""
-            self._menu.offer(placed(places), "files and symbols", looking)
-        else:
-            self._menu.dismiss()
-
-    def _choose(self, *, send: bool) -> None:
-        """Take what is highlighted; a command is given at once where `send` says so."""
-        choice = self._menu.choice
-        if choice is None:
-            return
-        before = self._editor.before
-        match choice.value:
-            case commands.Command() as command:
-                alone = self._editor.text.strip() == before.strip()
-                if send and alone and not command.needs:
-                    self._editor.load(Draft(f"/{command.name}"))
-                    self._menu.dismiss()
-                    self._send()
-                else:
-                    self._editor.replace_before(len(before), f"/{command.name} ")
-            case Place() as place:
-                if (name := naming(before)) is not None:
-                    self._editor.replace_before(len(name) + 1, f"{place.mention} ")
-            case Draft() as draft:
-                self._end_search(draft)
-
-    def _end_search(self, draft: Draft) -> None:
-        self._searching = False
-        self._menu.dismiss()
-        self._put(draft)
-        self._dress()
 
     @on(events.Resize)
     def _fit(self) -> None:
-        """As high as the text, up to a part of the screen."""
-        # Not left to `height: auto` with a most: the box would take the height of all the text.
-        highest = max(_LEAST, int(self.screen.size.height * _SHARE))
-        self._editor.styles.height = min(self._editor.wrapped_document.height, highest)
+        self._box.fit()
 
     def _dress(self) -> None:
-        """The signs of what the text will be."""
-        self._fit()
-        text, box = self._editor.text, self.query_one("#box")
-        shell = text.startswith("!") and not self._searching
-        self.set_class(shell, "-shell")
-        sign = "?" if self._searching else "$" if shell else "❯"
-        self.query_one("#sign", Static).update(sign)
-        box.border_subtitle = Content(
-            SEARCH_HINT
-            if self._searching
-            else hint(text, at_work=self.at_work, queued=bool(self.queue))
-        )
-        self._editor.placeholder = placeholder(at_work=self.at_work, searching=self._searching)
+        searching, queued = self._offering.searching, bool(self.queue)
+        self._box.dress(at_work=self.at_work, searching=searching, queued=queued)

@@ -1,4 +1,4 @@
-"""What the text may mean: what is offered for it, what it will be when it is sent.
+"""What the text may mean: the choices that are offered for it, the words about it.
 
 Owns the reading of an unfinished text. Must not know the widgets.
 """
@@ -17,6 +17,7 @@ from tui.completion import Place
 from tui.fuzzy import Haystack
 from tui.prompt_history import Draft
 from tui.widgets.prompt.menu import Choice
+from tui.widgets.prompt.sending import is_command
 
 OFFERED = 30
 """Choices of a list at most."""
@@ -34,19 +35,6 @@ def naming(before: str) -> str | None:
     """
     found = _NAMING.search(before)
     return found[1] if found else None
-
-
-def is_command(text: str) -> bool:
-    """Whether a text is meant as a command: no path, and one line."""
-    text = text.rstrip()
-    name = text.partition(" ")[0]
-    return len(name) > 1 and name[0] == "/" and "/" not in name[1:] and "\n" not in text
-
-
-def shell_line(text: str) -> tuple[str, bool]:
-    """The line that a text behind a `!` gives a shell, and whether the model is to know of it."""
-    line = text.strip().removeprefix("!")
-    return line.removeprefix("!").strip(), not line.startswith("!")
 
 
 def one_line(draft: Draft) -> str:
