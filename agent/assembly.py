@@ -159,7 +159,7 @@ class Assembler:
         # Nor does a weak model that is let free keep a list.
         listing = model.spec.steering is Steering.FREE and not guided
         edit_format = EditFormat.SYMBOL if guided else model.spec.edit_format
-        toolbox = Toolbox.of(self._tools(model, edit_format, listing))
+        toolbox = Toolbox.of(self._tools(model, edit_format, listing, guided))
         chosen: SteeringProtocol
         match kind:
             case Steering.FREE:
@@ -176,17 +176,12 @@ class Assembler:
                 )
             case Steering.GUIDED:
                 # 30 ms; not needed where the model takes the steps
+                from agent.steering.bench import Bench
                 from agent.steering.guided import Guided
 
-                chosen = Guided(
-                    workspace,
-                    index,
-                    model.spec,
-                    model.count,
-                    has_tests,
-                    self._case,
-                    self._talk,
-                )
+                spec, count = model.spec, model.count
+                bench = Bench(workspace, index, spec, count, has_tests, self._case)
+                chosen = Guided(bench, self._talk)
         return Equipment(model, toolbox, chosen, self._instructions(model, kind))
 
     @property
@@ -199,7 +194,9 @@ class Assembler:
             files = tuple(file for file in files if "/" not in file.name)
         return Instructions(files, room(model.spec, steering))
 
-    def _tools(self, model: Model, edit_format: EditFormat, listing: bool) -> Iterator[Tool[Any]]:
+    def _tools(
+        self, model: Model, edit_format: EditFormat, listing: bool, guided: bool
+    ) -> Iterator[Tool[Any]]:
         workspace, sandbox = self._workspace, self._sandbox
         yield ReadFile(workspace)
         yield Search(workspace)
@@ -217,7 +214,12 @@ class Assembler:
                 pass
         yield WriteFile(workspace)
         if self._tests is not None:
-            yield RunTests(workspace.root, self._tests, self._settings.test_seconds, sandbox)
+            tests = RunTests(workspace.root, self._tests, self._settings.test_seconds, sandbox)
+            yield tests
+            if guided:
+                from tools.mend import TryMends  # as above
+
+                yield TryMends(workspace, tests)
         yield Run(workspace.root, sandbox)
         if listing:
             yield Todo()

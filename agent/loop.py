@@ -206,7 +206,7 @@ class Agent:
                     if self.steering.offers_tools or isinstance(message, ToolMessage):
                         yield from self._say(message)
                     moves.close()
-                    self._take_back()
+                    self.steering.retreat()
                     moves = yield from self._begin(task, "It was at work.")
                     reply = None
                 case Ask():
@@ -383,15 +383,10 @@ class Agent:
     def _abandoned(self, verdict: Verdict) -> Verdict:
         """Take back the change that was being tried when the turn ended."""
         try:
-            self._take_back()
+            self.steering.retreat()
         except ToolError as error:
             return replace(verdict, summary=f"{verdict.summary} {error}")
         return verdict
-
-    def _take_back(self) -> None:
-        safe = self.steering.safe
-        if safe is not None and self.workspace.checkpoint() > safe:
-            self.workspace.restore(safe)
 
     def _cancelled(self, deadline: Deadline) -> Verdict:
         if deadline.passed and not deadline.cancel.is_set():

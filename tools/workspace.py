@@ -230,14 +230,15 @@ class Workspace:
         self._snapshots.notices.clear()
         return told
 
-    def changes(self, *, turn: bool = False) -> tuple[Change, ...]:
+    def changes(self, *, turn: bool = False, since: int = 0) -> tuple[Change, ...]:
         """What was written since the workspace was opened, a file each, net, sorted by path.
 
         Args:
             turn: Since the present turn began, and no earlier.
+            since: A checkpoint; since then, and no earlier.
         """
         found = []
-        writes = [write for write in self._writes if not turn or write.turn == self.turn]
+        writes = [w for w in self._writes[since:] if not turn or w.turn == self.turn]
         for path, own in sorted(by_path(writes).items()):
             try:
                 there = self._tree.load(path, NO_LIMIT, links=True)

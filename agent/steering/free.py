@@ -50,8 +50,6 @@ class Free:
     """Whether a plan is asked for, and no change; then there is nothing to test either."""
     talk: bool = False
     """Whether a turn may end with an answer alone, nothing changed; then nothing is tested."""
-    safe: int | None = None
-    """None: what a model changed of its own accord stays."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     offers_tools = True
@@ -59,6 +57,9 @@ class Free:
     @property
     def system(self) -> str:
         return fill("free_system")
+
+    def retreat(self) -> None:
+        """What a model changed of its own accord stays."""
 
     def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""

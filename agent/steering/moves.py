@@ -86,9 +86,12 @@ class Steering(Protocol):
         """Whether the model is told of the tools and may pick them."""
         ...
 
-    @property
-    def safe(self) -> int | None:
-        """The checkpoint to return to when a limit or an error ends the turn in the middle."""
+    def retreat(self) -> None:
+        """Take back what is only being tried, when a limit or an error ends the turn in its middle.
+
+        Raises:
+            ToolError: A file cannot be written.
+        """
         ...
 
     def moves(self, task: str, onward: str = "") -> Moves:

@@ -11,6 +11,7 @@ from agent.equipment import Equipment
 from agent.limits import Limits
 from agent.loop import Agent
 from agent.models.base import EditFormat, Model
+from agent.steering.bench import Bench
 from agent.steering.evidence import Case
 from agent.steering.free import Free
 from agent.steering.guided import Guided
@@ -48,7 +49,7 @@ class Garage:
         def index() -> Index:
             return Index.build(self.workspace, None)
 
-        steering = Guided(self.workspace, index, model.spec, model.count, True, self.case)
+        steering = Guided(Bench(self.workspace, index, model.spec, model.count, True, self.case))
         return Equipment(model, self._toolbox(EditFormat.SYMBOL), steering)
 
     def agent(self, first: Equipment, limits: Limits | None = None) -> Agent:

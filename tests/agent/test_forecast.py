@@ -29,7 +29,9 @@ class Silent:
 
     offers_tools = False
     system = ""
-    safe = None
+
+    def retreat(self) -> None:
+        pass
 
     def moves(self, task: str, onward: str = "") -> Moves:
         raise NotImplementedError

@@ -70,7 +70,9 @@ class Obeying:
 
     offers_tools: bool = True
     system: str = "Obey."
-    safe: int | None = None
+
+    def retreat(self) -> None:
+        pass
 
     def moves(self, task: str, onward: str = "") -> Moves:
         answer = yield from ask(Ask(UserMessage(task)))

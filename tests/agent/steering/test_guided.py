@@ -14,10 +14,13 @@ from agent.limits import Limits
 from agent.loop import Agent
 from agent.messages import UserMessage
 from agent.models.scripted import ScriptedModel
+from agent.steering.bench import Bench
+from agent.steering.evidence import Case
 from agent.steering.guided import Guided
 from tools.base import Toolbox
 from tools.edit import ReplaceSymbol
 from tools.files import WriteFile
+from tools.mend import TryMends
 from tools.outline import Index
 from tools.testing.commands import parse_command
 from tools.testing.find_tests import find_command
@@ -73,6 +76,7 @@ def conduct(
     command: str = "",
     task: str = "`half(4)` gives 1.33 and should give 2.",
     talk: bool = False,
+    mending: bool = False,
 ) -> list[Event]:
     root = tmp_path / "repository"
     root.mkdir(exist_ok=True)
@@ -83,17 +87,13 @@ def conduct(
     workspace = Workspace(root)
     tested = parse_command(command) if command else find_command(root, workspace.files())
     assert tested is not None
-    toolbox = Toolbox.of(
-        [ReplaceSymbol(workspace), WriteFile(workspace), RunTests(root, tested, 60)]
+    run = RunTests(root, tested, 60)
+    mend = [TryMends(workspace, run)] if mending else []
+    toolbox = Toolbox.of([ReplaceSymbol(workspace), WriteFile(workspace), run, *mend])
+    bench = Bench(
+        workspace, lambda: Index.build(workspace, None), model.spec, model.count, True, Case()
     )
-    steering = Guided(
-        workspace,
-        lambda: Index.build(workspace, None),
-        model.spec,
-        model.count,
-        has_tests=True,
-        talk=talk,
-    )
+    steering = Guided(bench, talk)
     agent = Agent(model, toolbox, workspace, steering, Limits(steps=steps))
     return list(agent.run(task, threading.Event()))
 
@@ -187,6 +187,7 @@ def test_when_all_attempts_fail_nothing_is_left_changed(tmp_path: Path) -> None:
     assert (tmp_path / "repository" / "calc.py").read_text() == CODE
 
 
+NO_VALUE = "Halves are too small."
 TEST_OF_ISSUE = "from calc import half\n\n\ndef test_issue():\n    assert half(4) == 2\n"
 
 
@@ -198,7 +199,7 @@ def test_where_nothing_fails_a_failing_test_is_written_first(tmp_path: Path) -> 
         *[call("", TEST_OF_ISSUE, "write_file", "test_issue.py")] * 3,
         call("half", HALF),
     ]
-    end = ended(conduct(tmp_path, steps, passing))
+    end = ended(conduct(tmp_path, steps, passing, task=NO_VALUE))
     assert end.status is Status.VERIFIED
     assert end.changed == ("calc.py", "test_issue.py")
 
@@ -207,7 +208,7 @@ def test_a_change_is_left_without_the_written_test_that_no_change_passes(tmp_pat
     passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
     wrong = TEST_OF_ISSUE.replace("== 2", "== 3")
     steps = [call("", wrong, "write_file", "test_issue.py")] * 4 + [call("half", HALF)] * 60
-    seen = conduct(tmp_path, steps, passing)
+    seen = conduct(tmp_path, steps, passing, task=NO_VALUE)
     end = ended(seen)
     assert end.status is Status.UNVERIFIED
     assert end.changed == ("calc.py",)
@@ -224,7 +225,7 @@ def test_of_two_written_tests_the_one_that_passes_is_left_without_what_it_never_
         call("", right, "write_file", "test_issue_2.py"),
         call("half", HALF),
     ]
-    end = ended(conduct(tmp_path, steps, passing))
+    end = ended(conduct(tmp_path, steps, passing, task=NO_VALUE))
     assert end.status is Status.VERIFIED
     assert end.changed == ("calc.py", "test_issue_2.py")
     assert (tmp_path / "repository" / "test_issue_2.py").read_text() == TEST_OF_ISSUE
@@ -235,7 +236,7 @@ def test_a_test_that_fails_for_its_own_mistake_is_no_proof(tmp_path: Path, wrong
     passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
     mistaken = TEST_OF_ISSUE.replace("half(4) == 2", wrong)
     steps = [call("", mistaken, "write_file", "test_issue.py")] * 4 + [call("half", HALF)]
-    end = ended(conduct(tmp_path, steps, passing))
+    end = ended(conduct(tmp_path, steps, passing, task=NO_VALUE))
     assert end.status is Status.UNVERIFIED
     assert end.changed == ("calc.py",)
 
@@ -278,7 +279,7 @@ def test_a_second_issue_gets_a_test_file_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "repository" / "test_issue.py").write_text("def test_old():\n    pass\n")
     passing = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
     steps = [call("", TEST_OF_ISSUE, "write_file", "test_issue_2.py")] * 4 + [call("half", HALF)]
-    end = ended(conduct(tmp_path, steps, passing))
+    end = ended(conduct(tmp_path, steps, passing, task=NO_VALUE))
     assert end.status is Status.VERIFIED
     assert end.changed == ("calc.py", "test_issue_2.py")
 

@@ -1,0 +1,288 @@
+"""Where a guided model's answers are tried: applied to the tree, tested, put back.
+
+Owns what is shown of the code, how an answer is carried out, and the change that is kept in
+reserve. Must not know which questions are asked, nor in what order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from agent.messages import AssistantMessage, ToolCall, UserMessage
+from agent.models.base import Form, ModelSpec
+from agent.prompts import fill
+from agent.steering import material
+from agent.steering.evidence import Case, run_tests
+from agent.steering.material import Material
+from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask, use
+from agent.steering.suspects import suspects
+from agent.verify import Judge
+from tools.base import ToolResult
+from tools.mend import Mends
+from tools.outline import Index, Ranked
+from tools.syntax import language_of
+from tools.testing.commands import Runner
+from tools.testing.reports import TestRun
+from tools.workspace import Workspace
+
+CODE_SHARE = 0.4
+"""Part of the window that code may take."""
+MAX_CODE = 6_000
+"""Tokens of code, however large the window: a weak model loses its way in more."""
+CHOICES = 60
+"""Definitions offered when the code does not fit."""
+MENDED = 5
+"""Definitions in which small changes are tried."""
+MEND_SECONDS = 60.0
+"""What all small changes together may take."""
+SMALLER_SECONDS = 30.0
+"""The same where a change was found already, and a smaller one is looked for."""
+SMALL = 4
+"""Words that differ, where a change is so small that no smaller one is looked for."""
+_ERROR = re.compile(r"\b((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Invalid\w+))\b")
+_WORD = re.compile(r"\w+|[^\w \t]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A change that made the tests better."""
+
+    run: TestRun
+    files: Mapping[str, bytes]
+    """What it takes to put it back."""
+    size: int
+    """Words that differ."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """One workspace, in which one change after the other is tried."""
+
+    workspace: Workspace
+    index: Callable[[], Index]
+    """The index of the workspace as it is now."""
+    spec: ModelSpec
+    count: Callable[[str], int]
+    has_tests: bool
+    """Whether there is a command that runs the project's tests."""
+    case: Case
+    safe: int | None = None
+    """The checkpoint before the change that is being tried; None once a change stands."""
+    reserve: _Found | None = None
+    """What is put back if nothing better comes."""
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def judge(self) -> Judge:
+        return self.case.judge
+
+    @property
+    def budget(self) -> int:
+        """Tokens of code that a question may show."""
+        return min(MAX_CODE, int(self.spec.context * CODE_SHARE))
+
+    def _new_id(self) -> str:
+        return f"harness_{next(self._ids)}"
+
+    # --- what is shown
+
+    def show(self, task: str, run: TestRun | None) -> Generator[Move, Reply, Material]:
+        """The code for a question; the model chooses when the likely code does not fit."""
+        index = self.index()
+        tests = material.failing_tests(self.workspace, index, run)
+        ranked = suspects(index, task, run, tests)
+        shown = self.gather(ranked)
+        if shown.complete or not ranked:
+            return shown
+        offered = ranked[:CHOICES]
+        outline = material.outline(offered)
+        question = fill("guided_choose", task=task, tests=self.failures(run), outline=outline)
+        form = Form((material.choosing(offered),), required=True, max_calls=4, max_thought=80)
+        answer = yield from ask(Ask(UserMessage(question), form, max_tokens=400))
+        chosen = material.chosen(offered, answer.calls)
+        names = ", ".join(f"{item.path} {item.symbol.name}" for item in chosen) or "nothing"
+        yield Rewind(0, self.workspace.checkpoint(), f"The model wants to see {names}.")
+        return self.gather((*chosen, *(item for item in ranked if item not in chosen)))
+
+    def gather(self, ranked: Sequence[Ranked], budget: int | None = None) -> Material:
+        room = self.budget if budget is None else min(budget, self.budget)
+        return material.gather(self.workspace, self.index(), ranked, room, self.count)
+
+    def failures(self, run: TestRun | None) -> str:
+        """The tests that fail, and how, as a part of a question."""
+        if run is None or run.ok:
+            return ""
+        source = material.failing_tests(self.workspace, self.index(), run)
+        return "\n" + fill("guided_tests", source=source, result=run.brief()) + "\n"
+
+    # --- what is tried
+
+    def test(self) -> Generator[Move, Reply, TestRun]:
+        return run_tests(self.judge, self._new_id())
+
+    def attempt(
+        self, answer: AssistantMessage, form: Form, tried: set[str]
+    ) -> Generator[Move, Reply, tuple[TestRun | None, list[str]]]:
+        """Apply an answer and run the tests, unless the same was tried before.
+
+        Returns:
+            The run after the change, or None and what was wrong with the answer.
+        """
+        key = repr([dict(call.arguments) for call in answer.calls])
+        if key in tried:
+            return None, []
+        tried.add(key)
+        problems = yield from self.apply(answer, form)
+        if problems or not self.has_tests:
+            return None, problems
+        return (yield from self.test()), []
+
+    def apply(self, answer: AssistantMessage, form: Form) -> Generator[Move, Reply, list[str]]:
+        """Carry out those of the answer's calls that it was asked for; what went wrong."""
+        problems = list(answer.malformed)
+        changed = False
+        for call in answer.calls:
+            if not material.asked_for(call, form):
+                problems.append(f"{call.name} was not asked for here.")
+                continue
+            if reason := material.unusable(self.workspace, self.index(), call):
+                problems.append(reason)
+                continue
+            whole = material.complete(self.workspace, self.index(), call)
+            result = yield from use(whole, by_model=True)
+            changed = changed or result.ok
+            if not result.ok:
+                problems.append(result.output)
+        # Where one of several calls changes something, the tests say whether that helps.
+        return [] if changed else problems or ["Your answer holds no code."]
+
+    def write(self, path: str, content: str) -> Generator[Move, Reply, None]:
+        call = ToolCall(self._new_id(), "write_file", {"path": path, "content": content})
+        yield from use(call, by_model=False)
+
+    def smaller(
+        self,
+        shown: Material,
+        run: TestRun,
+        better: TestRun | None,
+        good: Callable[[TestRun], bool],
+        checkpoint: int,
+    ) -> Generator[Move, Reply, TestRun | None]:
+        """Look for a small change where there is none, or a large one, which is often too much.
+
+        Of the changes that pass the tests the simplest is the likeliest to be right (Mechtaev, Yi
+        and Roychoudhury, "DirectFix", 2015).
+
+        Args:
+            better: The run with the change that is in the tree; None: it does not help.
+            checkpoint: Before that change.
+
+        Returns:
+            The run with what is in the tree now; None if nothing helped.
+        """
+        if better is not None:
+            self.reserve = self._found(checkpoint, better)
+            if self.reserve.size <= SMALL:
+                self.reserve = None
+                return better
+            yield Rewind(0, checkpoint, "It helps; looking for a smaller change.")
+        else:
+            yield Rewind(0, checkpoint, "It does not help; trying small changes.")
+        left = better.failed if better is not None else None
+        small = yield from self._mend(
+            shown, run, lambda after: good(after) and (left is None or after.failed <= left)
+        )
+        if small is None and better is not None:
+            self.put_back()
+            yield Tell("No smaller change helps: that one is back.")
+            return better
+        self.reserve = None
+        return small
+
+    def _mend(
+        self, shown: Material, run: TestRun, good: Callable[[TestRun], bool]
+    ) -> Generator[Move, Reply, TestRun | None]:
+        """Try small changes of the likeliest definitions; the first good one stays in the tree.
+
+        Args:
+            run: The tests as they are; the first that fails is what must pass.
+            good: Whether a run of all tests with a change is good enough.
+        """
+        case = next((case for case in run.failures if "::" in case.id), None)
+        if case is None or run.runner is Runner.OTHER:
+            return None
+        named = _ERROR.findall(case.message)
+        checkpoint = self.workspace.checkpoint()
+        left = MEND_SECONDS if self.reserve is None else SMALLER_SECONDS
+        for item in shown.candidates[:MENDED]:
+            if language_of(item.path) != "python" or left <= 0:
+                continue
+            where = {"path": item.path, "symbol": item.symbol.name}
+            wanted = {"test": case.id, "error": named[-1] if named else "", "seconds": left}
+            tried = yield from self._use("try_mends", {**where, **wanted})
+            if not isinstance(tried.details, Mends):
+                continue
+            left -= tried.details.seconds
+            for code in tried.details.codes:
+                call = ToolCall("", "replace_symbol", {**where, "code": code})
+                whole = material.complete(self.workspace, self.index(), call)
+                if (yield from self._use(whole.name, whole.arguments)).ok:
+                    after = yield from self.test()
+                    if good(after):
+                        return after
+                yield Rewind(0, checkpoint, "That small change is not enough.")
+        return None
+
+    def _use(
+        self, name: str, arguments: Mapping[str, object]
+    ) -> Generator[Move, Reply, ToolResult]:
+        return use(ToolCall(self._new_id(), name, arguments), by_model=False, needed=False)
+
+    # --- what is kept
+
+    def _found(self, checkpoint: int, run: TestRun) -> _Found:
+        changes = self.workspace.changes(since=checkpoint)
+        size = sum(difference(_text(change.before), _text(change.after)) for change in changes)
+        kept = self.workspace.changes(since=self.safe or 0)
+        files = {change.path: change.after for change in kept if change.after is not None}
+        return _Found(run, files, size)
+
+    def put_back(self) -> None:
+        """Return to the checkpoint before what is being tried, then to the change in reserve.
+
+        Raises:
+            ToolError: A file cannot be written.
+        """
+        if self.safe is not None and self.workspace.checkpoint() > self.safe:
+            self.workspace.restore(self.safe)
+        reserve, self.reserve = self.reserve, None
+        if reserve is None:
+            return
+        for path, data in reserve.files.items():
+            basis = self.workspace.peek(path) if self.workspace.exists(path) else None
+            self.workspace.write(path, data, basis=basis)
+        self.judge.see(reserve.run)
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode("utf-8", "replace")
+
+
+def difference(before: str, after: str) -> int:
+    """Words and signs that are taken out or put in."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return sum(
+        _changed(_WORD.findall("".join(old[a:b])), _WORD.findall("".join(new[c:d])))
+        for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        if tag != "equal"
+    )
+
+
+def _changed(old: list[str], new: list[str]) -> int:
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    same = sum(block.size for block in matcher.get_matching_blocks())
+    return len(old) + len(new) - 2 * same
