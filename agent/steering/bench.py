@@ -218,15 +218,15 @@ class Bench:
         named = _ERROR.findall(case.message)
         checkpoint = self.workspace.checkpoint()
         left = MEND_SECONDS if self.reserve is None else SMALLER_SECONDS
-        for item in shown.candidates[:MENDED]:
-            if language_of(item.path) != "python" or left <= 0:
-                continue
+        likely = [item for item in shown.candidates if language_of(item.path) == "python"][:MENDED]
+        for number, item in enumerate(likely):
             where = {"path": item.path, "symbol": item.symbol.name}
-            wanted = {"test": case.id, "error": named[-1] if named else "", "seconds": left}
+            share = left / (len(likely) - number)
+            wanted = {"test": case.id, "error": named[-1] if named else "", "seconds": share}
             tried = yield from self._use("try_mends", {**where, **wanted})
             if not isinstance(tried.details, Mends):
                 continue
-            left -= tried.details.seconds
+            left = max(left - tried.details.seconds, 1.0)
             for code in tried.details.codes:
                 call = ToolCall("", "replace_symbol", {**where, "code": code})
                 whole = material.complete(self.workspace, self.index(), call)
