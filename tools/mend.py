@@ -13,12 +13,15 @@ from pydantic import Field
 from tools.action import Action
 from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
 from tools.editing.splice import splice
-from tools.errors import ToolError
+from tools.errors import Cancelled, ToolError
 from tools.syntax import symbols
 from tools.testing.reports import TestRun
 from tools.tests import RunTests, RunTestsArguments
 from tools.text import SourceText
 from tools.workspace import Workspace
+
+TRIAL_SECONDS = 10.0
+"""What one run of the test may take: a small change often makes a loop endless."""
 
 
 class TryMendsArguments(Arguments):
@@ -35,6 +38,17 @@ class Mends:
 
     codes: tuple[str, ...]
     seconds: float
+
+
+class _Until:
+    """Raised with another flag, or when the time is over."""
+
+    def __init__(self, cancel: Cancel, seconds: float) -> None:
+        self.cancel = cancel
+        self._end = time.monotonic() + seconds
+
+    def is_set(self) -> bool:
+        return self.cancel.is_set() or time.monotonic() > self._end
 
 
 class TryMends(Tool[TryMendsArguments]):
@@ -60,25 +74,30 @@ class TryMends(Tool[TryMendsArguments]):
         code = _code(args.path, source.text, args.symbol)
         found, tried = [], 0
         for mended in mends(code, args.error):
-            if time.monotonic() - began > args.seconds:
+            left = began + args.seconds - time.monotonic()
+            if left <= 0:
                 break
             try:
-                text = splice(args.path, source.text, args.symbol, mended).text
+                text = source.with_text(splice(args.path, source.text, args.symbol, mended).text)
             except ToolError:
                 continue  # a change that does not stand in its file
             tried += 1
-            if self._passes(args, source.with_text(text), data, cancel):
+            if self._passes(args, text, data, _Until(cancel, min(left, TRIAL_SECONDS))):
                 found.append(mended)
         seconds = time.monotonic() - began
         count = f"{len(found)} pass" if len(found) != 1 else "1 passes"
         display = f"{tried} small changes of {args.symbol}: {count} ({seconds:.1f} s)"
         return ToolResult(output=display, display=display, details=Mends(tuple(found), seconds))
 
-    def _passes(self, args: TryMendsArguments, text: bytes, before: bytes, cancel: Cancel) -> bool:
+    def _passes(self, args: TryMendsArguments, text: bytes, before: bytes, until: _Until) -> bool:
         checkpoint = self._workspace.checkpoint()
         self._workspace.write(args.path, text, basis=before)
         try:
-            run = self._tests.run(RunTestsArguments(only=args.test), cancel).details
+            run = self._tests.run(RunTestsArguments(only=args.test), until).details
+        except Cancelled:
+            if until.cancel.is_set():
+                raise
+            return False
         finally:
             self._workspace.restore(checkpoint)
         return isinstance(run, TestRun) and args.test in run.passed

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from textwrap import dedent, indent
+from itertools import pairwise
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, tuple[str, ...]]] = {
     ast.Lt: ("<", ("<=", ">")),
@@ -34,6 +36,7 @@ _OPERATORS: dict[type[ast.operator], tuple[str, tuple[str, ...]]] = {
 }
 _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 _LIKELY, _USUAL, _RARE = range(3)
+_COMMENT = re.compile(rb"#[^\r\n]*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,28 +49,45 @@ class _Change:
     imports: str = ""
 
 
-def mends(code: str, error: str = "") -> tuple[str, ...]:
+def mends(code: str, error: str = "") -> Iterator[str]:
     """The definition with one small change each, the likeliest first; none if it is no Python.
 
     Args:
         code: A function, a class or a statement, as it stands in its file.
         error: The exception that it lets through, where that is the fault.
     """
-    plain = dedent(code)
-    margin = code[: len(code) - len(code.lstrip(" \t"))]
+    # What is indented is read beneath a line of ours: text in it may stand further left.
+    head = "if 1:\n" if code[:1] in (" ", "\t") else ""
+    tree = _parsed(head + code)
+    if tree is None:
+        return
+    first = tree.body[0] if head else None
+    found = _Finder((head + code).encode(), error)
     try:
-        tree = ast.parse(plain)
-    except (SyntaxError, ValueError, RecursionError):
-        return ()
-    found = _Finder(plain.encode(), error)
-    found.visit(tree)
-    made: dict[str, None] = {}
+        for statement in first.body if isinstance(first, ast.If) else tree.body:
+            found.visit(statement)
+        same = ast.dump(tree)
+    except RecursionError:
+        return
+    made: set[str] = set()
     for change in sorted(found.changes):
         data = found.source[: change.start] + change.text.encode() + found.source[change.end :]
-        text = indent(data.decode(), margin)
-        if text != code:
-            made[f"{change.imports}\n\n\n{text}" if change.imports else text] = None
-    return tuple(made)
+        text = data.decode()
+        changed = _parsed(text)
+        if text in made or changed is None or ast.dump(changed) == same:
+            continue
+        made.add(text)
+        text = text.removeprefix(head)
+        yield f"{change.imports}\n\n\n{text}" if change.imports else text
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the code says, none is ours
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 @dataclass(slots=True)
@@ -79,7 +99,8 @@ class _Finder(ast.NodeVisitor):
     _parameters: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._lines = [0, *(match.end() for match in re.finditer(rb"\n", self.source))]
+        ends = re.finditer(rb"\r\n|\r|\n", self.source)
+        self._lines = [0, *(match.end() for match in ends)]
 
     # --- places
 
@@ -95,14 +116,27 @@ class _Finder(ast.NodeVisitor):
     def _replace(self, rank: int, node: ast.expr | ast.stmt, text: str, imports: str = "") -> None:
         self.changes.append(_Change(rank, self._start(node), self._end(node), text, imports))
 
+    def _operator(self, left: ast.expr, right: ast.expr, old: str) -> tuple[int, int]:
+        """Where the operator between two operands stands."""
+        start, end = self._end(left), self._start(right)
+        between = _COMMENT.sub(lambda match: b" " * len(match[0]), self.source[start:end])
+        words = rb"[\s\\]+".join(re.escape(word.encode()) for word in old.split())
+        match = re.search(words, between)
+        return (start + match.start(), start + match.end()) if match else (start, end)
+
     def _between(self, rank: int, left: ast.expr, right: ast.expr, old: str, new: str) -> None:
         """Another operator between two operands."""
-        start, end = self._end(left), self._start(right)
-        word = rf"\b{old}\b" if old.isalpha() else re.escape(old)
-        match = re.search(word.replace(" ", r"\s+"), self.source[start:end].decode())
-        if match:
-            at = start + len(self.source[start:end].decode()[: match.start()].encode())
-            self.changes.append(_Change(rank, at, at + len(match[0].encode()), new))
+        start, end = self._operator(left, right, old)
+        self.changes.append(_Change(rank, start, end, new))
+
+    def _operands(self, node: ast.expr, values: list[ast.expr], old: str) -> list[str]:
+        """The operands with the brackets around each."""
+        ends = [self._operator(*pair, old) for pair in pairwise(values)]
+        starts = [self._start(node), *(end for _, end in ends)]
+        stops = [*(start for start, _ in ends), self._end(node)]
+        return [
+            self.source[a:b].decode().strip(" \t\r\n\\") for a, b in zip(starts, stops, strict=True)
+        ]
 
     # --- templates
 
@@ -118,28 +152,29 @@ class _Finder(ast.NodeVisitor):
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-        for left, right in zip(node.values, node.values[1:], strict=False):
+        for left, right in pairwise(node.values):
             self._between(_LIKELY, left, right, old, new)
-        first, *rest = node.values
-        if isinstance(node.op, ast.Or) and len(rest) == 1 and _plain(first):
-            value = self._of(first)
-            chosen = f"({value} if {value} is not None else {self._of(rest[0])})"
-            self._replace(_USUAL, node, chosen)
-        for left_out in node.values:
-            others = [self._of(other) for other in node.values if other is not left_out]
+        values = self._operands(node, node.values, old)
+        if old == "or" and len(values) == 2 and _plain(node.values[0]):
+            self._replace(
+                _USUAL, node, f"({values[0]} if {values[0]} is not None else {values[1]})"
+            )
+        for number in range(len(values)):
+            others = values[:number] + values[number + 1 :]
             self._replace(_RARE, node, f" {old} ".join(others))
         self.generic_visit(node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
-        if isinstance(node.op, ast.Not | ast.USub):
-            self._replace(_USUAL, node, self._of(node.operand))
+        sign = {ast.Not: "not", ast.USub: "-"}.get(type(node.op))
+        if sign:
+            self._replace(_USUAL, node, self._of(node).removeprefix(sign).lstrip())
         self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         old, others = _OPERATORS.get(type(node.op), ("", ()))
         one = isinstance(node.right, ast.Constant) and node.right.value == 1
         if one and isinstance(node.op, ast.Add | ast.Sub):
-            self._replace(_LIKELY, node, self._of(node.left))
+            self._replace(_LIKELY, node, self._operands(node, [node.left, node.right], old)[0])
         for new in others:
             self._between(_LIKELY if one else _USUAL, node.left, node.right, old, new)
         self.generic_visit(node)
@@ -165,10 +200,10 @@ class _Finder(ast.NodeVisitor):
 
     def _shift(self, rank: int, node: ast.expr | None) -> None:
         """One more and one less."""
-        if node is None or isinstance(node, ast.Constant | ast.UnaryOp):
-            return
         if isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant):
             return  # the number itself is changed
+        if node is None or not (isinstance(node, ast.BinOp) or _plain(node)):
+            return
         text = self._of(node)
         self._replace(rank, node, f"{text} + 1")
         self._replace(rank, node, f"{text} - 1")
@@ -191,7 +226,18 @@ class _Finder(ast.NodeVisitor):
     def _copy(self, node: ast.expr, copied: ast.expr, rank: int = _USUAL) -> None:
         self._replace(rank, node, f"copy.deepcopy({self._of(copied)})", "import copy")
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """Left out: before Python 3.12 the places in it are wrong."""
+
+    def visit_arg(self, node: ast.arg) -> None:
+        """Left out: a type changes nothing."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        outer = self._parameters
         arguments = [*node.args.posonlyargs, *node.args.args]
         self._parameters = {argument.arg for argument in (*arguments, *node.args.kwonlyargs)}
         defaults = [
@@ -205,16 +251,28 @@ class _Finder(ast.NodeVisitor):
         for argument, default in defaults:
             if isinstance(default, ast.List | ast.Dict | ast.Set):
                 self._own_default(node, argument.arg, default)
-        self.generic_visit(node)
+        for part in (*node.decorator_list, node.args, *node.body):
+            self.visit(part)
+        self._parameters = outer
 
-    def _own_default(self, node: ast.FunctionDef, name: str, default: ast.expr) -> None:
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def _own_default(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, default: ast.expr
+    ) -> None:
         """A new object at each call instead of one that all calls share."""
         told = ast.get_docstring(node) is not None and len(node.body) > 1
         first = node.body[1 if told else 0]
-        margin = " " * first.col_offset
-        value, at = self._of(default), self._start(first)
-        text = self.source[self._end(default) : at].decode()
-        made = f"None{text}if {name} is None:\n{margin}    {name} = {value}\n{margin}"
+        begun = min(
+            (part.lineno for part in getattr(first, "decorator_list", ())), default=first.lineno
+        )
+        at = self._lines[begun - 1]
+        margin = self.source[at : self._start(first)].decode()
+        margin = margin[: len(margin) - len(margin.lstrip(" \t"))]
+        if at < self._end(default):
+            return  # the body stands behind the head, on one line
+        value, text = self._of(default), self.source[self._end(default) : at].decode()
+        made = f"None{text}{margin}if {name} is None:\n{margin}    {name} = {value}\n"
         self.changes.append(_Change(_LIKELY, self._start(default), at, made))
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -253,9 +311,10 @@ class _Finder(ast.NodeVisitor):
             self._replace(_RARE, test, f"not ({text})")
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
-        if self.error and node.type is not None and self.error not in self._of(node.type):
-            caught = self._of(node.type).strip("()")
-            self._replace(_LIKELY, node.type, f"({caught}, {self.error})")
+        kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        caught = [self._of(kind) for kind in kinds if kind is not None]
+        if self.error and node.type is not None and self.error not in caught:
+            self._replace(_LIKELY, node.type, f"({', '.join([*caught, self.error])})")
         self.generic_visit(node)
 
     def visit_Continue(self, node: ast.Continue) -> None:
