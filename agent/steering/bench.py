@@ -10,7 +10,6 @@ import itertools
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 
 from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.models.base import Form, ModelSpec
@@ -27,6 +26,7 @@ from tools.outline import Index, Ranked
 from tools.syntax import language_of
 from tools.testing.commands import Runner
 from tools.testing.reports import TestRun
+from tools.text import opcodes
 from tools.workspace import Workspace
 
 CODE_SHARE = 0.4
@@ -277,12 +277,10 @@ def difference(before: str, after: str) -> int:
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     return sum(
         _changed(_WORD.findall("".join(old[a:b])), _WORD.findall("".join(new[c:d])))
-        for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        for tag, a, b, c, d in opcodes(old, new)
         if tag != "equal"
     )
 
 
 def _changed(old: list[str], new: list[str]) -> int:
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    same = sum(block.size for block in matcher.get_matching_blocks())
-    return len(old) + len(new) - 2 * same
+    return sum(b - a + d - c for tag, a, b, c, d in opcodes(old, new) if tag != "equal")

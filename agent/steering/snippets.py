@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+import warnings
 from dataclasses import dataclass
 from textwrap import dedent
 
-_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
-_INDENTED = re.compile(r"(?:\A|\n)[ \t]*\n((?:(?: {4}|\t)[^\n]*(?:\n|\Z)|[ \t]*\n)+)")
+LONGEST = 65_536
+"""Characters of an issue that are read: what GitHub lets one hold."""
+LINES = 200
+"""Lines of a block that are read."""
+TRIES = 20
+"""How often a block is cut before what is no Python."""
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_UNUSABLE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+"""What cannot stand in an assertion, or would change what stands after it."""
 _PROMPT = re.compile(r"^(>>>|\.\.\.)(?: |$)")
 
 
@@ -34,7 +41,8 @@ def snippets(issue: str) -> tuple[Snippet, ...]:
     calls in its prose."""
     found: list[Snippet] = []
     context: list[str] = []
-    for block in _blocks(issue):
+    blocks, prose = _parts(issue[:LONGEST].replace("\r\n", "\n"))
+    for block in blocks:
         context = []
         here: list[Snippet] = []
         shown = _shown(block)
@@ -48,7 +56,7 @@ def snippets(issue: str) -> tuple[Snippet, ...]:
             if not printed:
                 context.append(ast.unparse(node))
         found += reversed(here)
-    for match in _INLINE.finditer(_FENCED.sub("", issue)):
+    for match in _INLINE.finditer(prose):
         for node in _parse(match[1])[:1]:
             value = _value(node)
             calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
@@ -57,9 +65,35 @@ def snippets(issue: str) -> tuple[Snippet, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _blocks(issue: str) -> Iterator[str]:
-    for match in re.finditer(f"{_FENCED.pattern}|{_INDENTED.pattern}", issue, _FENCED.flags):
-        yield dedent(match[2] or match[3] or "")
+def _parts(issue: str) -> tuple[list[str], str]:
+    """The blocks of code, fenced or indented, and what is not fenced."""
+    blocks: list[list[str]] = []
+    prose: list[str] = []
+    fence = ""
+    blank, indented = True, False
+    for line in issue.split("\n"):
+        text = line.lstrip(" \t")
+        if fence:
+            if text.startswith(fence):
+                fence = ""
+            else:
+                blocks[-1].append(line)
+            continue
+        if match := _FENCE.match(line):
+            fence = match[1]
+            blocks.append([])
+            indented = False
+        else:
+            prose.append(line)
+            if line.startswith(("    ", "\t")) and blank and not indented:
+                blocks.append([])
+                indented = True
+            elif text and not line.startswith(("    ", "\t")):
+                indented = False
+            if indented:
+                blocks[-1].append(line)
+        blank = not text
+    return [dedent("\n".join(block[:LINES])) for block in blocks], "\n".join(prose)
 
 
 def _shown(block: str) -> list[tuple[str, bool]]:
@@ -79,22 +113,31 @@ def _shown(block: str) -> list[tuple[str, bool]]:
 def _parse(code: str) -> list[ast.stmt]:
     """The statements up to the first line that is no Python."""
     lines = code.splitlines()
-    while lines:
+    for _ in range(TRIES):
         try:
-            return ast.parse("\n".join(lines)).body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what the code says, none is ours
+                tree = ast.parse("\n".join(lines))
+            ast.unparse(tree)  # too deep, or too long a number, here rather than later
         except SyntaxError as error:
             del lines[min(len(lines), error.lineno or 1) - 1 :]
         except (ValueError, RecursionError, MemoryError):
             break
+        else:
+            return tree.body
     return []
 
 
 def _value(node: ast.stmt) -> ast.expr | None:
     """The expression that a statement shows; what a `print` prints."""
-    if not isinstance(node, ast.Expr):
+    if not isinstance(node, ast.Expr) or any(
+        isinstance(part, _UNUSABLE) for part in ast.walk(node)
+    ):
         return None
     match node.value:
-        case ast.Call(func=ast.Name(id="print"), args=[ast.expr() as printed], keywords=[]):
+        case ast.Call(func=ast.Name(id="print"), args=[printed], keywords=[]) if not isinstance(
+            printed, ast.Starred
+        ):
             return printed
         case ast.Call() | ast.Attribute() | ast.Subscript() | ast.Compare() | ast.BinOp():
             return node.value
