@@ -17,7 +17,7 @@ LONGEST = 65_536
 """Characters of an issue that are read: what GitHub lets one hold."""
 LINES = 200
 """Lines of a block that are read."""
-TRIES = 20
+TRIES = 5
 """How often a block is cut before what is no Python."""
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")

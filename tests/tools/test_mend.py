@@ -1,0 +1,197 @@
+"""Small changes tried against a real test, and a tree that is afterwards what it was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.approval import AllowAll, Gate
+from agent.mode import Mode
+from tools.action import Command
+from tools.base import Prepared, Toolbox, ToolResult
+from tools.errors import Cancelled, ToolError
+from tools.mend import Mends, TryMends, TryMendsArguments
+from tools.testing.commands import parse_command
+from tools.tests import RunTests
+from tools.workspace import Workspace
+
+PYTEST = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -p no:cacheprovider"
+CODE = "def is_long(text):\n    return len(text) > 3\n"
+TEST = "from calc import is_long\n\n\ndef test_three():\n    assert is_long('abc')\n"
+ID = "test_calc.py::test_three"
+
+
+def git(root: Path, *args: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@b.c", *args],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def repository(root: Path, code: bytes, test: str) -> None:
+    (root / "calc.py").write_bytes(code)
+    (root / "test_calc.py").write_text(test)
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "start")
+
+
+def tool(root: Path) -> TryMends:
+    workspace = Workspace(root)
+    return TryMends(workspace, RunTests(workspace.root, parse_command(PYTEST), 60))
+
+
+def tried(root: Path, symbol: str = "is_long", **more: object) -> ToolResult:
+    arguments = {"path": "calc.py", "symbol": symbol, "test": ID, **more}
+    return tool(root).run(TryMendsArguments.model_validate(arguments), threading.Event())
+
+
+def codes(result: ToolResult) -> tuple[str, ...]:
+    assert isinstance(result.details, Mends)
+    return result.details.codes
+
+
+def unchanged(root: Path, code: bytes) -> None:
+    assert (root / "calc.py").read_bytes() == code
+    assert git(root, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        CODE.encode(),
+        CODE.replace("\n", "\r\n").encode(),
+        b"\xef\xbb\xbf" + CODE.encode(),
+        f"# -*- coding: latin-1 -*-\n# gr\u00f6\u00dfer\n\n\n{CODE}".encode("latin-1"),
+        CODE.rstrip("\n").encode(),
+    ],
+    ids=["plain", "CRLF", "byte order mark", "Latin-1", "no line end"],
+)
+def test_the_change_is_found_and_the_tree_is_as_it_was(tmp_path: Path, code: bytes) -> None:
+    repository(tmp_path, code, TEST)
+    result = tried(tmp_path)
+    assert codes(result)[0].rstrip("\n") == CODE.replace(">", ">=").rstrip("\n")
+    assert "small changes of is_long" in result.display
+    unchanged(tmp_path, code)
+
+
+def test_what_the_user_changed_and_did_not_commit_stays(tmp_path: Path) -> None:
+    repository(tmp_path, CODE.encode(), TEST)
+    (tmp_path / "calc.py").write_text(f"{CODE}\n\nOWN = 1\n")
+    tried(tmp_path)
+    assert (tmp_path / "calc.py").read_text() == f"{CODE}\n\nOWN = 1\n"
+
+
+def test_nothing_is_found_where_no_small_change_will_do(tmp_path: Path) -> None:
+    code = b"def is_long(text):\n    return text.size < 1\n"
+    repository(tmp_path, code, TEST)
+    result = tried(tmp_path)
+    assert codes(result) == ()
+    assert "0 pass" in result.display
+    unchanged(tmp_path, code)
+
+
+def test_the_error_that_is_named_widens_an_except(tmp_path: Path) -> None:
+    code = (
+        "def is_long(text):\n    try:\n        return text.size > 3\n"
+        "    except KeyError:\n        return True\n"
+    )
+    repository(tmp_path, code.encode(), TEST)
+    assert codes(tried(tmp_path)) == ()
+    (first,) = codes(tried(tmp_path, error="AttributeError"))
+    assert "except (KeyError, AttributeError):" in first
+    unchanged(tmp_path, code.encode())
+
+
+def test_a_copy_works_with_the_import_that_it_brings(tmp_path: Path) -> None:
+    code = "def is_long(text):\n    return list(text)\n"
+    test = (
+        "from calc import is_long\n\n\ndef test_three():\n    rows = [[1]]\n"
+        "    is_long(rows)[0].append(2)\n    assert rows == [[1]]\n"
+    )
+    repository(tmp_path, code.encode(), test)
+    (first,) = codes(tried(tmp_path))
+    assert first.startswith("import copy\n\n\ndef is_long")
+    unchanged(tmp_path, code.encode())
+
+
+def test_it_stops_when_its_seconds_are_over_though_a_change_never_ends(tmp_path: Path) -> None:
+    code = "def is_long(text):\n    while True:\n        pass\n"
+    repository(tmp_path, code.encode(), TEST)
+    began = time.monotonic()
+    result = tried(tmp_path, seconds=1.5)
+    assert time.monotonic() - began < 15
+    assert codes(result) == ()
+    unchanged(tmp_path, code.encode())
+
+
+def test_cancelled_in_the_middle_it_restores_the_file(tmp_path: Path) -> None:
+    endless = "    open('seen', 'a').close()\n    while True:\n        pass\n"
+    repository(tmp_path, CODE.encode(), f"def test_three():\n{endless}")
+    (tmp_path / ".git" / "info" / "exclude").write_text("seen\n")
+    cancel = threading.Event()
+    mend = tool(tmp_path)
+    arguments = TryMendsArguments(path="calc.py", symbol="is_long", test=ID)
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            mend.run(arguments, cancel)
+        except Cancelled as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until = time.monotonic() + 20
+    while not (tmp_path / "seen").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert (tmp_path / "calc.py").read_bytes() != CODE.encode()
+    cancel.set()
+    thread.join(20)
+    assert ended
+    unchanged(tmp_path, CODE.encode())
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"symbol": "no_such"}, "There is no no_such in calc.py."),
+        ({"path": "no.py"}, "There is no file 'no.py'"),
+        ({"path": "../calc.py"}, "outside"),
+        ({"test": "-x"}, "is no test"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(
+    tmp_path: Path, more: dict[str, str], said: str
+) -> None:
+    repository(tmp_path, CODE.encode(), TEST)
+    with pytest.raises(ToolError, match=said) as raised:
+        tried(tmp_path, **{"symbol": "is_long", **more})
+    assert "\n" not in str(raised.value)
+    unchanged(tmp_path, CODE.encode())
+
+
+def test_a_language_without_changes_runs_nothing(tmp_path: Path) -> None:
+    repository(tmp_path, CODE.encode(), TEST)
+    (tmp_path / "a.js").write_text("function f(a) {\n  return a < 1;\n}\n")
+    result = tried(tmp_path, "f", path="a.js", test="-x")
+    assert result.display.startswith("0 small changes of f")
+
+
+def test_it_is_asked_about_like_the_tests_it_runs(tmp_path: Path) -> None:
+    repository(tmp_path, CODE.encode(), TEST)
+    arguments = {"path": "calc.py", "symbol": "is_long", "test": ID}
+    prepared = Toolbox.of([tool(tmp_path)]).prepare("try_mends", arguments)
+    assert isinstance(prepared, Prepared)
+    request = Gate(Mode.ASK, AllowAll(), tmp_path.resolve(), True).question(prepared)
+    assert request is not None
+    assert isinstance(request.action, Command)
+    assert request.action.chosen == (ID,)
+    assert Gate(Mode.PLAN, AllowAll(), tmp_path, True).forbidden("try_mends", prepared.effect)
