@@ -135,10 +135,9 @@ def _value(node: ast.stmt) -> ast.expr | None:
     ):
         return None
     match node.value:
-        case ast.Call(func=ast.Name(id="print"), args=[printed], keywords=[]) if not isinstance(
-            printed, ast.Starred
-        ):
-            return printed
+        case ast.Call(func=ast.Name(id="print"), args=args, keywords=keywords):
+            one = len(args) == 1 and not keywords and not isinstance(args[0], ast.Starred)
+            return args[0] if one else None
         case ast.Call() | ast.Attribute() | ast.Subscript() | ast.Compare() | ast.BinOp():
             return node.value
         case _:

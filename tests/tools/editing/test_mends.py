@@ -203,7 +203,7 @@ def test_a_copy_brings_its_import() -> None:
         'def f(a):\n    return f"{a < 1} {a + 1:{2}} {f\'{a and 1}\'}" f"""\n{a[1:]}"""\n',
         "def f(a: list[1] = [], *b: int) -> dict[1, 2]:\n    c: list[2] = a or b\n    return c\n",
         "def f(a):\n    return lambda x=[], *y: not x or y - 1\n",
-        "def f(a):\n    match a:\n        case [1, -1] | {'a': 2} if a < 1:\n            return 1\n",
+        "def f(a):\n    match a:\n        case [1, -1] | {2: a} if a < 1:\n            pass\n",
         "def f(a):\r    return a < 1\r    return a or 1\r",
         "def f(a):\r\n    return a and \\\r\n        1\r\n",
         "def f(a):\n    try:\n        pass\n    except* ValueError:\n        a -= 1; a.b()\n",
