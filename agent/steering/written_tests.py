@@ -7,6 +7,7 @@ are asked for or run.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -84,22 +85,23 @@ def _asserting(
 ) -> str:
     """The opening of a test that does what the issue shows; empty if it cannot be told how."""
     made = re.match(r"(\w+)\(", snippet.value)
-    if made and made[1] != "str" and not _is_function(index, made[1]):
+    if made and not hasattr(builtins, made[1]) and not _is_function(index, made[1]):
         return ""  # an object, of which nothing is asked
-    code = f"{snippet.before}\nassert ({snippet.value})".lstrip()
+    before = snippet.before
     try:
         for _ in range(MAX_GIVEN):
-            given = [_given(workspace, tests, name) for name in lacking.unknown(head, code)]
-            if not any(given):
+            names = lacking.unknown(head, f"{before}\n{snippet.value}")
+            given = dict.fromkeys(filter(None, (_given(workspace, tests, it) for it in names)))
+            if not given:
                 break
-            code = "\n".join([*dict.fromkeys(filter(None, given)), code])
+            before = "\n".join([*given, before])
+        code = f"{before}\n{snippet.value}"
         imports = material.imports(workspace, index, place, head, code)
         if lacking.unknown(f"{head}\n{imports}", code):
             return ""
     except (SyntaxError, ValueError, RecursionError):
         return ""
-    before = code.rpartition("assert (")[0]
-    body = f"{before}assert {snippet.value} == "
+    body = f"{before}\nassert {snippet.value} == ".lstrip()
     test = _test_head(run)
     margin = test.rpartition("\n")[2]
     imports = f"{imports}\n" if imports else ""
