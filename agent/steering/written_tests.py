@@ -94,7 +94,7 @@ def _asserting(
             given = dict.fromkeys(filter(None, (_given(workspace, tests, it) for it in names)))
             if not given:
                 break
-            before = "\n".join([*given, before])
+            before = "\n".join(filter(None, [*given, before]))
         code = f"{before}\n{snippet.value}"
         imports = material.imports(workspace, index, place, head, code)
         if lacking.unknown(f"{head}\n{imports}", code):

@@ -166,6 +166,8 @@ class _Finder(ast.NodeVisitor):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
         sign = {ast.Not: "not", ast.USub: "-"}.get(type(node.op))
+        if sign == "not" and _plain(node.operand):  # what is empty may not be what is missing
+            self._replace(_LIKELY, node, f"{self._of(node.operand)} is None")
         if sign:
             self._replace(_USUAL, node, self._of(node).removeprefix(sign).lstrip())
         self.generic_visit(node)

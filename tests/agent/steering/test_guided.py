@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from agent import events
+from agent.approval import Gate
 from agent.events import Event, Status, TurnFinished
 from agent.limits import Limits
 from agent.loop import Agent
@@ -77,6 +78,8 @@ def conduct(
     task: str = "`half(4)` gives 1.33 and should give 2.",
     talk: bool = False,
     mending: bool = False,
+    stop: Callable[[Event], bool] | None = None,
+    gate: Gate | None = None,
 ) -> list[Event]:
     root = tmp_path / "repository"
     root.mkdir(exist_ok=True)
@@ -94,8 +97,14 @@ def conduct(
         workspace, lambda: Index.build(workspace, None), model.spec, model.count, True, Case()
     )
     steering = Guided(bench, talk)
-    agent = Agent(model, toolbox, workspace, steering, Limits(steps=steps))
-    return list(agent.run(task, threading.Event()))
+    agent = Agent(model, toolbox, workspace, steering, Limits(steps=steps), gate=gate)
+    cancel = threading.Event()
+    seen = []
+    for event in agent.run(task, cancel):
+        seen.append(event)
+        if stop is not None and stop(event):
+            cancel.set()
+    return seen
 
 
 def ended(seen: Sequence[Event]) -> TurnFinished:
