@@ -1,0 +1,173 @@
+"""Of the changes that help the small one stays, and none is lost while a smaller one is sought."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agent import events
+from agent.approval import ApprovalAnswer, ApprovalRequest, Choice, Gate
+from agent.events import Event, Status
+from agent.mode import Mode
+from agent.steering.bench import difference
+from tests.agent.steering.test_guided import (
+    CODE,
+    HALF,
+    HALF_NO_BETTER,
+    TESTS,
+    call,
+    ended,
+)
+from tests.agent.steering.test_guided import conduct as conduct_with
+from tools.base import Cancel
+
+LARGE = "def half(x):\n    parts = 2\n    result = x / parts\n    return result\n"
+ONLY_LARGE = CODE.replace("return x / 3", "return x ** RATE")
+"""No small change mends this."""
+# Half of a short run is the loading of whatever plugins are installed beside pytest.
+PYTEST = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -p no:cacheprovider"
+conduct = partial(conduct_with, command=PYTEST)
+
+
+def tools(seen: Sequence[Event]) -> list[str]:
+    return [event.call.name for event in seen if isinstance(event, events.ToolStarted)]
+
+
+def code(tmp_path: Path) -> str:
+    return (tmp_path / "repository" / "calc.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "size"),
+    [
+        ("a < b\n", "a < b\n", 0),
+        ("a < b\n", "a > b\n", 2),
+        ("a = f(1)\n", "a = f(1, 2)\n", 2),
+        ("a = 1\n", "a   = 1\n", 0),
+        ("", "a = 1\n", 4),
+        ("a = 1\n", "", 4),
+        ("a\nb\nc\n", "a\nc\n", 2),
+        ("größer = 1\n", "größer = 2\n", 2),
+    ],
+)
+def test_the_difference_is_counted_in_words_and_signs(before: str, after: str, size: int) -> None:
+    assert difference(before, after) == size
+
+
+def test_the_difference_of_long_files_is_counted_at_once() -> None:
+    lines = ["    x = 1\n", "\n", "    y = [0, 0, 0]\n"] * 20_000
+    changed = [*lines[:30_000], "    z = 2\n", *lines[30_000:]]
+    began = time.process_time()
+    assert difference("".join(lines), "".join(changed)) == 4
+    assert difference("".join(lines[:9_000]), "".join(lines[:9_000]).replace("0", "1")) > 9_000
+    assert time.process_time() - began < 3
+
+
+def test_a_large_change_gives_way_to_a_small_one(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", LARGE)], mending=True)
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert end.totals.steps == 1
+    assert code(tmp_path) == CODE.replace("x / 3", "x / 2")
+
+
+def test_a_small_change_is_kept_at_once(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", HALF)], mending=True)
+    assert ended(seen).status is Status.VERIFIED
+    assert "try_mends" not in tools(seen)
+
+
+def test_where_the_first_answer_does_not_help_a_small_change_does(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", HALF_NO_BETTER)] * 2, mending=True)
+    assert ended(seen).status is Status.VERIFIED
+    assert code(tmp_path) == CODE.replace("x / 3", "x / 2")
+
+
+def test_where_no_small_change_helps_the_large_one_is_back(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", LARGE)], code=ONLY_LARGE, mending=True)
+    end = ended(seen)
+    assert "try_mends" in tools(seen)
+    assert end.status is Status.VERIFIED
+    assert end.changed == ("calc.py",)
+    assert LARGE in code(tmp_path)
+
+
+def test_a_small_change_that_breaks_another_test_is_not_kept(tmp_path: Path) -> None:
+    shared = (
+        "RATE = 3\n\n\ndef triple(x):\n    return x * RATE\n\n\ndef half(x):\n    return x / RATE\n"
+    )
+    tests = (
+        "from calc import half, triple\n\n\ndef test_half():\n    assert half(4) == 2\n\n\n"
+        "def test_triple():\n    assert triple(2) == 6\n"
+    )
+    seen = conduct(tmp_path, [call("half", LARGE)], tests, code=shared, mending=True)
+    rewound = [event.reason for event in seen if isinstance(event, events.Rewound)]
+    assert "That small change is not enough." in rewound
+    assert ended(seen).status is Status.VERIFIED
+    assert LARGE in code(tmp_path)
+
+
+def sought(event: Event) -> bool:
+    return isinstance(event, events.Rewound) and "smaller" in event.reason
+
+
+def tried(event: Event) -> bool:
+    return isinstance(event, events.ToolStarted) and event.call.name == "try_mends"
+
+
+def put(event: Event) -> bool:
+    """A small change is in the tree, and not tested yet."""
+    return (
+        isinstance(event, events.ToolFinished)
+        and event.call.name == "replace_symbol"
+        and event.origin is events.Origin.HARNESS
+    )
+
+
+@pytest.mark.parametrize("stop", [sought, tried, put])
+def test_what_was_found_stays_where_the_turn_ends_while_a_smaller_one_is_sought(
+    tmp_path: Path, stop: Callable[[Event], bool]
+) -> None:
+    seen = conduct(tmp_path, [call("half", LARGE)], mending=True, stop=stop)
+    end = ended(seen)
+    assert end.status is Status.INTERRUPTED
+    assert end.changed == ("calc.py",)
+    assert code(tmp_path) == CODE.replace("def half(x):\n    return x / 3\n", LARGE)
+
+
+def test_what_did_not_help_is_gone_where_the_turn_ends_among_small_changes(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", HALF_NO_BETTER)] * 2, mending=True, stop=put)
+    assert ended(seen).status is Status.INTERRUPTED
+    assert code(tmp_path) == CODE
+
+
+class Refusing:
+    """Allows everything but the trial of small changes."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, request: ApprovalRequest, cancel: Cancel) -> ApprovalAnswer:
+        self.asked.append(request.tool)
+        refused = request.tool == "try_mends"
+        return ApprovalAnswer(Choice.DENY if refused else Choice.ONCE)
+
+
+def test_a_refusal_only_skips_the_small_changes(tmp_path: Path) -> None:
+    user = Refusing()
+    gate = Gate(Mode.ASK, user, (tmp_path / "repository").resolve(), True)
+    seen = conduct(tmp_path, [call("half", LARGE)], mending=True, gate=gate)
+    assert "try_mends" in user.asked
+    assert ended(seen).status is Status.VERIFIED
+    assert LARGE in code(tmp_path)
+
+
+def test_without_the_tool_the_first_change_is_kept(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("half", LARGE)], TESTS)
+    assert ended(seen).status is Status.VERIFIED
+    assert LARGE in code(tmp_path)

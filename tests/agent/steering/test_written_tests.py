@@ -1,0 +1,176 @@
+"""How the file of a new test begins, and what is left of the test that comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.messages import ToolCall
+from agent.steering import written_tests
+from agent.steering.snippets import Snippet
+from agent.steering.suspects import suspects
+from tools.outline import Index
+from tools.testing.commands import Runner
+from tools.testing.reports import Outcome, TestCase, TestRun
+from tools.workspace import Workspace
+
+BOXES = """\
+class Box:
+    def __init__(self, size):
+        self.size = size
+
+
+def fill(box, by=1):
+    return box.size + by
+
+
+def half(x):
+    return x / 3
+"""
+SHOP = "def price(x):\n    return x\n"
+TESTS = """\
+import os
+
+from boxes import Box, fill
+
+
+def test_fill():
+    small = Box(1)
+    big = Box(
+        2)
+    nested = fill(small)
+    assert fill(small, by=2) == 3
+"""
+OTHER = "from shop import price\n\n\ndef test_price():\n    assert price(1) == 1\n"
+HEAD = "import os\n\nfrom boxes import Box, fill\n\n\ndef test_issue():\n    "
+TASK = "The fill of a box is wrong: Box, fill."
+
+
+def opening(
+    root: Path,
+    snippet: Snippet | None,
+    runner: Runner = Runner.PYTEST,
+    tests: str = TESTS,
+    folder: str = "",
+) -> tuple[str, str]:
+    (root / folder).mkdir(exist_ok=True)
+    (root / "boxes.py").write_text(BOXES)
+    (root / "shop.py").write_text(SHOP)
+    (root / folder / "test_a.py").write_text(OTHER)
+    (root / folder / "test_boxes.py").write_text(tests)
+    workspace = Workspace(root)
+    index = Index.build(workspace, None)
+    place = f"{folder}/" if folder else ""
+    cases = (
+        TestCase(f"{place}test_a.py::test_price", Outcome.PASSED, ""),
+        TestCase(f"{place}test_boxes.py::test_fill", Outcome.PASSED, ""),
+    )
+    run = TestRun(("pytest",), runner, cases, 0, "", 1.0)
+    ranked = suspects(index, TASK, None, "")
+    return written_tests.new_test(workspace, index, run, ranked, snippet)
+
+
+def test_it_begins_as_the_tests_nearest_to_the_suspects_do(tmp_path: Path) -> None:
+    assert opening(tmp_path, None) == ("test_issue.py", HEAD)
+
+
+def test_it_lies_beside_the_tests_and_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_issue.py").write_text("")
+    assert opening(tmp_path, None, folder="tests")[0] == "tests/test_issue_2.py"
+
+
+@pytest.mark.parametrize(
+    ("snippet", "body"),
+    [
+        (Snippet("", "fill(Box(3))"), "assert fill(Box(3)) == "),
+        (
+            Snippet("box = Box(3)\nbox.size = 4", "fill(box)"),
+            "box = Box(3)\n    box.size = 4\n    assert fill(box) == ",
+        ),
+        (Snippet("", "str(Box)"), "assert str(Box) == "),
+        (Snippet("", "len(os.listdir(fill))"), "assert len(os.listdir(fill)) == "),
+        (Snippet("", "fill('assert (1)')"), "assert fill('assert (1)') == "),
+    ],
+)
+def test_it_does_what_the_issue_shows_up_to_the_equals_sign(
+    tmp_path: Path, snippet: Snippet, body: str
+) -> None:
+    assert opening(tmp_path, snippet) == ("test_issue.py", f"{HEAD}{body}")
+
+
+@pytest.mark.parametrize(
+    ("value", "body"),
+    [
+        ("fill(small)", "small = Box(1)\n    assert fill(small) == "),
+        ("fill(nested)", "small = Box(1)\n    nested = fill(small)\n    assert fill(nested) == "),
+    ],
+    ids=["one", "by way of another"],
+)
+def test_a_name_is_made_as_the_other_tests_make_it(tmp_path: Path, value: str, body: str) -> None:
+    assert opening(tmp_path, Snippet("", value)) == ("test_issue.py", f"{HEAD}{body}")
+
+
+def test_what_the_tests_do_not_import_is_imported(tmp_path: Path) -> None:
+    assert opening(tmp_path, Snippet("", "half(4)"))[1] == (
+        f"from boxes import half\n{HEAD}assert half(4) == "
+    )
+
+
+@pytest.mark.parametrize(
+    "snippet",
+    [
+        Snippet("", "no_such(1)"),
+        Snippet("x = unheard_of(1)", "fill(x)"),
+        Snippet("", "fill(big)"),
+        Snippet("", "Box(1)"),
+        Snippet("return 1 +", "fill(1)"),
+    ],
+    ids=["call", "before", "on two lines", "class", "no Python"],
+)
+def test_what_means_nothing_here_opens_nothing(tmp_path: Path, snippet: Snippet) -> None:
+    assert opening(tmp_path, snippet)[1] == ""
+
+
+def test_unittest_wants_a_class(tmp_path: Path) -> None:
+    tests = (
+        "import unittest\n\nfrom boxes import Box, fill\n\n\nclass T(unittest.TestCase):\n"
+        "    def test_fill(self):\n        self.assertEqual(fill(Box(1)), 2)\n"
+    )
+    snippet = Snippet("box = Box(1)", "fill(box)")
+    assert opening(tmp_path, snippet, Runner.UNITTEST, tests)[1] == (
+        "import unittest\n\nfrom boxes import Box, fill\n\n\n"
+        "class IssueTest(unittest.TestCase):\n    def test_issue(self):\n"
+        "        box = Box(1)\n        assert fill(box) == "
+    )
+
+
+def test_without_tests_nothing_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "boxes.py").write_text(BOXES)
+    workspace = Workspace(tmp_path)
+    run = TestRun(("pytest",), Runner.PYTEST, (), 0, "", 1.0)
+    index = Index.build(workspace, None)
+    assert written_tests.new_test(workspace, index, run, ()) == ("test_issue.py", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (
+            "def test_a():\n    x = 1\n    assert x == 1\n    assert x == 2\n\n\ndef test_b(): ...\n",
+            "def test_a():\n    x = 1\n    assert x == 1\n",
+        ),
+        (
+            "def test_a():\n    assert [\n        1\n    ] == x\n    more()\n",
+            "def test_a():\n    assert [\n        1\n    ] == x\n",
+        ),
+        ("def test_a():\n    check()\n", "def test_a():\n    check()\n"),
+        ("def test_a(:\n", "def test_a(:\n"),
+        ("x = '\0'\n", "x = '\0'\n"),
+    ],
+)
+def test_what_follows_the_first_assertion_is_left_out(content: str, wanted: str) -> None:
+    call = ToolCall("a", "write_file", {"path": "test_a.py", "content": content})
+    short = written_tests.shortened(call)
+    assert short.arguments == {"path": "test_a.py", "content": wanted}
