@@ -158,7 +158,7 @@ def test_without_tests_nothing_is_opened(tmp_path: Path) -> None:
     ("content", "wanted"),
     [
         (
-            "def test_a():\n    x = 1\n    assert x == 1\n    assert x == 2\n\n\ndef test_b(): ...\n",
+            "def test_a():\n    x = 1\n    assert x == 1\n    assert x == 2\n\n\ndef b(): ...\n",
             "def test_a():\n    x = 1\n    assert x == 1\n",
         ),
         (
