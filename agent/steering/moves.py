@@ -87,7 +87,7 @@ class Steering(Protocol):
         ...
 
     def retreat(self) -> None:
-        """Take back what is only being tried, when a limit or an error ends the turn in its middle.
+        """Take back what is only being tried, when the turn ends in its middle.
 
         Raises:
             ToolError: A file cannot be written.

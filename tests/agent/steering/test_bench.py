@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,17 +19,14 @@ from tests.agent.steering.test_guided import (
     HALF_NO_BETTER,
     TESTS,
     call,
+    conduct,
     ended,
 )
-from tests.agent.steering.test_guided import conduct as conduct_with
 from tools.base import Cancel
 
 LARGE = "def half(x):\n    parts = 2\n    result = x / parts\n    return result\n"
 ONLY_LARGE = CODE.replace("return x / 3", "return x ** RATE")
 """No small change mends this."""
-# Half of a short run is the loading of whatever plugins are installed beside pytest.
-PYTEST = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -p no:cacheprovider"
-conduct = partial(conduct_with, command=PYTEST)
 
 
 def tools(seen: Sequence[Event]) -> list[str]:

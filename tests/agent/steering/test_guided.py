@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,10 +25,11 @@ from tools.files import WriteFile
 from tools.mend import TryMends
 from tools.outline import Index
 from tools.testing.commands import parse_command
-from tools.testing.find_tests import find_command
 from tools.tests import RunTests
 from tools.workspace import Workspace
 
+# Half of a short run is the loading of whatever plugins are installed beside pytest.
+PYTEST = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest"
 CODE = """\
 RATE = 2
 
@@ -74,7 +76,7 @@ def conduct(
     *,
     code: str = CODE,
     steps: int = 60,
-    command: str = "",
+    command: str = PYTEST,
     task: str = "`half(4)` gives 1.33 and should give 2.",
     talk: bool = False,
     mending: bool = False,
@@ -88,9 +90,7 @@ def conduct(
     (tmp_path / "script.toml").write_text("\n".join(script))
     model = ScriptedModel.load(tmp_path / "script.toml")
     workspace = Workspace(root)
-    tested = parse_command(command) if command else find_command(root, workspace.files())
-    assert tested is not None
-    run = RunTests(root, tested, 60)
+    run = RunTests(root, parse_command(command), 60)
     mend = [TryMends(workspace, run)] if mending else []
     toolbox = Toolbox.of([ReplaceSymbol(workspace), WriteFile(workspace), run, *mend])
     bench = Bench(

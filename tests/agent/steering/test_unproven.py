@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -20,11 +19,10 @@ from tests.agent.steering.test_guided import (
 from tests.agent.steering.test_guided import conduct as conduct_with
 
 PASSING = "from calc import half\n\n\ndef test_zero():\n    assert half(0) == 0\n"
-PYTEST = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -p no:cacheprovider"
 TASK = "Halves are too small:\n\n```\n>>> half(4)\n1.33\n```\n"
 WRITTEN = call("", TEST_OF_ISSUE, "write_file", "test_issue.py")
 LARGE = "def half(x):\n    parts = 2\n    result = x / parts\n    return result\n"
-conduct = partial(conduct_with, tests=PASSING, task=TASK, command=PYTEST)
+conduct = partial(conduct_with, tests=PASSING, task=TASK)
 
 
 def left(tmp_path: Path) -> set[str]:
