@@ -69,6 +69,7 @@ class Guided:
 
     def retreat(self) -> None:
         self.bench.put_back()
+        self.bench.safe = None  # what is left is no trial, whatever comes next
 
     def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""

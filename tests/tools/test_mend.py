@@ -138,7 +138,8 @@ def test_cancelled_in_the_middle_it_restores_the_file(tmp_path: Path) -> None:
     (tmp_path / ".git" / "info" / "exclude").write_text("seen\n")
     cancel = threading.Event()
     mend = tool(tmp_path)
-    arguments = TryMendsArguments(path="calc.py", symbol="is_long", test=ID)
+    named = {"path": "calc.py", "symbol": "is_long", "test": ID}
+    arguments = TryMendsArguments.model_validate(named)
     ended: list[BaseException] = []
 
     def work() -> None:

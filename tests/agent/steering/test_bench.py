@@ -12,7 +12,10 @@ from agent import events
 from agent.approval import ApprovalAnswer, ApprovalRequest, Choice, Gate
 from agent.events import Event, Status
 from agent.mode import Mode
-from agent.steering.bench import difference
+from agent.models.scripted import ScriptedModel
+from agent.steering.bench import Bench, difference
+from agent.steering.evidence import Case
+from agent.steering.guided import Guided
 from tests.agent.steering.test_guided import (
     CODE,
     HALF,
@@ -23,6 +26,8 @@ from tests.agent.steering.test_guided import (
     ended,
 )
 from tools.base import Cancel
+from tools.outline import Index
+from tools.workspace import Workspace
 
 LARGE = "def half(x):\n    parts = 2\n    result = x / parts\n    return result\n"
 ONLY_LARGE = CODE.replace("return x / 3", "return x ** RATE")
@@ -166,3 +171,20 @@ def test_without_the_tool_the_first_change_is_kept(tmp_path: Path) -> None:
     seen = conduct(tmp_path, [call("half", LARGE)], TESTS)
     assert ended(seen).status is Status.VERIFIED
     assert LARGE in code(tmp_path)
+
+
+def test_a_second_retreat_takes_nothing_back(tmp_path: Path) -> None:
+    (tmp_path / "script.toml").write_text(call("half", HALF))
+    model = ScriptedModel.load(tmp_path / "script.toml")
+    workspace = Workspace(tmp_path)
+    bench = Bench(
+        workspace, lambda: Index.build(workspace, None), model.spec, model.count, True, Case()
+    )
+    steering = Guided(bench)
+    bench.safe = workspace.checkpoint()
+    workspace.write("tried.py", b"")
+    steering.retreat()
+    assert not (tmp_path / "tried.py").exists()
+    workspace.write("kept.py", b"")
+    steering.retreat()
+    assert (tmp_path / "kept.py").exists()
