@@ -46,6 +46,7 @@ def inside(line: str) -> str:
         ("return a and b and c", "return a and c"),
         ("return a or b", "return (a if a is not None else b)"),
         ("return not a", "return a"),
+        ("return not a", "return a is None"),
         ("return -a", "return a"),
         ("return a + 1", "return a"),
         ("return a - 1", "return a + 1"),
