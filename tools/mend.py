@@ -1,4 +1,4 @@
-"""The tool that tries small changes of one definition against one test, and takes all of them back.
+"""The tool that tries small changes of definitions against one test, and takes all of them back.
 
 Owns the trial. Must not know which change is kept.
 """
@@ -6,6 +6,7 @@ Owns the trial. Must not know which change is kept.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -20,24 +21,38 @@ from tools.tests import RunTests, RunTestsArguments
 from tools.text import SourceText
 from tools.workspace import Workspace
 
+SHOWN = 3
+"""Definitions that are named to the user."""
 TRIAL_SECONDS = 10.0
 """What one run of the test may take: a small change often makes a loop endless."""
 
 
-class TryMendsArguments(Arguments):
+class Definition(Arguments):
     path: str = Field(description="file")
     symbol: str = Field(description="name of a function, method or class in it")
+
+
+class TryMendsArguments(Arguments):
+    definitions: tuple[Definition, ...] = Field(description="where, the likeliest first")
     test: str = Field(description="a test that fails, as run_tests names it")
     error: str = Field("", description="the exception that it ends with")
     seconds: float = Field(60, gt=0, description="when to stop")
+    enough: int = Field(4, gt=0, description="passing changes after which to stop")
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A definition as it would be."""
+
+    definition: Definition
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Mends:
-    """The definitions with which the test passes, the likeliest first."""
+    """The changes with which the test passes, the likeliest first."""
 
-    codes: tuple[str, ...]
-    seconds: float
+    passing: tuple[Mend, ...]
 
 
 class _Until:
@@ -53,7 +68,7 @@ class _Until:
 
 class TryMends(Tool[TryMendsArguments]):
     name = "try_mends"
-    description = "Try small changes of a definition, and say with which a failing test passes."
+    description = "Try small changes of definitions, and say with which a failing test passes."
     Args = TryMendsArguments
     effect = Effect.RUN
 
@@ -65,47 +80,58 @@ class TryMends(Tool[TryMendsArguments]):
         return self._tests.action(RunTestsArguments(only=args.test))
 
     def run(self, args: TryMendsArguments, cancel: Cancel) -> ToolResult:
+        began = time.monotonic()
+        passing: list[Mend] = []
+        tried = 0
+        for mend in self._mends(args):
+            left = began + args.seconds - time.monotonic()
+            if left <= 0 or len(passing) == args.enough:
+                break
+            tried += 1
+            if self._passes(args.test, mend, _Until(cancel, min(left, TRIAL_SECONDS))):
+                passing.append(mend)
+        seconds = time.monotonic() - began
+        where = ", ".join(definition.symbol for definition in args.definitions[:SHOWN])
+        where += " …" if len(args.definitions) > SHOWN else ""
+        count = f"{len(passing)} pass" if len(passing) != 1 else "1 passes"
+        changes = "small change" if tried == 1 else "small changes"
+        display = f"{tried} {changes} of {where}: {count} ({seconds:.1f} s)"
+        return ToolResult(output=display, display=display, details=Mends(tuple(passing)))
+
+    def _mends(self, args: TryMendsArguments) -> Iterator[Mend]:
+        """The likely changes of all definitions, then the others."""
         # 15 ms; only needed here
         from tools.editing.mends import mends
 
-        began = time.monotonic()
-        data = self._workspace.peek(args.path)
-        source = SourceText.of(data)
-        code = _code(args.path, source.text, args.symbol)
-        found, tried = [], 0
-        for mended in mends(code, args.error):
-            left = began + args.seconds - time.monotonic()
-            if left <= 0:
-                break
-            try:
-                text = source.with_text(splice(args.path, source.text, args.symbol, mended).text)
-            except ToolError:
-                continue  # a change that does not stand in its file
-            tried += 1
-            if self._passes(args, text, data, _Until(cancel, min(left, TRIAL_SECONDS))):
-                found.append(mended)
-        seconds = time.monotonic() - began
-        count = f"{len(found)} pass" if len(found) != 1 else "1 passes"
-        display = f"{tried} small changes of {args.symbol}: {count} ({seconds:.1f} s)"
-        return ToolResult(output=display, display=display, details=Mends(tuple(found), seconds))
+        codes = {place: self._code(place) for place in args.definitions}
+        for likely in (True, False):
+            for place, code in codes.items():
+                for mended in mends(code, args.error, likely=likely):
+                    yield Mend(place, mended)
 
-    def _passes(self, args: TryMendsArguments, text: bytes, before: bytes, until: _Until) -> bool:
-        checkpoint = self._workspace.checkpoint()
-        self._workspace.write(args.path, text, basis=before)
+    def _code(self, place: Definition) -> str:
+        data = SourceText.of(self._workspace.peek(place.path)).text.encode()
+        for symbol in symbols(place.path, data):
+            if symbol.name == place.symbol:
+                return data[symbol.start : symbol.end].decode()
+        raise ToolError(f"There is no {place.symbol} in {place.path}.")
+
+    def _passes(self, test: str, mend: Mend, until: _Until) -> bool:
+        place = mend.definition
+        before = self._workspace.peek(place.path)
+        source = SourceText.of(before)
         try:
-            run = self._tests.run(RunTestsArguments(only=args.test), until).details
+            text = source.with_text(splice(place.path, source.text, place.symbol, mend.code).text)
+        except ToolError:
+            return False  # a change that does not stand in its file
+        checkpoint = self._workspace.checkpoint()
+        self._workspace.write(place.path, text, basis=before)
+        try:
+            run = self._tests.run(RunTestsArguments(only=test), until).details
         except Cancelled:
             if until.cancel.is_set():
                 raise
             return False
         finally:
             self._workspace.restore(checkpoint)
-        return isinstance(run, TestRun) and args.test in run.passed
-
-
-def _code(path: str, text: str, name: str) -> str:
-    data = text.encode()
-    for symbol in symbols(path, data):
-        if symbol.name == name:
-            return data[symbol.start : symbol.end].decode()
-    raise ToolError(f"There is no {name} in {path}.")
+        return isinstance(run, TestRun) and test in run.passed

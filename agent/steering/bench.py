@@ -35,7 +35,7 @@ MAX_CODE = 6_000
 """Tokens of code, however large the window: a weak model loses its way in more."""
 CHOICES = 60
 """Definitions offered when the code does not fit."""
-MENDED = 5
+MENDED = 8
 """Definitions in which small changes are tried."""
 MEND_SECONDS = 60.0
 """What all small changes together may take."""
@@ -215,26 +215,25 @@ class Bench:
         case = next((case for case in run.failures if "::" in case.id), None)
         if case is None or run.runner is Runner.OTHER:
             return None
-        named = _ERROR.findall(case.message)
         checkpoint = self.workspace.checkpoint()
-        left = MEND_SECONDS if self.reserve is None else SMALLER_SECONDS
-        likely = [item for item in shown.candidates if language_of(item.path) == "python"][:MENDED]
-        for number, item in enumerate(likely):
-            where = {"path": item.path, "symbol": item.symbol.name}
-            share = left / (len(likely) - number)
-            wanted = {"test": case.id, "error": named[-1] if named else "", "seconds": share}
-            tried = yield from self._use("try_mends", {**where, **wanted})
-            if not isinstance(tried.details, Mends):
-                continue
-            left = max(left - tried.details.seconds, 1.0)
-            for code in tried.details.codes:
-                call = ToolCall("", "replace_symbol", {**where, "code": code})
-                whole = material.complete(self.workspace, self.index(), call)
-                if (yield from self._use(whole.name, whole.arguments)).ok:
-                    after = yield from self.test()
-                    if good(after):
-                        return after
-                yield Rewind(0, checkpoint, "That small change is not enough.")
+        named = _ERROR.findall(case.message)
+        items = [item for item in shown.candidates if language_of(item.path) == "python"][:MENDED]
+        wanted = {
+            "definitions": [{"path": item.path, "symbol": item.symbol.name} for item in items],
+            "test": case.id,
+            "error": named[-1] if named else "",
+            "seconds": MEND_SECONDS if self.reserve is None else SMALLER_SECONDS,
+        }
+        tried = yield from self._use("try_mends", wanted)
+        for mend in tried.details.passing if isinstance(tried.details, Mends) else ():
+            arguments = {**mend.definition.model_dump(), "code": mend.code}
+            call = ToolCall("", "replace_symbol", arguments)
+            whole = material.complete(self.workspace, self.index(), call)
+            if (yield from self._use(whole.name, whole.arguments)).ok:
+                after = yield from self.test()
+                if good(after):
+                    return after
+            yield Rewind(0, checkpoint, "That small change is not enough.")
         return None
 
     def _use(

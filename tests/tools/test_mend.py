@@ -48,14 +48,15 @@ def tool(root: Path) -> TryMends:
     return TryMends(workspace, RunTests(workspace.root, parse_command(PYTEST), 60))
 
 
-def tried(root: Path, symbol: str = "is_long", **more: object) -> ToolResult:
-    arguments = {"path": "calc.py", "symbol": symbol, "test": ID, **more}
+def tried(root: Path, symbol: str = "is_long", path: str = "calc.py", **more: object) -> ToolResult:
+    places = [{"path": path, "symbol": symbol}]
+    arguments = {"definitions": places, "test": ID, **more}
     return tool(root).run(TryMendsArguments.model_validate(arguments), threading.Event())
 
 
 def codes(result: ToolResult) -> tuple[str, ...]:
     assert isinstance(result.details, Mends)
-    return result.details.codes
+    return tuple(mend.code for mend in result.details.passing)
 
 
 def unchanged(root: Path, code: bytes) -> None:
@@ -138,7 +139,7 @@ def test_cancelled_in_the_middle_it_restores_the_file(tmp_path: Path) -> None:
     (tmp_path / ".git" / "info" / "exclude").write_text("seen\n")
     cancel = threading.Event()
     mend = tool(tmp_path)
-    named = {"path": "calc.py", "symbol": "is_long", "test": ID}
+    named = {"definitions": [{"path": "calc.py", "symbol": "is_long"}], "test": ID}
     arguments = TryMendsArguments.model_validate(named)
     ended: list[BaseException] = []
 
@@ -174,7 +175,7 @@ def test_what_is_not_there_is_said_in_one_line(
 ) -> None:
     repository(tmp_path, CODE.encode(), TEST)
     with pytest.raises(ToolError, match=said) as raised:
-        tried(tmp_path, **{"symbol": "is_long", **more})
+        tried(tmp_path, **more)
     assert "\n" not in str(raised.value)
     unchanged(tmp_path, CODE.encode())
 
@@ -188,7 +189,7 @@ def test_a_language_without_changes_runs_nothing(tmp_path: Path) -> None:
 
 def test_it_is_asked_about_like_the_tests_it_runs(tmp_path: Path) -> None:
     repository(tmp_path, CODE.encode(), TEST)
-    arguments = {"path": "calc.py", "symbol": "is_long", "test": ID}
+    arguments = {"definitions": [{"path": "calc.py", "symbol": "is_long"}], "test": ID}
     prepared = Toolbox.of([tool(tmp_path)]).prepare("try_mends", arguments)
     assert isinstance(prepared, Prepared)
     request = Gate(Mode.ASK, AllowAll(), tmp_path.resolve(), True).question(prepared)
@@ -196,3 +197,14 @@ def test_it_is_asked_about_like_the_tests_it_runs(tmp_path: Path) -> None:
     assert isinstance(request.action, Command)
     assert request.action.chosen == (ID,)
     assert Gate(Mode.PLAN, AllowAll(), tmp_path, True).forbidden("try_mends", prepared.effect)
+
+
+def test_the_likely_changes_of_all_come_before_the_others_of_any(tmp_path: Path) -> None:
+    code = f"def first(x):\n    return x == 4\n\n\n{CODE}"
+    repository(tmp_path, code.encode(), TEST)
+    places = [{"path": "calc.py", "symbol": name} for name in ("first", "is_long")]
+    arguments = TryMendsArguments.model_validate({"definitions": places, "test": ID, "enough": 1})
+    result = tool(tmp_path).run(arguments, threading.Event())
+    assert ">= 3" in codes(result)[0]
+    assert result.display.startswith("1 small change of first, is_long: 1 passes")
+    unchanged(tmp_path, code.encode())

@@ -49,12 +49,13 @@ class _Change:
     imports: str = ""
 
 
-def mends(code: str, error: str = "") -> Iterator[str]:
+def mends(code: str, error: str = "", *, likely: bool | None = None) -> Iterator[str]:
     """The definition with one small change each, the likeliest first; none if it is no Python.
 
     Args:
         code: A function, a class or a statement, as it stands in its file.
         error: The exception that it lets through, where that is the fault.
+        likely: The likely changes alone, or the others alone; None: all.
     """
     # What is indented is read beneath a line of ours: text in it may stand further left.
     head = "if 1:\n" if code[:1] in (" ", "\t") else ""
@@ -71,6 +72,8 @@ def mends(code: str, error: str = "") -> Iterator[str]:
         return
     made: set[str] = set()
     for change in sorted(found.changes):
+        if likely is not None and likely is not (change.rank == _LIKELY):
+            continue
         data = found.source[: change.start] + change.text.encode() + found.source[change.end :]
         text = data.decode()
         changed = _parsed(text)
@@ -97,6 +100,7 @@ class _Finder(ast.NodeVisitor):
     changes: list[_Change] = field(default_factory=list)
     _lines: list[int] = field(default_factory=list)
     _parameters: set[str] = field(default_factory=set)
+    _defaults: list[ast.expr] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         ends = re.finditer(rb"\r\n|\r|\n", self.source)
@@ -183,8 +187,8 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> None:
         match node.value:
-            case bool(value):
-                self._replace(_LIKELY, node, str(not value))
+            case bool(value):  # a default is what most calls rest on
+                self._replace(_RARE if node in self._defaults else _LIKELY, node, str(not value))
             case int(value):
                 self._replace(_USUAL, node, str(value + 1))
                 self._replace(_USUAL, node, str(value - 1))
@@ -250,6 +254,7 @@ class _Finder(ast.NodeVisitor):
             ),
             *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
         ]
+        self._defaults += [default for _, default in defaults if default is not None]
         for argument, default in defaults:
             if isinstance(default, ast.List | ast.Dict | ast.Set):
                 self._own_default(node, argument.arg, default)
