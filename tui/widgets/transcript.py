@@ -29,6 +29,7 @@ from tui.blocks.bar import Bar
 from tui.blocks.entries import Changes, Entry, Kind, Remark, Shell
 from tui.blocks.shell_line import ShellLine
 from tui.blocks.story import Story
+from tui.blocks.text import MarkdownText
 from tui.blocks.widgets import Block, block_for, openable
 from tui.blocks.window import KEPT, MOST, STEP, Heights, WindowLayout
 from tui.widgets.tail import Below, Tail
@@ -37,8 +38,8 @@ _FRAME = 1 / 40
 """Seconds between two drawings of what is being written, at least; pieces come less often."""
 _SHARE = 3
 """How many times as long as the last drawing took is waited before the next."""
-_AT_ONCE = 0.001
-"""Seconds; a timer of none fails."""
+_LAYOUT = 0.2
+"""Seconds between two layouts while the end of an answer grows that is all that is seen."""
 _TICK = 0.1
 """Seconds between two pictures of a spinner."""
 _OPENED = 30
@@ -190,7 +191,10 @@ class Transcript(VerticalScroll):
             self._ticker.resume()
         if self._due is None and not self._drawing:
             wait = self._drew + max(_FRAME, _SHARE * self._cost) - time.perf_counter()
-            self._due = self.set_timer(max(_AT_ONCE, wait), self._draw)
+            if wait > 0:
+                self._due = self.set_timer(wait, self._draw)
+            else:
+                self._draw_now()
 
     def _draw_now(self) -> None:
         if self._due is not None:
@@ -246,7 +250,9 @@ class Transcript(VerticalScroll):
     async def _sync(self, block: Block) -> None:
         """Have an entry's widget show what the entry has become."""
         if not block.stale:
-            block.sync()
+            window = self._window
+            fresh = time.perf_counter() - window.arranged < _LAYOUT
+            block.sync(lay_out=not (fresh and self.following and window.filled_by(block)))
             return
         with self.app.batch_update():
             (new,) = self._made(block.index, block.index + 1)
@@ -337,6 +343,9 @@ class Transcript(VerticalScroll):
                 block.tick()
         if time.perf_counter() - self._drew > _TICK:
             self._tell_tail()
+            for block in self._blocks.values():
+                if isinstance(block, MarkdownText):
+                    block.lay_out()
 
     def _tell_tail(self) -> None:
         self.tail.tell(self.story.doing, begun=bool(self.story.entries))
