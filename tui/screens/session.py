@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Footer
 
+from agent.events import TurnStarted
 from tui.engine import Complaint, NotOpened, Opened, Reported
 from tui.screens.commands import CommandScreen
 from tui.widgets.figures import Figures
@@ -64,6 +65,8 @@ class SessionScreen(CommandScreen):
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
+        if not isinstance(message.event, TurnStarted):
+            message.stop()  # who else is told of it would be told of each frame of an answer
         if self.opening:
             return
         self.measures.show(message.event)
