@@ -82,6 +82,9 @@ class BaseApp(App[None]):
         self._mouse = True
         self._kept = self._chosen_theme(flags)
         self.theme = ANSI if colourless else self._kept
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._dressed = False
+        """Whether the styles were asked for in another theme than the first."""
 
     def on_mount(self) -> None:
         self._main = asyncio.get_running_loop()
@@ -210,6 +213,13 @@ class BaseApp(App[None]):
             file = config_file.user_file()
             name = name or config_file.parsed(config_file.read(file), file).get("theme")
         return name if isinstance(name, str) and name in self.available_themes else DARK.name
+
+    def refresh_css(self, animate: bool = True) -> None:
+        # When it starts, the library parses all styles twice, with its own theme and with ours:
+        # here there is no other than ours, and the second time, a twentieth of the start, is saved.
+        if self._dressed:
+            super().refresh_css(animate)
+        self._dressed = True
 
     def watch_theme(self, name: str) -> None:
         """What was chosen here is kept for the next time."""

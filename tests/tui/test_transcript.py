@@ -22,7 +22,7 @@ from tools.testing.commands import Runner
 from tools.testing.reports import Outcome, TestCase, TestRun
 from tui.blocks.diff import HunkDiff
 from tui.blocks.entries import Answer, Call, Entry, Lookups, State, Thought, Verdict
-from tui.blocks.widgets import Block
+from tui.blocks.widgets import AnswerBlock, Block
 from tui.widgets.transcript import Transcript
 
 STYLES = Path(__file__).parents[2] / "tui" / "styles" / "transcript.tcss"
@@ -325,6 +325,31 @@ def test_what_one_reads_stays_while_more_comes() -> None:
         await settled(pilot)
         assert "new new" in shown(pilot)
         assert "more below" not in shown(pilot)
+
+    see(behave)
+
+
+def test_the_end_of_a_growing_answer_is_seen_and_does_not_jump_when_it_is_left() -> None:
+    async def behave(pilot: Pilot[None], view: Transcript) -> None:
+        started(view)
+        view.show(events.Wrote("```\n"))
+        number, ahead = 0, 0
+        while number < 30 or (not ahead and number < 200):
+            view.show(events.Wrote(f"line {number}.\n"))
+            await pilot.pause(0.03)
+            ahead = view.query_one(AnswerBlock).ahead
+            number += 1
+        assert ahead  # drawn, but not laid out
+        before = [line.rstrip() for line in read(pilot)]
+        assert f" line {number - 1}." in shown(pilot)
+        view.scroll_relative(y=-3)
+        await settled(pilot)
+        await settled(pilot)
+        assert not view.query_one(AnswerBlock).ahead
+        assert [line.rstrip() for line in read(pilot)][3:] == before[:-3]
+        view.show(events.Wrote("more\n" * 9))
+        await settled(pilot)
+        assert [line.rstrip() for line in read(pilot)][3:] == before[:-3]
 
     see(behave)
 

@@ -59,9 +59,13 @@ DIM = "$foreground 60%"
 """The text colour of what matters less; `$text-muted` is not known to a `Content`."""
 
 
-def spinner() -> str:
-    """The picture of this moment."""
-    return SPINNER[int(time.monotonic() * 10) % len(SPINNER)]
+def spinner(rate: float = 10) -> str:
+    """The picture of this moment.
+
+    Args:
+        rate: Pictures a second.
+    """
+    return SPINNER[int(time.monotonic() * rate) % len(SPINNER)]
 
 
 def prompted(text: str, *, whole: bool) -> Content:

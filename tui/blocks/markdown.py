@@ -63,8 +63,8 @@ class Code:
     language: str
     closed: bool
     before: Content = _EMPTY
-    coloured: bool = False
-    _styled: list[Content] | None = None
+    coloured: bool = field(default=False, compare=False)
+    _styled: list[Content] | None = field(default=None, compare=False)
 
     def lines(self, width: int) -> list[Content]:
         if self._styled is None:
@@ -152,13 +152,13 @@ class Document:
         tokens = _parser().parse(self._rest)
         blocks = list(_blocks(tokens))
         for block in blocks[:-1]:
-            self._done.append(list(_pieces(block)))
+            self._done.append(self._made(block))
             self._settle(self._done[-1])
         if blocks:
             start = blocks[-1][0].map
             if start is not None and start[0]:
                 self._rest = "".join(self._rest.splitlines(keepends=True)[start[0] :])
-            self._open = list(_pieces(blocks[-1]))
+            self._open = self._made(blocks[-1])
             self._open_lines = self._lines_of(self._open)
 
     def lines(self, width: int) -> tuple[list[Content], list[Content]]:
@@ -188,6 +188,14 @@ class Document:
     def forget_lines(self) -> None:
         """Make them anew: some code was highlighted."""
         self._width = 0
+
+    def _made(self, block: Sequence[Token]) -> list[Piece]:
+        """What a block is made of; code that was whole already stays, and so do its colours."""
+        whole = [piece for piece in self._open if isinstance(piece, Code) and piece.closed]
+        return [
+            whole[whole.index(piece)] if isinstance(piece, Code) and piece in whole else piece
+            for piece in _pieces(block)
+        ]
 
     def _settle(self, pieces: list[Piece]) -> None:
         self._done_lines += [*self._lines_of(pieces), _EMPTY]

@@ -54,8 +54,12 @@ class Block(Widget):
         # It is in no tree yet, and styled when it is.
         self.add_class("block", type(entry).__name__.lower(), update=False)
 
-    def sync(self) -> None:
-        """Show the entry as it is now."""
+    def sync(self, *, lay_out: bool = True) -> None:
+        """Show the entry as it is now.
+
+        Args:
+            lay_out: Whether there is to be room at once for what it has grown by at its end.
+        """
 
     def tick(self) -> None:
         """Time has passed."""
@@ -78,7 +82,7 @@ class LineBlock(Block, Static):
         super().__init__(head(entry))
         self.begin(entry, index)
 
-    def sync(self) -> None:
+    def sync(self, *, lay_out: bool = True) -> None:
         self.update(head(self.entry))
 
     def tick(self) -> None:
@@ -114,12 +118,15 @@ class AnswerBlock(Block, MarkdownText):
         super().__init__(entry.text)
         self.begin(entry, index)
 
-    def sync(self) -> None:
+    def sync(self, *, lay_out: bool = True) -> None:
         text, there = self.entry.text, self.source
+        lay_out = lay_out or self.entry.done
         if not text.startswith(there):
             self.replace(text)
         elif len(text) > len(there):
-            self.write(text[len(there) :])
+            self.write(text[len(there) :], lay_out=lay_out)
+        elif lay_out:
+            self.lay_out()
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Pressed(self.entry))

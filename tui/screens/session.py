@@ -146,6 +146,8 @@ class SessionScreen(Screen[None]):
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
+        if not isinstance(message.event, TurnStarted):
+            message.stop()  # who else is told of it would be told of each frame of an answer
         if self.opening:
             return
         event = message.event
