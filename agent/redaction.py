@@ -60,6 +60,16 @@ class Redactor:
     def text(self, text: str) -> str:
         return self._redacted(text)[0]
 
+    @property
+    def longest(self) -> int:
+        """Characters of the longest secret value."""
+        return len(self._values[0][0]) if self._values else 0
+
+    def without_begun(self, text: str) -> str:
+        """A text that goes on, without an end that may be the beginning of a secret value."""
+        begun = max((_overlap(text, value) for value, _ in self._values), default=0)
+        return text[: len(text) - begun]
+
     def scrub(self, value: T) -> T:
         """The same value with every text in it redacted: dataclasses, models,
         sequences, mappings."""
@@ -198,6 +208,12 @@ def _without_parts(text: str, value: str, half: int, label: str, hidden: dict[st
             position = end
         text = "".join([*parts, text[position:]])
     return text
+
+
+def _overlap(text: str, value: str) -> int:
+    """How many characters at a text's end begin a value that does not end there."""
+    most = min(len(text), len(value) - 1)
+    return next((size for size in range(most, 0, -1) if text.endswith(value[:size])), 0)
 
 
 def _alike(one: str, other: str) -> int:
