@@ -91,7 +91,7 @@ class Tool(Generic[A]):
             ToolError: It cannot be done; nothing was changed.
             Cancelled: `cancel` was set; what was started has been stopped.
         """
-        return self.propose(args).carry_out(cancel)
+        return self.propose(args).carry_out(cancel, unheard)
 
     def action(self, args: A) -> Action | None:
         """What `run` would do; None for what only reads.

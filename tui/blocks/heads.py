@@ -25,6 +25,10 @@ _ARGUMENT = 100
 """Characters of a call's main argument."""
 _PREVIEW = 4
 """Lines of a command's output that are shown while it is folded."""
+OPENED = 400
+"""Lines of what a command prints that are shown of an opened block."""
+_LIVE = 5
+"""Lines of what a command prints that are shown while it runs."""
 _FACTS = 72
 """Cells of a line of facts, so that none is broken within one on the narrowest usual terminal."""
 _SAID = 12
@@ -126,7 +130,8 @@ def _title(entry: Call) -> str:
 def _preview(entry: Call) -> list[str]:
     result = entry.result
     if result is None:
-        return []
+        last = entry.printed.last(_LIVE) if entry.printed is not None else []
+        return [clip_line(line, _WIDE) for line in last]
     if tests := gist(result.details):
         told = (tests.failure, tests.error)
         return [shown(clip_line(line, _WIDE)) for line in told if line]
@@ -221,6 +226,8 @@ def shell(entry: Shell) -> Content:
         Content.styled(shown(clip_line(entry.command, 10 * _WIDE)), "bold"),
         Content.styled(f"  {ending}" if ending else "", bad),
     )
-    most = 400 if entry.open else entry.SHOWN
-    lines = [clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.lines(most)]
+    most = OPENED if entry.open else entry.SHOWN
+    lines = [
+        clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.printed.lines(most)
+    ]
     return Content("\n").join([head, *(Content.styled(f"  {line}", DIM) for line in lines)])

@@ -27,6 +27,7 @@ from agent.mode import Mode
 from agent.printer import costs
 from agent.wanted import Wanted
 from tools.base import Cancel
+from tools.live import Piece
 from tools.process import Finished
 from tools.text import shown
 from tui import commands
@@ -149,7 +150,7 @@ class CommandScreen(ControlScreen):
     @on(ShellWrote)
     def _shell_wrote(self, message: ShellWrote) -> None:
         if self._shown is not None:
-            self._shown.write(message.text)
+            self._shown.write(message.piece)
 
     @on(ShellEnded)
     def _shell_ended(self, message: ShellEnded) -> None:
@@ -191,7 +192,7 @@ class CommandScreen(ControlScreen):
 
     def _answered(self, title: str, text: str) -> None:
         line = self.query_one(Transcript).shell(title, opened=True)
-        line.write(text)
+        line.write(Piece(text))
         line.end(0, 0.0)
 
     def action_command_plan(self, arguments: str) -> None:
