@@ -14,6 +14,7 @@ from textual.content import Content
 
 from agent.events import Origin, Status
 from agent.printer import extent, figures
+from tools.testing.progress import so_far
 from tools.testing.reports import gist
 from tools.text import shown
 from tools.text_filter import clip_line, printable
@@ -100,7 +101,8 @@ def call(entry: Call) -> Content:
     mark, colour = _MARKS.get(entry.state, (spinner(), "$text-accent"))
     parts = [Content.styled(f"{mark} ", colour), Content(_title(entry))]
     if entry.state is State.RUNNING and entry.elapsed >= 1:
-        parts.append(Content.styled(f"  {seconds(entry.elapsed)}", DIM))
+        facts = " · ".join(filter(None, (seconds(entry.elapsed), _progress(entry))))
+        parts.append(Content.styled(f"  {facts}", DIM))
     elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
         parts.append(Content.styled(f"  {seconds(entry.seconds)}", DIM))
     if told := _TOLD.get(entry.state):
@@ -125,6 +127,13 @@ def _title(entry: Call) -> str:
         main = shlex.join(map(str, main))
     verb = shown(entry.call.name).replace("_", " ")
     return f"{verb} {shown(clip_line(str(main), _ARGUMENT))}".rstrip()
+
+
+def _progress(entry: Call) -> str:
+    """How far a test run is."""
+    if entry.call.name != "run_tests" or entry.printed is None:
+        return ""
+    return so_far(entry.printed.whole)
 
 
 def _preview(entry: Call) -> list[str]:

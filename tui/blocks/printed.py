@@ -65,6 +65,11 @@ class Printed:
         middle = [f"… {gone:,} lines left out …"] if gone > 0 else []
         return [*map(_shown, first[:head]), *middle, *map(_shown, last)]
 
+    @property
+    def whole(self) -> str:
+        """All of it, raw; empty where something of it is gone."""
+        return "" if self._cut else "".join([self.head, *self.tail, self.line])
+
     def last(self, most: int) -> list[str]:
         """The last lines that are not blank."""
         pieces, size = [self.line], len(self.line)
