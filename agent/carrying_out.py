@@ -30,14 +30,14 @@ def carried_out(
     started = time.monotonic()
     if prepared.effect is not Effect.RUN:
         return prepared.carry_out(cancel), time.monotonic() - started
-    pieces = aloud(prepared.carry_out, cancel, patience=_PATIENCE, margin=redactor.longest)
+    pieces = aloud(prepared.carry_out, cancel, patience=_PATIENCE)
     try:
         while True:
             try:
                 piece = next(pieces)
             except StopIteration as end:
                 return end.value, time.monotonic() - started
-            line = redactor.without_begun(piece.line)
+            line = redactor.within(piece.line, cut=piece.cut)
             yield ToolPrinted(call.id, piece.text, line, piece.left_out)
     finally:
         pieces.close()  # where nobody looks any more, nothing goes on

@@ -60,15 +60,21 @@ class Redactor:
     def text(self, text: str) -> str:
         return self._redacted(text)[0]
 
-    @property
-    def longest(self) -> int:
-        """Characters of the longest secret value."""
-        return len(self._values[0][0]) if self._values else 0
+    def within(self, text: str, *, cut: bool) -> str:
+        """A text that goes on, without the end that may be the beginning of a secret value.
 
-    def without_begun(self, text: str) -> str:
-        """A text that goes on, without an end that may be the beginning of a secret value."""
-        begun = max((_overlap(text, value) for value, _ in self._values), default=0)
-        return text[: len(text) - begun]
+        Args:
+            cut: Whether something stood before it, too: then it also loses what may be the end
+                of one.
+        """
+        values = [value for value, _ in self._values]
+        begun = max((_overlap(text, value, len(value) - 1) for value in values), default=0)
+        text = text[: len(text) - begun]
+        if cut:
+            text = text[
+                max((_overlap(value, text, len(value) - 1) for value in values), default=0) :
+            ]
+        return text
 
     def scrub(self, value: T) -> T:
         """The same value with every text in it redacted: dataclasses, models,
@@ -210,10 +216,10 @@ def _without_parts(text: str, value: str, half: int, label: str, hidden: dict[st
     return text
 
 
-def _overlap(text: str, value: str) -> int:
-    """How many characters at a text's end begin a value that does not end there."""
-    most = min(len(text), len(value) - 1)
-    return next((size for size in range(most, 0, -1) if text.endswith(value[:size])), 0)
+def _overlap(first: str, second: str, most: int) -> int:
+    """How many characters, `most` at most, one text ends with and another begins with."""
+    sizes = range(min(len(first), len(second), most), 0, -1)
+    return next((size for size in sizes if first.endswith(second[:size])), 0)
 
 
 def _alike(one: str, other: str) -> int:

@@ -34,9 +34,11 @@ class Piece:
     text: str
     """Whole lines, each with its end."""
     line: str = ""
-    """The line that has no end yet, all of it: it takes the place of the one told before."""
+    """The line that has no end yet: it takes the place of the one told before."""
     left_out: int = 0
     """Bytes before `text` that are told by no piece."""
+    cut: bool = False
+    """Whether only the end of `line` is there."""
 
 
 def aloud(
@@ -44,7 +46,6 @@ def aloud(
     cancel: Cancel,
     *,
     patience: float = 0.0,
-    margin: int = 0,
 ) -> Generator[Piece, None, T]:
     """Do something in a thread of its own, and tell meanwhile what it prints.
 
@@ -54,13 +55,11 @@ def aloud(
         work: Is given a flag to look at, and what takes the output.
         patience: Seconds before the first piece. What ends well before that tells none: its
             result has it all.
-        margin: Characters that are left out where what stood before them is not known: the
-            length of what must not be told in part.
 
     Returns:
         What the work returns. What it raises is raised here, after its last piece.
     """
-    job = _Job(work, cancel, _Gathered(margin))
+    job = _Job(work, cancel, _Gathered())
     thread = threading.Thread(target=job.run, name="tool", daemon=True)
     thread.start()
     try:
@@ -113,9 +112,8 @@ class _Job(Generic[T]):
 class _Gathered:
     """What was printed since the last piece: heard in one thread, taken in another."""
 
-    def __init__(self, margin: int) -> None:
+    def __init__(self) -> None:
         self.news = threading.Event()
-        self._margin = margin
         self._lock = threading.Lock()
         self._new = bytearray()
         self._lost = 0
@@ -145,38 +143,39 @@ class _Gathered:
             return None
         if lost:
             self._decoder.reset()
-            lost += len(self._line.encode("utf-8", "surrogatepass"))
+            lost += _size(self._line)
             self._line, self._cut = "", True
-        raw = self._decoder.decode(new)
+        raw = self._line + self._decoder.decode(new)
         if lost:
             raw = raw.lstrip("\ufffd")  # a character that was cut
-            begun, end, after = raw.partition("\n")
-            if end:  # a line whose beginning is gone
-                raw, self._cut = after, False
-                lost += len(begun.encode("utf-8", "surrogatepass")) + 1
-        whole, end, self._line = (self._line + raw).rpartition("\n")
-        text = printable(whole + end)
-        if self._cut and end:
-            text = text[min(self._margin, text.index("\n")) :]
+        if self._cut and "\n" in raw:  # of what is told as whole, nothing may be gone
+            begun, _, raw = raw.partition("\n")
+            lost += _size(begun) + 1
             self._cut = False
+        whole, end, self._line = raw.rpartition("\n")
         self._shorten()
-        return Piece(text, self._shown(), lost)
+        line, cut = self._shown()
+        return Piece(printable(whole + end), line, lost, cut)
 
     def _shorten(self) -> None:
-        """Keep of the last line what may be told, and what a terminal would still show."""
-        if len(self._line) > _LINE:
-            begun, over, last = self._line.rstrip("\r").rpartition("\r")
-            ending = self._line[len(begun) + len(over) + len(last) :]
-            if over:
-                self._line, self._cut = last + ending, False
-        if len(self._line) > _LINE:
-            self._line, self._cut = self._line[-_LINE:], True
+        """Keep of the last line what a terminal would still show, and no more than is bearable."""
+        if len(self._line) > _MOST:
+            start = self._line.rstrip("\r").rfind("\r") + 1
+            self._line, self._cut = self._line[start:], self._cut and not start
+        if len(self._line) > _MOST:
+            self._line, self._cut = self._line[-_MOST:], True
 
-    def _shown(self) -> str:
+    def _shown(self) -> tuple[str, bool]:
+        """The last line as it is told, and whether its beginning is left out."""
         line = self._line
         begun = line.rfind("\x1b")
         # What may be a sequence when the rest of it has come.
         if 0 <= len(line) - begun <= _SEQUENCE and printable(line[begun:]).startswith("\\x1b"):
             line = line[:begun]
         cut = self._cut and "\r" not in line.rstrip("\r")
-        return printable(line)[self._margin if cut else 0 :]
+        line = printable(line)
+        return line[-_LINE:], cut or len(line) > _LINE
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
