@@ -14,9 +14,8 @@ import pytest
 from agent import events
 from agent.events import Event, Status, ToolPrinted, to_json
 from agent.loop import Agent
-from agent.messages import AssistantMessage, ToolCall
+from agent.messages import ToolCall
 from agent.redaction import Redactor
-from agent.session import Session
 from tests.agent.test_loop import Obeying, Talker, says
 from tools.base import Toolbox
 from tools.shell import Run
@@ -138,12 +137,3 @@ def test_a_reader_that_leaves_ends_the_program(tmp_path: Path) -> None:
     run.close()
     with pytest.raises(ProcessLookupError):
         os.kill(int(event.text), 0)
-
-
-def test_no_session_keeps_it(tmp_path: Path) -> None:
-    session = Session.create(tmp_path, tmp_path / "state", "Mend it.")
-    session.record(ToolPrinted("c1", "text\n", "line"))
-    session.record(events.Said(AssistantMessage("ok")))
-    session.close()
-    lines = (session.info.folder / "record.jsonl").read_text().splitlines()
-    assert [json.loads(line)["event"] for line in lines] == ["session", "said"]
