@@ -132,8 +132,8 @@ def test_an_interruption_tells_the_last_words_first(tmp_path: Path) -> None:
 
 def test_a_reader_that_leaves_ends_the_program(tmp_path: Path) -> None:
     agent = agent_for(tmp_path, shell("echo $$; exec sleep 60"))
-    run = agent._run("do it", threading.Event())
+    run = agent.run("do it", threading.Event())
     event = until_printed(run, "\n")
-    run.close()
+    del run
     with pytest.raises(ProcessLookupError):
         os.kill(int(event.text), 0)

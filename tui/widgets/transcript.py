@@ -382,7 +382,7 @@ class Transcript(VerticalScroll):
         if block is None or not openable(entry):
             return
         entry.open = not entry.open
-        if self.following:
+        if self.following and not entry.moving:
             self.release_anchor()  # it opens downwards, under the eyes
         await self._sync(block)
         self.call_after_refresh(self._check_anchor)
