@@ -31,7 +31,7 @@ def agent_for(root: Path, *calls: ToolCall, key: str = KEY) -> Agent:
     workspace = Workspace(root)
     command = TestCommand((sys.executable, "-m", "pytest"), Runner.PYTEST, "given")
     toolbox = Toolbox.of([Run(root), RunTests(root, command)])
-    model = Talker([says("", call) for call in calls] + [says("fine")])
+    model = Talker([*(says("", call) for call in calls), says("fine")])
     return Agent(model, toolbox, workspace, Obeying(), redactor=Redactor({"A_KEY": key}))
 
 
