@@ -231,14 +231,25 @@ class Toolbox:
         except (ToolError, OSError) as error:
             return failure(name, str(error))
 
-    def call(self, name: str, arguments: Mapping[str, Any], cancel: Cancel) -> ToolResult:
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        cancel: Cancel,
+        heard: Heard = unheard,
+    ) -> ToolResult:
         """Run one call. Never raises for a bad call: the failure is the result.
+
+        Args:
+            heard: Is given what a program prints meanwhile.
 
         Raises:
             Cancelled: `cancel` was set while the tool ran.
         """
         prepared = self.prepare(name, arguments)
-        return prepared if isinstance(prepared, ToolResult) else prepared.carry_out(cancel)
+        if isinstance(prepared, ToolResult):
+            return prepared
+        return prepared.carry_out(cancel, heard)
 
 
 @functools.cache

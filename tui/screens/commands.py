@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from agent.messages import AssistantMessage
 from agent.mode import Mode
 from agent.printer import costs
 from agent.wanted import Wanted
-from tools.base import Cancel
+from tools.base import Cancel, Heard
 from tools.live import Piece
 from tools.process import Finished
 from tools.text import shown
@@ -228,10 +228,10 @@ class CommandScreen(ControlScreen):
             self.tell("There are no tests that can be run; --test-command names them.")
             return
 
-        def work(cancel: Cancel, heard: Callable[[bytes], object]) -> Finished:
+        def work(cancel: Cancel, heard: Heard) -> Finished:
             started = time.monotonic()
-            result = toolbox.call("run_tests", {"only": arguments or None}, cancel)
-            heard(result.output.encode())
+            result = toolbox.call("run_tests", {"only": arguments or None}, cancel, heard)
+            heard(f"\n{result.output}".encode())
             seconds = time.monotonic() - started
             return Finished((), 0 if result.ok else 1, result.output, seconds)
 
@@ -262,7 +262,7 @@ class CommandScreen(ControlScreen):
         self.engine.do(listed)
 
     def action_command_doctor(self, arguments: str) -> None:
-        def work(cancel: Cancel, heard: Callable[[bytes], object]) -> Finished:
+        def work(cancel: Cancel, heard: Heard) -> Finished:
             from agent.doctor import State, examined  # 30 ms; only needed for this
 
             started, lines = time.monotonic(), []

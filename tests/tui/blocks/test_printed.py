@@ -21,7 +21,6 @@ from tests.tui.test_transcript import (
 )
 from tools.base import ToolResult
 from tools.live import Piece
-from tools.testing.progress import so_far
 from tui.blocks.entries import Call
 from tui.blocks.printed import Printed
 from tui.widgets.transcript import Transcript
@@ -69,7 +68,7 @@ def test_the_last_lines_stand_under_the_call_until_it_ends() -> None:
 def test_opened_it_shows_all_and_goes_on() -> None:
     async def behave(pilot: Pilot[None], view: Transcript) -> None:
         begin(view)
-        view.show(ToolPrinted(RUN.id, numbered(0, 8)))
+        view.show(ToolPrinted(RUN.id, numbered(0, 3)))
         await settled(pilot)
         view.focus()
         await pilot.press("up", "enter")
@@ -179,22 +178,3 @@ def test_an_unfinished_line_gives_way_to_the_next() -> None:
     assert printed.lines(9) == ["two", "three"]
     assert printed.last(5) == ["two", "three"]
     assert printed.whole == "two\nthree"
-
-
-@pytest.mark.parametrize(
-    ("output", "told"),
-    [
-        ("", ""),
-        ("collecting ...\n", ""),
-        ("..F.s [ 40%]\n..E", "5 passed, 2 failed"),
-        ("tests/test_a.py ..x. [ 50%]\ntests/b.py .", "4 passed"),
-        ("F", "0 passed, 1 failed"),
-        (
-            "test_a (t.T.test_a) ... ok\ntest_b (t.T) ... FAIL\ntest_c (t.T) ... ",
-            "1 passed, 1 failed",
-        ),
-        ("E   assert 1 == 2\nFAILED a.py::b\n...and so on\n", ""),
-    ],
-)
-def test_a_test_run_is_counted(output: str, told: str) -> None:
-    assert so_far(output) == told
