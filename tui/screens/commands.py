@@ -231,7 +231,7 @@ class CommandScreen(ControlScreen):
         def work(cancel: Cancel, heard: Heard) -> Finished:
             started = time.monotonic()
             result = toolbox.call("run_tests", {"only": arguments or None}, cancel, heard)
-            heard(f"\n{result.output}".encode())
+            heard(f"\n{result.output}\n{result.display}\n".encode())
             seconds = time.monotonic() - started
             return Finished((), 0 if result.ok else 1, result.output, seconds)
 
