@@ -103,9 +103,9 @@ def test_a_flood_is_bounded_in_events_and_json(tmp_path: Path) -> None:
     agent = agent_for(tmp_path, shell("timeout 1 yes"))
     seen = list(agent.run("do it", threading.Event()))
     told = printed(seen)
-    assert 1 <= len(told) <= 15
-    assert sum(len(json.dumps(to_json(event))) for event in told) < 15 * 13_000
     (finished,) = (event for event in seen if isinstance(event, events.ToolFinished))
+    assert 1 <= len(told) <= 10 * finished.seconds + 2
+    assert max(len(json.dumps(to_json(event))) for event in told) < 13_000
     assert len(finished.result.output) < 4_100
 
 

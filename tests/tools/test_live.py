@@ -125,7 +125,7 @@ def test_a_flood_is_bounded(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert done.truncated_bytes > 1_000_000
-    assert 2 <= len(run.pieces) <= 15
+    assert 2 <= len(run.pieces) <= 10 * done.seconds + 2
     assert all(len(piece.text) <= 8_000 for piece in run.pieces)
     assert all(set(piece.text.splitlines()) <= {"y"} for piece in run.pieces)
     assert sum(piece.left_out for piece in run.pieces) > 1_000_000
