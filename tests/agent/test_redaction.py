@@ -161,7 +161,8 @@ def test_arguments_of_tools_are_scrubbed_too() -> None:
         (f"{KEY[5:]} b", False, f"{KEY[5:]} b"),
         (f"{KEY[5:]} b", True, " b"),
         (f"{KEY[-1]} b {KEY[:1]}", True, " b "),
-        ("a task", True, "a task"),
+        ("a task", False, "a ta"),
+        ("a task.", True, "a task."),
         ("", True, ""),
     ],
 )
