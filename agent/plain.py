@@ -27,6 +27,8 @@ from tools.text_filter import clip_line
 
 PROMPT = "> "
 CONTINUED = "… "
+_PULSE = 10.0
+"""Seconds between two lines of what a command prints while it runs: each is read aloud."""
 _TASK = 70
 """Characters of a task in a list."""
 
@@ -55,7 +57,7 @@ def converse_plainly(wanted: Wanted) -> ExitCode:
             with suppress(ImportError):
                 import readline  # noqa: F401  gives `input` its keys; only on a terminal
         # Lines that are rewritten, and colours, are noise to a screen reader.
-        printer = TextPrinter(sys.stdout, sys.stderr, colour=False, live=False)
+        printer = TextPrinter(sys.stdout, sys.stderr, colour=False, live=False, pulse=_PULSE)
         plain = _Plain(conversation, printer, on_terminal)
         plain.greet()
         try:

@@ -18,6 +18,7 @@ from agent.events import Origin, Status, Totals
 from agent.messages import AssistantMessage, ToolCall
 from tools.action import FileChange
 from tools.base import ToolResult
+from tools.live import Piece
 from tools.testing.commands import Runner
 from tools.testing.reports import Outcome, TestCase, TestRun
 from tui.blocks.diff import HunkDiff
@@ -357,10 +358,10 @@ def test_the_end_of_a_growing_answer_is_seen_and_does_not_jump_when_it_is_left()
 def test_a_shell_line_keeps_head_and_tail_of_a_flood() -> None:
     async def behave(pilot: Pilot[None], view: Transcript) -> None:
         line = view.shell("yes")
-        line.write("first\n")
+        line.write(Piece("first\n"))
         for _ in range(100):
-            line.write("y\n" * 10_000)
-        line.write("last\n")
+            line.write(Piece("y\n" * 10_000))
+        line.write(Piece("last\n"))
         await settled(pilot)
         line.end(2, 1.5)
         await settled(pilot)
@@ -409,7 +410,7 @@ def test_hostile_text_neither_leaks_nor_stops_anything(text: str) -> None:
         for event in told_everywhere(text):
             view.show(event)
         line = view.shell(text)
-        line.write(text)
+        line.write(Piece(text, text, 1))
         line.end(0, 0.1)
         view.tell(text)
         for entry in view.story.entries:

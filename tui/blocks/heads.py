@@ -15,6 +15,7 @@ from textual.content import Content
 from agent.durations import duration
 from agent.events import Origin, Status
 from agent.printer import extent, figures
+from tools.testing.progress import so_far
 from tools.testing.reports import gist
 from tools.text import shown
 from tools.text_filter import clip_line, printable
@@ -26,6 +27,10 @@ _ARGUMENT = 100
 """Characters of a call's main argument."""
 _PREVIEW = 4
 """Lines of a command's output that are shown while it is folded."""
+OPENED = 400
+"""Lines of what a command prints that are shown of an opened block."""
+_LIVE = 5
+"""Lines of what a command prints that are shown while it runs."""
 _FACTS = 72
 """Cells of a line of facts, so that none is broken within one on the narrowest usual terminal."""
 _SAID = 12
@@ -93,7 +98,8 @@ def call(entry: Call) -> Content:
     mark, colour = _MARKS.get(entry.state, (spinner(), "$text-accent"))
     parts = [Content.styled(f"{mark} ", colour), Content(_title(entry))]
     if entry.state is State.RUNNING and entry.elapsed >= 1:
-        parts.append(Content.styled(f"  {duration(entry.elapsed)}", DIM))
+        facts = " · ".join(filter(None, (duration(entry.elapsed), _progress(entry))))
+        parts.append(Content.styled(f"  {facts}", DIM))
     elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
         parts.append(Content.styled(f"  {duration(entry.seconds)}", DIM))
     if told := _TOLD.get(entry.state):
@@ -120,10 +126,18 @@ def _title(entry: Call) -> str:
     return f"{verb} {shown(clip_line(str(main), _ARGUMENT))}".rstrip()
 
 
+def _progress(entry: Call) -> str:
+    """How far a test run is."""
+    if entry.call.name != "run_tests" or entry.printed is None:
+        return ""
+    return so_far(entry.printed.whole)
+
+
 def _preview(entry: Call) -> list[str]:
     result = entry.result
     if result is None:
-        return []
+        last = entry.printed.last(_LIVE) if entry.printed is not None else []
+        return [clip_line(line, _WIDE) for line in last]
     if tests := gist(result.details):
         told = (tests.failure, tests.error)
         return [shown(clip_line(line, _WIDE)) for line in told if line]
@@ -218,6 +232,8 @@ def shell(entry: Shell) -> Content:
         Content.styled(shown(clip_line(entry.command, 10 * _WIDE)), "bold"),
         Content.styled(f"  {ending}" if ending else "", bad),
     )
-    most = 400 if entry.open else entry.SHOWN
-    lines = [clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.lines(most)]
+    most = OPENED if entry.open else entry.SHOWN
+    lines = [
+        clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.printed.lines(most)
+    ]
     return Content("\n").join([head, *(Content.styled(f"  {line}", DIM) for line in lines)])

@@ -23,6 +23,7 @@ from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks import entries, heads
 from tui.blocks.entries import Entry
+from tui.blocks.printed import Printed
 from tui.blocks.text import MarkdownText
 
 _ARGUMENT = 4_000
@@ -95,10 +96,19 @@ class OpenBlock(Block, VerticalGroup):
     def __init__(self, entry: Entry, index: int) -> None:
         super().__init__()
         self.begin(entry, index)
+        self._moving = entry.moving
 
     def compose(self) -> ComposeResult:
         yield Static(head(self.entry), classes="head")
         yield from _BODIES[type(self.entry)](self.entry)
+
+    @property
+    def stale(self) -> bool:
+        return super().stale or self._moving is not self.entry.moving
+
+    def sync(self, *, lay_out: bool = True) -> None:
+        if isinstance(self.entry, entries.Call) and self.entry.printed is not None:
+            self.query_one(_Output).update(_lines(self.entry.printed))
 
     def tick(self) -> None:
         self.query_one(".head", Static).update(head(self.entry), layout=False)
@@ -107,6 +117,10 @@ class OpenBlock(Block, VerticalGroup):
         # What it shows may be clicked and selected without folding it.
         if event.widget is not None and event.widget.has_class("head"):
             super().on_click(event)
+
+
+class _Output(Static):
+    """What a program that is at work has printed."""
 
 
 class AnswerBlock(Block, MarkdownText):
@@ -212,7 +226,14 @@ def _call(entry: Entry) -> list[Widget]:
             parts.append(_text(f"{details.summary()}\n\n{details.brief(8_000)}"))
         else:
             parts.append(_text(entry.result.output))
+    elif entry.moving or entry.printed is not None:
+        parts.append(_Output(_lines(entry.printed or Printed()), classes="output"))
     return parts
+
+
+def _lines(printed: Printed) -> Content:
+    lines = printed.lines(heads.OPENED)
+    return Content("\n".join(clip_line(line, _WIDE) for line in lines))
 
 
 def _arguments(entry: entries.Call) -> list[Widget]:

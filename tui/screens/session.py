@@ -261,7 +261,7 @@ class SessionScreen(Screen[None]):
     @on(ShellWrote)
     def _shell_wrote(self, message: ShellWrote) -> None:
         if self._shown is not None:
-            self._shown.write(message.text)
+            self._shown.write(message.piece)
 
     @on(ShellEnded)
     def _shell_ended(self, message: ShellEnded) -> None:

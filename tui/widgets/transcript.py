@@ -272,7 +272,7 @@ class Transcript(VerticalScroll):
         if self._excerpt.block(entry) is None or not openable(entry):
             return
         entry.open = not entry.open
-        if self.following:
+        if self.following and not entry.moving:
             self.release_anchor()  # it opens downwards, under the eyes
         await self._excerpt.sync(entry)
         self.call_after_refresh(self._check_anchor)
