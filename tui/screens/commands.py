@@ -34,6 +34,7 @@ from tui.blocks.shell_line import ShellLine
 from tui.engine import Opened, Reported, Rested
 from tui.screens.control import ControlScreen
 from tui.shell_lines import ShellEnded, ShellLines, ShellStarted, ShellWrote
+from tui.widgets.panel import Panel
 from tui.widgets.prompt import Prompt
 from tui.widgets.transcript import Transcript
 
@@ -107,10 +108,19 @@ class CommandScreen(ControlScreen):
         self.given.clear()
 
     def on_key(self, event: events.Key) -> None:
-        """What is written while the focus is in the conversation is meant for the prompt."""
-        if event.is_printable and event.character and event.key not in self.active_bindings:
-            event.stop()
-            self.query_one(Prompt).insert(event.character)
+        """What is written in the conversation answers the question there is, or is for the prompt."""
+        if not event.is_printable or event.key in self.active_bindings:
+            return
+        event.stop()
+        questions = (panel for panel in self.query(Panel) if panel.display)
+        if (question := next(questions, None)) is not None:
+            question.take(event)
+        elif event.character:
+            self.query_one(Prompt).focus().take_in(event.character)
+
+    @on(Panel.Typed)
+    def _typed_ahead(self, message: Panel.Typed) -> None:
+        self.query_one(Prompt).take_in(message.text)
 
     @on(Prompt.Hurried)
     def _hurried(self) -> None:

@@ -34,11 +34,25 @@ _WORDS = {
 }
 
 
+class _Word(Input):
+    """Why something is refused."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back to the question")]
+
+    @dataclass
+    class Left(Message):
+        """It is not refused yet."""
+
+    def action_back(self) -> None:
+        """Leave what was written for when it is refused after all."""
+        self.post_message(self.Left())
+
+
 class Approval(Panel):
     """The question that is to be answered first; others wait behind it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "choose", show=False),
+        Binding("tab", "choose", "Next part, or the conversation", show=False),
     ]
 
     @dataclass
@@ -54,7 +68,8 @@ class Approval(Panel):
     def parts(self) -> Iterator[Widget]:
         yield from super().parts()
         yield Static(classes="rule", markup=False)
-        yield Input(placeholder="Why not? Enter tells the model; empty tells it no.", id="word")
+        why = "Why not? Enter tells the model; empty tells it no."
+        yield _Word(placeholder=why, select_on_focus=False, id="word")
 
     async def put(self, asked: Asked) -> None:
         """One more question."""
@@ -132,6 +147,13 @@ class Approval(Panel):
         message.stop()
         await self._reply(ApprovalAnswer(Choice.DENY, message.value.strip()))
 
+    @on(_Word.Left)
+    def _asked_again(self, message: _Word.Left) -> None:
+        message.stop()
+        self._word.display = self.can_focus_children = False
+        self.focus()
+        self.arm()
+
     def _allowed(self) -> tuple[int, ...] | None:
         hunks = self._hunks
         allowed = tuple(hunk.number for hunk in hunks if hunk.allowed)
@@ -146,9 +168,10 @@ class Approval(Panel):
             self.leave()
 
     def action_choose(self) -> None:
-        """Go to the next part of the change."""
+        """Go to the next part of the change; where it has none, to the conversation."""
         hunks = self._hunks
         if not hunks:
+            self.screen.focus_previous()
             return
         now = next(place for place, hunk in enumerate(hunks) if hunk.chosen)
         hunks[now].chosen = False

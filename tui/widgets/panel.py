@@ -19,7 +19,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import Static, TextArea
+from textual.widgets import Static
 
 MUTED = "$foreground 60%"
 """The text colour of what matters less; a `Content` does not know `$text-muted`."""
@@ -78,6 +78,12 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         panel: Panel
         key: str
 
+    @dataclass
+    class Typed(Message):
+        """Something was written that answers nothing: it is meant for whoever is written to."""
+
+        text: str
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._keys: tuple[str, ...] = ()
@@ -134,19 +140,25 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
 
     def leave(self) -> None:
         """It is answered: gone, and the focus back where it was."""
+        focused = self.screen.focused
+        here = focused is None or self.has_focus_within
         self.display = False
         self._keys = ()
         before, self._before = self._before, None
-        focused = self.screen.focused
         if isinstance(focused, Panel) and focused is not self:  # it waited behind that one
             if focused._before is self:
                 focused._before = before
-        elif before is not None and before.is_attached:
+        elif before is not None and before.is_attached and here:
             before.focus()
             if isinstance(before, Panel):
                 before.arm()
 
     def on_key(self, event: events.Key) -> None:
+        if self.has_focus:  # else it is in a field of it, whose keys are its own
+            self.take(event)
+
+    def take(self, event: events.Key) -> None:
+        """Have a key answer, or know that it is meant for somebody else."""
         if event.key == "escape":  # which never allows anything
             event.stop()
             self.post_message(self.Answered(self, "escape"))
@@ -158,16 +170,16 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
             # Somebody is writing: what follows is no answer until they pause.
             event.stop()
             event.prevent_default()
-            if isinstance(self._before, TextArea) and event.is_printable and event.character:
-                self._before.insert(event.character)
+            if event.is_printable and event.character:
+                self.post_message(self.Typed(event.character))
             if self.armed:
                 self.arm()
             self._pressed = time.monotonic()
 
     def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        if isinstance(self._before, TextArea):
-            self._before.insert(event.text)
+        if self.has_focus:
+            event.stop()
+            self.post_message(self.Typed(event.text))
 
     def on__choice_clicked(self, message: _Choice.Clicked) -> None:
         message.stop()

@@ -195,10 +195,9 @@ class Prompt(Vertical):
         """Put a text before the user, to be edited and sent."""
         self._editor.load(Draft(text))
 
-    def insert(self, text: str) -> None:
-        """Write where the cursor is, as if the user had, and go there."""
-        self._editor.insert(text)
-        self.focus()
+    def take_in(self, text: str) -> None:
+        """Write where the cursor is, as if the user had."""
+        self._editor.take_in(text)
 
     def clear(self) -> bool:
         """Empty what is being written, if anything is; it comes back as an earlier prompt does."""
