@@ -47,7 +47,7 @@ class ParityApp(BaseApp):
     """`agent` in a terminal."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+o", "sessions", "Sessions", priority=True),
+        Binding("ctrl+o", "sessions", "Sessions", show=False, priority=True),
         # In the prompt's text the key would select a line.
         Binding("f6", "copy_answer", "Copy the answer", show=False, priority=True),
     ]

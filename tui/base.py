@@ -28,7 +28,7 @@ from agent.errors import ExitCode, InputError
 from tools.text import shown
 from tui.attention import call
 from tui.filters import Harmless
-from tui.themes import ANSI, DARK, THEMES
+from tui.themes import ANSI, DARK, THEMES, derived
 
 if TYPE_CHECKING:
     from tui.failures import Failures
@@ -210,6 +210,9 @@ class BaseApp(App[None]):
             file = config_file.user_file()
             name = name or config_file.parsed(config_file.read(file), file).get("theme")
         return name if isinstance(name, str) and name in self.available_themes else DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return derived(self.current_theme)
 
     def watch_theme(self, name: str) -> None:
         """What was chosen here is kept for the next time."""

@@ -48,7 +48,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("help", "Every key that does something here, and the commands"),
+    Command("help", "The keys and the commands"),
     Command("model", "Choose the model that goes on, or name it", "[NAME]"),
     Command("mode", "What may be done without asking", "[plan|ask|edit|auto]"),
     Command("plan", "Describe what would be done, change nothing", "[TASK]"),

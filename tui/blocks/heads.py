@@ -46,7 +46,7 @@ _TOLD = {
     State.LOST: "interrupted",
 }
 _KINDS = {
-    Kind.NOTICE: ("·", "$foreground 60%"),
+    Kind.NOTICE: ("·", "$muted"),
     Kind.REWOUND: ("↶", "$text-warning"),
     Kind.COMPACTED: ("⇲", "$text-accent"),
     Kind.MALFORMED: ("!", "$text-warning"),
@@ -54,8 +54,8 @@ _KINDS = {
 }
 _MAIN = ("path", "argv", "pattern", "query", "only", "symbol", "name")
 """Arguments that say most of a call."""
-DIM = "$foreground 60%"
-"""The text colour of what matters less; `$text-muted` is not known to a `Content`."""
+DIM = "$muted"
+"""The text colour of what matters less."""
 
 
 def spinner() -> str:
@@ -100,15 +100,16 @@ def call(entry: Call) -> Content:
     elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
         parts.append(Content.styled(f"  {seconds(entry.seconds)}", DIM))
     if told := _TOLD.get(entry.state):
-        said = f": {shown(clip_line(entry.word, _WIDE))}" if entry.word else ""
-        parts.append(Content.styled(f"  {told}{said}", colour))
+        parts.append(Content.styled(f"  {told}", colour))
     if entry.origin is Origin.HARNESS:
         parts.append(Content.styled("  harness", f"{DIM} italic"))
     line = Content.assemble(*parts)
+    word = shown(clip_line(entry.word, _WIDE)) if entry.state is State.DENIED else ""
+    said = [Content.styled(f"  {word}", colour)] if word else []
     if entry.open:
-        return line
+        return Content("\n").join([line, *said])
     return Content("\n").join(
-        [line, *(Content.styled(f"  {text}", DIM) for text in _preview(entry))]
+        [line, *said, *(Content.styled(f"  {text}", DIM) for text in _preview(entry))]
     )
 
 

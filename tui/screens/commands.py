@@ -108,7 +108,7 @@ class CommandScreen(ControlScreen):
         self.given.clear()
 
     def on_key(self, event: events.Key) -> None:
-        """What is written in the conversation answers the question there is, or is for the prompt."""
+        """What is written in the conversation answers a question, or is meant for the prompt."""
         if not event.is_printable or event.key in self.active_bindings:
             return
         event.stop()

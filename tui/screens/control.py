@@ -104,6 +104,7 @@ class ControlScreen(Screen[None]):
         Binding("ctrl+t", "switch", "Local/Claude", priority=True),
         Binding("f4", "models", "Models", show=False, priority=True),
         Binding("f3", "figures", "Figures", priority=True),
+        Binding("ctrl+o", "app.sessions", "Sessions", priority=True),
     ]
     mode: var[Mode | None] = var[Mode | None](None)
     """What happens without a question; None before the session is open."""
@@ -173,8 +174,9 @@ class ControlScreen(Screen[None]):
         await self.query_one(Approval).put(message)
 
     @on(Approval.Refused)
-    def _refused(self) -> None:
-        self.interrupt()
+    async def _refused(self) -> None:
+        self.interrupt()  # first, or the model would take another step
+        await self.query_one(Approval).refuse()
 
     # Modes.
 

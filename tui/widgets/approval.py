@@ -37,7 +37,7 @@ _WORDS = {
 class _Word(Input):
     """Why something is refused."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back to the question")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
 
     @dataclass
     class Left(Message):
@@ -57,7 +57,7 @@ class Approval(Panel):
 
     @dataclass
     class Refused(Message):
-        """The user wants it to stop altogether."""
+        """The user wants it to stop altogether: `refuse` answers once that is under way."""
 
     def __init__(self) -> None:
         super().__init__(id="approval")
@@ -76,6 +76,11 @@ class Approval(Panel):
         self._waiting.append(asked)
         if len(self._waiting) == 1:
             await self._show()
+
+    async def refuse(self) -> None:
+        """Answer with no."""
+        if self._waiting:
+            await self._reply(ApprovalAnswer(Choice.DENY))
 
     def drop(self) -> None:
         """Nobody waits for answers any more."""
@@ -131,10 +136,9 @@ class Approval(Panel):
             return
         match message.key:
             case "escape":
-                await self._reply(ApprovalAnswer(Choice.DENY))
                 self.post_message(self.Refused())
             case "n":
-                self._word.display = True
+                self._word.display, self.armed = True, False  # the keys are the word's
                 self.can_focus_children = True
                 self._word.focus()
             case "space":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -122,3 +123,10 @@ def test_lines_that_stay_are_not_drawn_again() -> None:
         assert 10 <= widget.drawn <= 30
 
     see(f"```python\n{CODE}", behave)
+
+
+def test_figures_of_a_table_stand_at_the_right_where_it_says_so() -> None:
+    table = "| field | due |\n|---|---:|\n| subtotal | 100.00 |\n| tax | 9.00 |\n"
+    rows = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(see(table, nothing)))
+    assert "│    due" in rows
+    assert "│   9.00" in rows

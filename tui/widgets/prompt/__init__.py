@@ -60,8 +60,8 @@ class Prompt(Vertical):
     """A text of several lines; Enter sends it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "search", "Earlier prompts", show=False),
-        Binding("ctrl+g", "edit", "Editor", show=False),
+        Binding("ctrl+r", "search", "Search earlier prompts", show=False),
+        Binding("ctrl+g", "edit", "Edit in your own editor", show=False),
     ]
 
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
@@ -70,7 +70,7 @@ class Prompt(Vertical):
         ("Ctrl+Enter, Ctrl+S", "Send at once; ends the turn at work"),
         ("Up, Down", "Earlier prompts"),
         ("Esc, Esc twice", "Interrupt; at rest, back to an earlier turn"),
-        ("Tab", "To the conversation: arrows move, Enter opens, c copies"),
+        ("Tab", "To the conversation: ↑ ↓, Enter opens, c copies"),
     )
     """What is read here without a binding, for the help."""
 

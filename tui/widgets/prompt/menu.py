@@ -96,4 +96,4 @@ class Menu(OptionList, can_focus=False):
         if not note:
             return line
         gap = " " * max(2, width - cell_len(label) + 2)
-        return line + Content(gap) + Content.styled(note, "$text-muted")
+        return line + Content(gap) + Content.styled(note, "$muted")
