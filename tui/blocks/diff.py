@@ -125,8 +125,10 @@ class HunkDiff(DiffView):
         Args:
             path: Safe to show.
         """
+        kinds = {step[0] for steps in sides.groups for step in steps}
+        both = "replace" in kinds or {"delete", "insert"} <= kinds  # else half of it were empty
         super().__init__(
-            path, path, "", "", auto_split=True, split=False, wrap=True, annotations=True
+            path, path, "", "", auto_split=both, split=False, wrap=True, annotations=True
         )
         self._sides = sides
 
