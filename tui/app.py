@@ -199,10 +199,14 @@ class ParityApp(BaseApp):
         self._try(lambda: self.open_session(resumed(self.wanted, name)))
 
     def action_command_fork(self, arguments: str) -> None:
-        from tui.keeping import forked
+        from tui.keeping import FORKED, forked
+
+        def fork(info: SessionInfo) -> None:
+            self.open_session(forked(self.wanted, info))
+            self._say(FORKED)
 
         if (info := self._known()) is not None:
-            self._try(lambda: self.open_session(forked(self.wanted, info)))
+            self._try(lambda: fork(info))
 
     def action_command_rename(self, title: str) -> None:
         from tui.keeping import renamed

@@ -15,6 +15,9 @@ from agent.session import SessionInfo, delete, find_session, rename, state_folde
 from agent.wanted import Wanted
 
 
+FORKED = "This is a copy; the session that it was made of stays as it is."
+
+
 def resumed(wanted: Wanted, name: str) -> Wanted:
     """What to open to go on with the session of an id, or of the beginning of one.
 

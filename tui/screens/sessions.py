@@ -27,7 +27,7 @@ from agent.session import SessionInfo, state_folder
 from agent.wanted import Wanted
 from agent.work_tree import find_root
 from tools.text_filter import clip_line, printable
-from tui.keeping import deleted, exported, forked, renamed
+from tui.keeping import FORKED, deleted, exported, forked, renamed
 from tui.widgets.panel import MUTED
 
 _HEADING = 70
@@ -184,6 +184,7 @@ class Sessions(ModalScreen[Wanted | None]):
         except (AgentError, OSError) as error:
             self._tell(_Done(str(error), problem=True))
         else:
+            self.notify(FORKED, markup=False)
             self.dismiss(wanted)
 
     def action_rename(self) -> None:
