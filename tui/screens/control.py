@@ -208,7 +208,7 @@ class ControlScreen(Screen[None]):
     @on(PlanOffer.Taken)
     def _do_plan(self, message: PlanOffer.Taken) -> None:
         self.set_mode(message.mode)
-        self.engine.run(DO_IT)
+        self.query_one(Prompt).send(DO_IT)
 
     def action_command_mode(self, arguments: str) -> None:
         """`/mode`, with the name of one or to the next."""

@@ -216,7 +216,7 @@ class StatusLine(Static):
         cells = round(share * _BAR) or (1 if meter.used else 0)
         colour = "$text-warning" if share >= _FULL else "$text-primary"
         return Content.assemble(
-            ("━" * cells, colour), ("━" * (_BAR - cells), "$surface-lighten-2"),
+            ("━" * cells, colour), ("─" * (_BAR - cells), "$surface-lighten-2"),
             (f" {thousands(meter.used)}/{thousands(meter.window)}", MUTED),
         )  # fmt: skip
 

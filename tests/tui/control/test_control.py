@@ -13,6 +13,7 @@ from tests.tui.control.conftest import Drive, Person
 from tui.screens.models import ModelsScreen
 from tui.screens.rewind import Choice, RewindScreen
 from tui.widgets.offers import PlanOffer, SwitchOffer
+from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import StatusLine
 from tui.widgets.todo import TodoPanel
 
@@ -65,6 +66,7 @@ def test_a_plan_ends_in_do_it(drive: Drive) -> None:
         await person.send("think")
         await person.asked(PlanOffer)
         await person.press("y")
+        await person.until(lambda: person.screen.query_one(Prompt).at_work)
         await person.until(lambda: "Carry out the plan." in person.told())
         await person.rest()
         assert person.screen.mode is Mode.EDIT
