@@ -66,13 +66,26 @@ def test_a_plan_ends_in_do_it(drive: Drive) -> None:
         await person.send("think")
         await person.asked(PlanOffer)
         await person.press("y")
-        await person.until(lambda: person.screen.query_one(Prompt).at_work)
         await person.until(lambda: "Carry out the plan." in person.told())
         await person.rest()
         assert person.screen.mode is Mode.EDIT
         assert (person.root / "made.txt").exists()
 
     drive(behave, DONE + WRITE + DONE, Mode.PLAN)
+
+
+def test_what_is_sent_while_a_plan_is_carried_out_waits(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("think")
+        await person.asked(PlanOffer)
+        await person.press("a")
+        await person.until(lambda: "step 1" in line(person))
+        await person.send("more")
+        assert [draft.text for draft in person.screen.query_one(Prompt).queue] == ["more"]
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, DONE + SLOW, Mode.PLAN)
 
 
 def test_a_plan_can_go_on(drive: Drive) -> None:
