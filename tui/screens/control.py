@@ -105,6 +105,8 @@ class ControlScreen(Screen[None]):
         Binding("f4", "models", "Models", show=False, priority=True),
         Binding("f3", "figures", "Figures", priority=True),
         Binding("ctrl+o", "app.sessions", "Sessions", priority=True),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
     ]
     mode: var[Mode | None] = var[Mode | None](None)
     """What happens without a question; None before the session is open."""
@@ -166,6 +168,12 @@ class ControlScreen(Screen[None]):
     def tell(self, text: str) -> None:
         """Tell the user a line."""
         self.query_one(Transcript).tell(text)
+
+    def action_page(self, step: int) -> None:
+        """Scroll the conversation by what is in sight."""
+        conversation = self.query_one(Transcript)
+        scroll = conversation.scroll_page_up if step < 0 else conversation.scroll_page_down
+        scroll(animate=False)
 
     # Permission.
 

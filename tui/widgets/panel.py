@@ -186,8 +186,12 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         if self._quiet() and message.key in self._keys:
             self.post_message(self.Answered(self, message.key))
 
-    def action_scroll_body(self, lines: int) -> None:
-        self.query_one(".body", Vertical).scroll_relative(y=lines, animate=False)
+    async def action_scroll_body(self, lines: int) -> None:
+        body = self.query_one(".body", Vertical)
+        if body.max_scroll_y:
+            body.scroll_relative(y=lines, animate=False)
+        elif abs(lines) > 1:  # what was said before may be what the answer hangs on
+            await self.run_action(f"screen.page({lines // abs(lines)})")
 
     def _look(self) -> None:
         if not self._quiet() and self.display:

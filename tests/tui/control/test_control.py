@@ -16,6 +16,7 @@ from tui.widgets.offers import PlanOffer, SwitchOffer
 from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import StatusLine
 from tui.widgets.todo import TodoPanel
+from tui.widgets.transcript import Transcript
 
 DONE = """
 [[step]]
@@ -59,6 +60,28 @@ def test_the_modes_follow_each_other(drive: Drive) -> None:
         await person.until(lambda: "Ask mode" in line(person))
 
     drive(behave, DONE)
+
+
+def test_the_conversation_scrolls_from_the_prompt_and_from_a_question(drive: Drive) -> None:
+    long = '[[step]]\ntext = """' + "\n\n".join(f"part {n}" for n in range(40)) + '"""\n'
+
+    async def behave(person: Person) -> None:
+        conversation = person.screen.query_one(Transcript)
+        await person.send("think")
+        await person.rest()
+        await person.until(lambda: conversation.max_scroll_y > 30)
+        await person.press("pageup")
+        await person.until(lambda: conversation.scroll_y < conversation.max_scroll_y)
+        await person.press("pagedown")
+        await person.until(lambda: conversation.following)
+        await person.send("make it")
+        await person.asked()
+        await person.press("pageup")
+        await person.until(lambda: conversation.scroll_y < conversation.max_scroll_y)
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, long + WRITE + DONE)
 
 
 def test_a_plan_ends_in_do_it(drive: Drive) -> None:

@@ -53,6 +53,8 @@ _SHARE = 0.4
 _LEAST = 3
 """Lines of the text that can be seen in any terminal."""
 _NEW_LINE = ("shift+enter", "ctrl+j", "alt+enter")
+_LEAVING = ("exit", "quit", ":q")
+"""What many type to leave, and nobody wants done."""
 _AT_ONCE = ("ctrl+enter", "ctrl+s")
 
 
@@ -69,6 +71,7 @@ class Prompt(Vertical):
         ("Shift+Enter, Ctrl+J", "New line"),
         ("Ctrl+Enter, Ctrl+S", "Send at once; ends the turn at work"),
         ("Up, Down", "Earlier prompts"),
+        ("PgUp, PgDn", "Scroll the conversation"),
         ("Esc, Esc twice", "Interrupt; at rest, back to an earlier turn"),
         ("Tab", "To the conversation: ↑ ↓, Enter opens, c copies"),
     )
@@ -284,6 +287,9 @@ class Prompt(Vertical):
                 self._menu.dismiss()
             case "question_mark" if not (self._editor.text or self._searching):
                 self.call_later(self.run_action, "app.help")
+            case "pageup" | "pagedown" if self._editor.all_in_sight:
+                page = -1 if event.key == "pageup" else 1
+                self.call_later(self.run_action, f"screen.page({page})")
             case "up" if self._editor.on_first_line or self._untouched:
                 return self._earlier()
             case "down" if self._editor.on_last_line:
@@ -307,8 +313,8 @@ class Prompt(Vertical):
         text = draft.text.strip()
         if not text:
             return
-        if is_command(text):
-            if not self._give_command(text):
+        if is_command(text) or text in _LEAVING:
+            if not self._give_command(text if is_command(text) else "/quit"):
                 return
         elif text.startswith("!"):
             line, told = shell_line(expanded(draft))

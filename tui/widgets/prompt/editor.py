@@ -81,6 +81,11 @@ class Editor(TextArea):
             == self.wrapped_document.height - 1
         )
 
+    @property
+    def all_in_sight(self) -> bool:
+        """Whether there is nothing to scroll to."""
+        return self.wrapped_document.height <= self.size.height
+
     async def _on_key(self, event: events.Key) -> None:
         if self._first(event):
             event.stop()
