@@ -118,6 +118,11 @@ class CommandScreen(ControlScreen):
         elif event.character:
             self.query_one(Prompt).focus().take_in(event.character)
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Wherever the focus is."""
+        event.stop()
+        self.query_one(Prompt).take_in(event.text)
+
     @on(Panel.Typed)
     def _typed_ahead(self, message: Panel.Typed) -> None:
         self.query_one(Prompt).take_in(message.text)

@@ -176,11 +176,6 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
                 self.arm()
             self._pressed = time.monotonic()
 
-    def on_paste(self, event: events.Paste) -> None:
-        if self.has_focus:
-            event.stop()
-            self.post_message(self.Typed(event.text))
-
     def on__choice_clicked(self, message: _Choice.Clicked) -> None:
         message.stop()
         if self._quiet() and message.key in self._keys:
