@@ -118,9 +118,9 @@ def parse(line: str) -> tuple[Command, str]:
     if command is None:
         if (instead := _ELSEWHERE.get(name.lower())) is not None:
             raise CommandRefused(f"There is no command /{name}. {instead}")
-        near = [_BY_NAME[each].name for each in get_close_matches(name.lower(), _BY_NAME, 3, 0.6)]
+        near = get_close_matches(name.lower(), [each.name for each in COMMANDS], 3, 0.6)
         near = near or [found.name for found, _ in search(name, 3)]
-        told = ", ".join(f"/{each}" for each in dict.fromkeys(near))
+        told = ", ".join(f"/{each}" for each in near)
         hint = f"Nearest: {told}." if told else "/help lists those there are."
         raise CommandRefused(f"There is no command /{name}. {hint}")
     return command, arguments.strip()

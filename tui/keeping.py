@@ -14,7 +14,6 @@ from agent.forking import fork
 from agent.session import SessionInfo, delete, find_session, rename, state_folder
 from agent.wanted import Wanted
 
-
 FORKED = "This is a copy; the session that it was made of stays as it is."
 
 
