@@ -109,8 +109,9 @@ def _sides(file: PatchedFile) -> tuple[_Sides, int]:
 
 def _alike(before: list[str], after: list[str]) -> bool:
     """Whether lines have so many words in common that the others are worth marking."""
-    words = [_WORD.findall("\n".join(lines)) for lines in (before, after)]
-    return SequenceMatcher(None, *words, autojunk=False).ratio() >= _ALIKE
+    a: list[str] = _WORD.findall("\n".join(before))
+    b: list[str] = _WORD.findall("\n".join(after))
+    return SequenceMatcher(a=a, b=b, autojunk=False).ratio() >= _ALIKE
 
 
 def _safe(line: str) -> str:
