@@ -25,8 +25,10 @@ _ARGUMENT = 100
 """Characters of a call's main argument."""
 _PREVIEW = 4
 """Lines of a command's output that are shown while it is folded."""
-_FACTS = 72
-"""Cells of a line of facts, so that none is broken within one on the narrowest usual terminal."""
+_FACTS = 74
+"""Cells of a line of facts where the room is not known yet: the narrowest usual terminal's."""
+_LEAST = 20
+"""Cells that a line of facts has at least."""
 _SAID = 12
 """Lines of what the user said that are shown while it is folded."""
 _WIDE = 200
@@ -180,8 +182,12 @@ def remark(entry: Remark) -> Content:
     return Content.styled(f"{mark} {entry.text}", colour)
 
 
-def verdict(entry: Verdict) -> Content:
-    """How the turn ended, what it changed, its figures."""
+def verdict(entry: Verdict, width: int = _FACTS) -> Content:
+    """How the turn ended, what it changed, its figures.
+
+    Args:
+        width: Cells of a line that there are.
+    """
     good = entry.status.exit_code == 0
     stopped = entry.status is Status.INTERRUPTED or entry.status is Status.UNVERIFIED
     mark = "✓" if good else "■" if stopped else "✗"
@@ -191,18 +197,18 @@ def verdict(entry: Verdict) -> Content:
         Content(f"  {entry.summary}" if entry.summary else ""),
     )
     if entry.status is Status.ANSWERED:
-        return Content.styled(f"{mark} {_facts(figures(entry.totals))}", DIM)
+        return Content.styled(f"{mark} {_facts(figures(entry.totals), width)}", DIM)
     changed = f"{extent(entry.patch)} · " if entry.patch else ""
-    facts = Content.styled(f"\n  {_facts(changed + figures(entry.totals))}", DIM)
+    facts = Content.styled(f"\n  {_facts(changed + figures(entry.totals), width)}", DIM)
     facts = facts.highlight_regex(r"(?<=, )\+\d+", style="$text-success")
     facts = facts.highlight_regex(r"(?<=\d )-\d+", style="$text-error")
     return Content.assemble(told, facts)
 
 
-def _facts(told: str) -> str:
+def _facts(told: str, width: int) -> str:
     """What is told of a turn, in lines that end between two facts."""
     whole = told.replace(" ", "\xa0").replace("·\xa0", "· ")
-    return "\n  ".join(textwrap.wrap(whole, _FACTS)).replace("\xa0", " ")
+    return "\n  ".join(textwrap.wrap(whole, max(_LEAST, width - 2))).replace("\xa0", " ")
 
 
 def shell(entry: Shell) -> Content:
