@@ -73,4 +73,5 @@ class SessionScreen(CommandScreen):
 
     @on(Complaint)
     def _complaint(self, message: Complaint) -> None:
+        self.query_one(StatusLine).tell("")  # what was under way has failed
         self.query_one(Transcript).tell(message.text)

@@ -124,11 +124,11 @@ class StatusLine(Static):
                 self._doing = "writing"
                 return  # the spinner shows it soon enough
             case ToolStarted(call):
-                self._doing = shown(call.name)
+                self._doing = shown(call.name).replace("_", " ")
             case ApprovalAsked():
                 self._doing = "waiting for you"
             case ApprovalAnswered(call):
-                self._doing = shown(call.name)
+                self._doing = shown(call.name).replace("_", " ")
             case ToolFinished():
                 self._doing = "thinking"
             case Compacted():
