@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.pilot import Pilot
@@ -18,6 +19,12 @@ from tui.themes import DARK
 
 CODE = "".join(f"    line_{number} = {number}\n" for number in range(30))
 TEXT = f"# Title\n\nSome *text*.\n\n```python\n{CODE}```\n\nThe **end**.\n\n- one\n- two\n"
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A theme that is chosen is kept in the settings, and these are not the user's."""
+    monkeypatch.setenv("PARITY_CONFIG", str(tmp_path / "config.toml"))
 
 
 class Counting(MarkdownText):
