@@ -107,6 +107,20 @@ def test_escape_denies_and_interrupts(drive: Drive) -> None:
     drive(behave, WRITE + SLOW)
 
 
+def test_nothing_is_asked_of_the_model_after_escape(drive: Drive) -> None:
+    """Though it would answer at once."""
+
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        await person.press("escape")
+        await person.rest()
+        assert "Done." not in person.told()
+        assert not (person.root / "made.txt").exists()
+
+    drive(behave, WRITE + DONE)
+
+
 def test_a_session_long_answer_says_what_it_allows_and_holds(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         await person.send("make it")
