@@ -49,7 +49,7 @@ class ParityApp(BaseApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "sessions", "Sessions", show=False, priority=True),
         # In the prompt's text the key would select a line.
-        Binding("f6", "copy_answer", "Copy the answer", show=False, priority=True),
+        Binding("f6", "copy_answer", "Copy the last answer", show=False, priority=True),
     ]
 
     def __init__(

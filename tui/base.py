@@ -52,8 +52,8 @@ class BaseApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012  as the library has them
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,question_mark", "help", "Help", key_display="?"),
-        Binding("f2", "mouse", "Select text", show=False),
-        Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True),
+        Binding("f2", "mouse", "Select text: the mouse is the terminal's", show=False),
+        Binding("ctrl+p", "command_palette", "Palette of commands", show=False, priority=True),
         Binding("ctrl+q", "quit", "Leave", priority=True),
         # Where the prompt holds a text, it deletes a letter of it.
         Binding("ctrl+d", "unless_writing('quit')", "Leave", show=False, priority=True),

@@ -99,15 +99,21 @@ class ControlScreen(Screen[None]):
     """A session that its user steers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "interrupt", "Interrupt", show=False),
-        Binding("shift+tab", "mode", "Mode", key_display="⇧tab", priority=True),
-        Binding("ctrl+t", "switch", "Local/Claude", priority=True),
-        Binding("f4", "models", "Models", show=False, priority=True),
-        Binding("f3", "figures", "Figures", priority=True),
-        Binding("ctrl+o", "app.sessions", "Sessions", priority=True),
+        Binding("escape", "interrupt", "Interrupt", show=False,
+                tooltip="Interrupt; at rest, twice: to an earlier turn"),
+        Binding("shift+tab", "mode", "Mode", key_display="⇧tab", priority=True,
+                tooltip="The next mode: plan, ask, edit, auto"),
+        Binding("ctrl+t", "switch", "Local/Claude", priority=True,
+                tooltip="The other of local and Claude"),
+        Binding("f4", "models", "Models", show=False, priority=True,
+                tooltip="The list of models: what fits, speed, price"),
+        Binding("f3", "figures", "Figures", priority=True,
+                tooltip="The figures: speed, prompt reused, cost"),
+        Binding("ctrl+o", "app.sessions", "Sessions", priority=True,
+                tooltip="The sessions: resume, fork, rename, export"),
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown", "page(1)", show=False),
-    ]
+    ]  # fmt: skip
     mode: var[Mode | None] = var[Mode | None](None)
     """What happens without a question; None before the session is open."""
 

@@ -72,7 +72,6 @@ class Prompt(Vertical):
         ("Ctrl+Enter, Ctrl+S", "Send at once; ends the turn at work"),
         ("Up, Down", "Earlier prompts"),
         ("PgUp, PgDn", "Scroll the conversation"),
-        ("Esc, Esc twice", "Interrupt; at rest, back to an earlier turn"),
         ("Tab", "To the conversation: ↑ ↓, Enter opens, c copies"),
     )
     """What is read here without a binding, for the help."""
