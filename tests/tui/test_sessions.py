@@ -74,7 +74,9 @@ def test_a_session_is_renamed_exported_and_deleted(place: Place) -> None:
             await _listed(pilot)
             await pilot.press("n", *"red door", "enter")
             await until(pilot, lambda: "Renamed to red door" in seen(pilot))
-            await until(pilot, lambda: pilot.app.screen._hits[0].overview.heading == "red door")
+            listed = pilot.app.screen
+            assert isinstance(listed, Sessions)
+            await until(pilot, lambda: listed._hits[0].overview.heading == "red door")
             await pilot.press("n", "end", *" in May", "enter")  # what it is called stands there
             await until(pilot, lambda: "Renamed to red door in May" in seen(pilot))
             await pilot.press("e", "enter")
