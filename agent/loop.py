@@ -396,4 +396,4 @@ class Agent:
         if deadline.passed and not deadline.cancel.is_set():
             reason = f"The limit of {self.limits.seconds:g} seconds was reached."
             return self._abandoned(Verdict(Status.TIME_LIMIT, reason))
-        return Verdict(Status.INTERRUPTED, "Interrupted; the work so far is kept.")
+        return Verdict(Status.INTERRUPTED, "The work so far is kept.")

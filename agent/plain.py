@@ -96,7 +96,8 @@ class _Plain:
             count = "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
             last = turns[-1]
             self.tell(f"Going on after {count}; the last: {_first_line(last.task)}")
-            self.tell(f"It ended so: {last.summary or last.status or 'it did not'}")
+            ended = ": ".join(filter(None, (last.status, last.summary)))
+            self.tell(f"It ended so: {ended or 'it did not'}")
 
     def heard(self) -> str:
         """What is typed next; a line that ends in a backslash goes on in the next.

@@ -28,7 +28,7 @@ from agent.errors import ExitCode, InputError
 from tools.text import shown
 from tui.attention import call
 from tui.filters import Harmless
-from tui.themes import ANSI, DARK, THEMES
+from tui.themes import ANSI, DARK, THEMES, derived
 
 if TYPE_CHECKING:
     from tui.failures import Failures
@@ -52,8 +52,8 @@ class BaseApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012  as the library has them
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,question_mark", "help", "Help", key_display="?"),
-        Binding("f2", "mouse", "Select text", show=False),
-        Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True),
+        Binding("f2", "mouse", "Select text: the mouse is the terminal's", show=False),
+        Binding("ctrl+p", "command_palette", "Palette of commands", show=False, priority=True),
         Binding("ctrl+q", "quit", "Leave", priority=True),
         # Where the prompt holds a text, it deletes a letter of it.
         Binding("ctrl+d", "unless_writing('quit')", "Leave", show=False, priority=True),
@@ -220,6 +220,9 @@ class BaseApp(App[None]):
         if self._dressed:
             super().refresh_css(animate)
         self._dressed = True
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return derived(self.current_theme)
 
     def watch_theme(self, name: str) -> None:
         """What was chosen here is kept for the next time."""

@@ -104,7 +104,7 @@ def test_help_has_the_keys_that_are_bound(place: Place) -> None:
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
             await pilot.pause()
             shown = seen(pilot)
-            for key, meaning in (("Esc", "Interrupt"), ("Ctrl+O", "Sessions"), ("?", "Help")):
+            for key, meaning in (("Esc", "Interrupt"), ("Ctrl+O", "The sessions"), ("?", "Help")):
                 assert re.search(rf"{re.escape(key)} +{meaning}", shown), (key, shown)
             await pilot.press("escape")
             prompt = pilot.app.screen.query_one(Prompt)

@@ -249,6 +249,7 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[Piece]:
     bullet: Content | None = None
     style, gap = "", False
     rows: list[list[Content]] | None = None
+    right: set[int] = set()
     for token in tokens:
         base = Content("").join(indents)
         leaf = token.type in ("fence", "code_block", "hr", "table_open") or (
@@ -287,15 +288,17 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[Piece]:
             case "paragraph_close":
                 gap = not token.hidden
             case "table_open":
-                rows = []
+                rows, right = [], set()
             case "tr_open" if rows is not None:
                 rows.append([])
-            case "th_open":
+            case "th_open" if rows:
                 style = "bold"
+                if token.attrs.get("style") == "text-align:right":
+                    right.add(len(rows[-1]))
             case "th_close":
                 style = ""
             case "table_close" if rows is not None:
-                yield Table(rows, base)
+                yield Table(rows, base, frozenset(right))
                 rows, gap = None, True
             case "inline":
                 content = _inline(token)
@@ -341,7 +344,7 @@ def _inline(token: Token) -> Content:
             case "hardbreak":
                 parts.append(Content("\n"))
             case "code_inline":
-                parts.append(Content.styled(child.content, "$text-warning on $warning 12%"))
+                parts.append(Content.styled(child.content, "$text-warning on $literal"))
             case "em_open":
                 styles.append("italic")
             case "strong_open":
@@ -358,10 +361,10 @@ def _inline(token: Token) -> Content:
                 address, start = links.pop()
                 text = "".join(part.plain for part in parts[start:])
                 if address.removeprefix("mailto:") not in (text, f"http://{text}"):
-                    parts.append(Content.styled(f" ({address})", "$foreground 60%"))
+                    parts.append(Content.styled(f" ({address})", "$muted"))
             case "image":
                 told = f"[image {child.content}: {child.attrs.get('src', '')}]"
-                parts.append(Content.styled(told, "$foreground 60%"))
+                parts.append(Content.styled(told, "$muted"))
             case _:
                 parts.append(Content(child.content))
     return Content("").join(parts)

@@ -89,6 +89,10 @@ class LineBlock(Block, Static):
     def tick(self) -> None:
         self.update(head(self.entry), layout=False)
 
+    def on_resize(self) -> None:
+        if isinstance(self.entry, entries.Verdict):  # no fact is broken within
+            self.update(heads.verdict(self.entry, self.content_size.width))
+
 
 class OpenBlock(Block, VerticalGroup):
     """A block that shows all that it has, beneath its line."""

@@ -105,14 +105,17 @@ class WindowLayout(Layout):
             if widget is view.tail:
                 y += heights.between(excerpt.last, len(view.story.entries))
             top = max(margin.top, margin_before)
-            inner = size.width - gutter_width - margin.width
+            width = size.width - margin.width
+            if styles.max_width is not None:
+                width = min(width, int(styles.max_width.value))
+            inner = width - gutter_width
             height = widget.get_content_height(size, viewport, inner) + gutter_height
             if widget is view.tail:
                 # The end of the view at least: an anchored view would be drawn in from above it.
                 height = max(1, size.height - y)
             if isinstance(widget, Block):
                 heights.learn(widget.index, top + height)
-            region = Region(margin.left, y + top, size.width - margin.width, height)
+            region = Region(margin.left, y + top, width, height)
             placements.append(WidgetPlacement(region, NULL_OFFSET, margin, widget))
             self._last.append((widget, y, y + top + height))
             y += top + height

@@ -130,11 +130,11 @@ class StatusLine(Static):
                 self._turn(_SLOW)  # in the frame that shows what was written
                 return
             case ToolStarted(call):
-                self._doing = shown(call.name)
+                self._doing = shown(call.name).replace("_", " ")
             case ApprovalAsked():
                 self._doing = "waiting for you"
             case ApprovalAnswered(call):
-                self._doing = shown(call.name)
+                self._doing = shown(call.name).replace("_", " ")
             case ToolFinished():
                 self._doing = "thinking"
             case Compacted():
@@ -232,7 +232,7 @@ class StatusLine(Static):
         cells = round(share * _BAR) or (1 if meter.used else 0)
         colour = "$text-warning" if share >= _FULL else "$text-primary"
         return Content.assemble(
-            ("━" * cells, colour), ("━" * (_BAR - cells), "$surface-lighten-2"),
+            ("━" * cells, colour), ("─" * (_BAR - cells), "$surface-lighten-2"),
             (f" {thousands(meter.used)}/{thousands(meter.window)}", MUTED),
         )  # fmt: skip
 

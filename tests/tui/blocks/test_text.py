@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.pilot import Pilot
@@ -18,6 +20,12 @@ from tui.themes import DARK
 
 CODE = "".join(f"    line_{number} = {number}\n" for number in range(30))
 TEXT = f"# Title\n\nSome *text*.\n\n```python\n{CODE}```\n\nThe **end**.\n\n- one\n- two\n"
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A theme that is chosen is kept in the settings, and these are not the user's."""
+    monkeypatch.setenv("PARITY_CONFIG", str(tmp_path / "config.toml"))
 
 
 class Counting(MarkdownText):
@@ -163,3 +171,10 @@ def test_lines_that_stay_are_not_drawn_again() -> None:
         assert 10 <= widget.drawn <= 30
 
     see(f"```python\n{CODE}", behave)
+
+
+def test_figures_of_a_table_stand_at_the_right_where_it_says_so() -> None:
+    table = "| field | due |\n|---|---:|\n| subtotal | 100.00 |\n| tax | 9.00 |\n"
+    rows = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(see(table, nothing)))
+    assert "│    due" in rows
+    assert "│   9.00" in rows
