@@ -138,9 +138,8 @@ def test_every_theme_can_be_drawn(place: Place, theme: str) -> None:
 
     async def work() -> None:
         async with place.app().run_test() as pilot:
-            await pilot.pause()
+            await until(pilot, lambda: "Leave" in seen(pilot))
             assert pilot.app.theme == ("dark" if theme == "no such" else theme)
-            assert "Leave" in seen(pilot)
 
     asyncio.run(work())
 
