@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +128,8 @@ class Conversation:
             self.agent.successors.append(self.assembler.equip(successor))
         self._folder = wanted.folder
         self._begun = False
+        self._underway: Generator[Event, None, None] | None = None
+        """The turn's events, as far as they were wanted."""
 
     def run(self, task: str, cancel: Cancel, notes: Sequence[str] = ()) -> Iterator[Event]:
         """Conduct one turn; each event is recorded before it is told.
@@ -141,7 +143,8 @@ class Conversation:
         self.session.begin(self.redactor.text(task))
         self._at_work = True
         try:
-            for event in self._turn(task, cancel, notes):
+            self._underway = self._turn(task, cancel, notes)
+            for event in self._underway:
                 notice = self.session.record(event)
                 self._note(event)
                 if isinstance(event, Said) and isinstance(event.message, AssistantMessage):
@@ -259,12 +262,16 @@ class Conversation:
             tidy: Whether there is time to throw away what old snapshots hold.
         """
         self._tidy = tidy
+        if self._underway is not None:
+            self._underway.close()  # a command may be at work whose output nobody reads any more
         self._stack.close()
 
     def _equipment(self, model: Model) -> Equipment:
         return self.assembler.equip(model, self._steering)
 
-    def _turn(self, task: str, cancel: Cancel, notes: Sequence[str]) -> Iterator[Event]:
+    def _turn(
+        self, task: str, cancel: Cancel, notes: Sequence[str]
+    ) -> Generator[Event, None, None]:
         if self._planning != (self._mode is Mode.PLAN):
             self._planning = not self._planning
             self.agent.switch(self._equipment(self.agent.upcoming.model))

@@ -169,6 +169,23 @@ class ToolStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolPrinted:
+    """What a call that runs a program printed since it was last told, some ten times a second.
+
+    Between its `ToolStarted` and its `ToolFinished`, whose result has head and tail of it all: no
+    session keeps it.
+    """
+
+    call_id: str
+    text: str
+    """Whole lines, each with its end; the last of them where there were many."""
+    line: str = ""
+    """The line that has no end yet, as it is now: it takes the place of the one told before."""
+    left_out: int = 0
+    """Bytes before `text` that are told nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalAsked:
     """A call waits for an answer; between its `ToolStarted` and its `ToolFinished`."""
 
@@ -297,6 +314,7 @@ Event = (
     | Waiting
     | StepFinished
     | ToolStarted
+    | ToolPrinted
     | ApprovalAsked
     | ApprovalAnswered
     | ToolFinished

@@ -18,6 +18,7 @@ from typing import assert_never
 from agent import events, switching
 from agent.approval import Denial, Gate
 from agent.asking import answer_to
+from agent.carrying_out import carried_out
 from agent.context import Context
 from agent.costs import Cost, Costing
 from agent.deadline import Deadline
@@ -325,12 +326,10 @@ class Agent:
         yield events.ToolStarted(call, origin)
         permission = Permission(self.gate, self.toolbox, self.workspace, self.redactor)
         permitted = yield from permission.of(call, origin, deadline)
-        started = time.monotonic()
         changed: list[str] = []
         if isinstance(permitted, Prepared):
             with self.workspace.watched(self.toolbox.tools[call.name].effect) as changed:
-                result = permitted.carry_out(deadline)
-                seconds = time.monotonic() - started
+                result, seconds = yield from carried_out(permitted, call, deadline, self.redactor)
         else:
             result, seconds = permitted, 0.0
         result = self.redactor.scrub(replace(result, changed=(*result.changed, *changed)))
@@ -392,4 +391,4 @@ class Agent:
         if deadline.passed and not deadline.cancel.is_set():
             reason = f"The limit of {self.limits.seconds:g} seconds was reached."
             return self._abandoned(Verdict(Status.TIME_LIMIT, reason))
-        return self._abandoned(Verdict(Status.INTERRUPTED, "Interrupted; the work so far is kept."))
+        return self._abandoned(Verdict(Status.INTERRUPTED, "The work so far is kept."))

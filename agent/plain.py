@@ -27,6 +27,8 @@ from tools.text_filter import clip_line
 
 PROMPT = "> "
 CONTINUED = "… "
+_PULSE = 10.0
+"""Seconds between two lines of what a command prints while it runs: each is read aloud."""
 _TASK = 70
 """Characters of a task in a list."""
 
@@ -55,7 +57,7 @@ def converse_plainly(wanted: Wanted) -> ExitCode:
             with suppress(ImportError):
                 import readline  # noqa: F401  gives `input` its keys; only on a terminal
         # Lines that are rewritten, and colours, are noise to a screen reader.
-        printer = TextPrinter(sys.stdout, sys.stderr, colour=False, live=False)
+        printer = TextPrinter(sys.stdout, sys.stderr, colour=False, live=False, pulse=_PULSE)
         plain = _Plain(conversation, printer, on_terminal)
         plain.greet()
         try:
@@ -94,7 +96,8 @@ class _Plain:
             count = "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
             last = turns[-1]
             self.tell(f"Going on after {count}; the last: {_first_line(last.task)}")
-            self.tell(f"It ended so: {last.summary or last.status or 'it did not'}")
+            ended = ": ".join(filter(None, (last.status, last.summary)))
+            self.tell(f"It ended so: {ended or 'it did not'}")
 
     def heard(self) -> str:
         """What is typed next; a line that ends in a backslash goes on in the next.

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO, assert_never
 
@@ -18,13 +20,15 @@ from agent.costs import Cost
 from agent.durations import duration
 from agent.events import Event, Origin, Status, Totals, TurnFinished, to_json
 from tools.text import shown
-from tools.text_filter import printable
+from tools.text_filter import clip_cells, clip_line, printable
 
 DIM, BOLD, RED, GREEN, YELLOW, CYAN, RESET = (
     "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[0m",
 )  # fmt: skip
 _PACKED = re.compile(r"^GIT binary patch\n(?:literal \d+\n(?:[A-Za-z].+\n)+\n)+", re.MULTILINE)
 """The part of a patch that nobody can read."""
+_SPOKEN = 100
+"""Characters of an output's line that are told where each is read aloud."""
 
 
 _TERMS = {
@@ -61,6 +65,15 @@ class TextPrinter:
     """Whether to dim and colour."""
     live: bool
     """Whether `err` is a terminal, so that a line may be rewritten."""
+    pulse: float | None = None
+    """Where no line may be rewritten: seconds between two lines of what a call prints while it
+    runs; None: none are told."""
+    _running: str = ""
+    """The tool at work."""
+    _since: float = 0.0
+    """When it began."""
+    _told: float = 0.0
+    """When its output was last told."""
     _column: int = 0
     """Where the cursor stands on `err`; 0 at the start of a line."""
     _transient: bool = False
@@ -92,7 +105,11 @@ class TextPrinter:
             case events.StepFinished():
                 self._line(self._style(_step(event), DIM))
             case events.ToolStarted(call):
-                self._progress(f"{shown(call.name)} …")
+                self._running, self._since = shown(call.name), time.monotonic()
+                self._told = self._since
+                self._progress(f"{self._running} …")
+            case events.ToolPrinted(_, text, line):
+                self._printed(line or text)
             case events.ApprovalAsked():
                 self._fresh_line()  # whoever is asked may be asked on this terminal
             case events.ApprovalAnswered():
@@ -120,6 +137,18 @@ class TextPrinter:
         mark = self._style("✓", GREEN) if event.good else self._style("✗", RED)
         who = "" if event.origin is Origin.MODEL else self._style(" (harness)", DIM)
         self._line(f"{mark} {shown(result.display)}{who}")
+
+    def _printed(self, text: str) -> None:
+        """The last line of what a call prints; few of them where they stay."""
+        now = time.monotonic()
+        last = shown(text.rstrip().rpartition("\n")[2].strip())
+        told = f"{self._running} … {now - self._since:.0f} s"
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            self._progress(clip_cells(f"{told}  {last}" if last else told, width))
+        elif self.pulse is not None and now - self._told >= self.pulse:
+            self._told = now
+            self._line(f"{told}: {clip_line(last, _SPOKEN)}" if last else told)
 
     def _finish(self, event: TurnFinished) -> None:
         self._line("")

@@ -60,6 +60,22 @@ class Redactor:
     def text(self, text: str) -> str:
         return self._redacted(text)[0]
 
+    def within(self, text: str, *, cut: bool) -> str:
+        """A text that goes on, without the end that may be the beginning of a secret value.
+
+        Args:
+            cut: Whether something stood before it, too: then it also loses what may be the end
+                of one.
+        """
+        values = [value for value, _ in self._values]
+        begun = max((_overlap(text, value, len(value) - 1) for value in values), default=0)
+        text = text[: len(text) - begun]
+        if cut:
+            text = text[
+                max((_overlap(value, text, len(value) - 1) for value in values), default=0) :
+            ]
+        return text
+
     def scrub(self, value: T) -> T:
         """The same value with every text in it redacted: dataclasses, models,
         sequences, mappings."""
@@ -198,6 +214,12 @@ def _without_parts(text: str, value: str, half: int, label: str, hidden: dict[st
             position = end
         text = "".join([*parts, text[position:]])
     return text
+
+
+def _overlap(first: str, second: str, most: int) -> int:
+    """How many characters, `most` at most, one text ends with and another begins with."""
+    sizes = range(min(len(first), len(second), most), 0, -1)
+    return next((size for size in sizes if first.endswith(second[:size])), 0)
 
 
 def _alike(one: str, other: str) -> int:

@@ -23,9 +23,19 @@ from typing import Any
 
 from agent import private
 from agent.errors import InputError
-from agent.events import Event, Notice, PromptReading, Waiting, Wrote, WroteCall, to_json
+from agent.events import (
+    Event,
+    Notice,
+    PromptReading,
+    ToolPrinted,
+    Waiting,
+    Wrote,
+    WroteCall,
+    to_json,
+)
 
 VERSION = 1
+_PASSING = (Wrote, WroteCall, PromptReading, Waiting, ToolPrinted)
 
 
 def state_folder() -> Path:
@@ -135,13 +145,13 @@ class Session:
         return session
 
     def record(self, event: Event) -> Notice | None:
-        """Append an event; pieces of an answer are left out, for its message holds them all.
+        """Append an event, but for those that pass: what follows them holds it all.
 
         Returns:
             What the user should know when the record ends here, as on a full disk; told once.
             Nothing is appended after that: a conversation with a gap is none.
         """
-        if self._broken or isinstance(event, Wrote | WroteCall | PromptReading | Waiting):
+        if self._broken or isinstance(event, _PASSING):
             return None
         try:
             self.append(to_json(event))

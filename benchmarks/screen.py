@@ -343,6 +343,7 @@ def run_inner(kind: str) -> None:
     from agent.events import Event, Origin
     from agent.messages import AssistantMessage, ToolCall
     from tools.base import ToolResult
+    from tui.themes import derived
     from tui.widgets.transcript import Transcript
 
     def conversation() -> Iterator[Event]:
@@ -360,6 +361,9 @@ def run_inner(kind: str) -> None:
 
     class Bench(App[None]):
         CSS_PATH = str(ROOT / "tui" / "styles" / "transcript.tcss")
+
+        def get_theme_variable_defaults(self) -> dict[str, str]:
+            return derived(self.current_theme)
 
         def compose(self) -> ComposeResult:
             yield Transcript()

@@ -25,6 +25,14 @@ class Cancel(Protocol):
     def is_set(self) -> bool: ...
 
 
+Heard = Callable[[bytes], object]
+"""Is given what a program prints, as it comes, all of it, unfiltered."""
+
+
+def unheard(data: bytes) -> None:
+    """For a program whose output matters when it has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What a call came to. The model reads `output`; the user sees `display`."""
@@ -83,7 +91,7 @@ class Tool(Generic[A]):
             ToolError: It cannot be done; nothing was changed.
             Cancelled: `cancel` was set; what was started has been stopped.
         """
-        return self.propose(args).carry_out(cancel)
+        return self.propose(args).carry_out(cancel, unheard)
 
     def action(self, args: A) -> Action | None:
         """What `run` would do; None for what only reads.
@@ -99,11 +107,23 @@ class Tool(Generic[A]):
         Raises:
             ToolError: It cannot be done.
         """
-        return Proposal(self.action(args), functools.partial(self.run, args))
+        return Proposal(self.action(args), lambda cancel, heard: self.run(args, cancel))
 
     @property
     def spec(self) -> ToolSpec:
         return ToolSpec(self.name, self.description, _schema(self.Args), self.bodies)
+
+
+class ProgramTool(Tool[A]):
+    """A tool that runs a program, whose output can be heard while it runs."""
+
+    effect = Effect.RUN
+
+    def run(self, args: A, cancel: Cancel, heard: Heard = unheard) -> ToolResult:
+        raise NotImplementedError
+
+    def propose(self, args: A) -> Proposal:
+        return Proposal(self.action(args), functools.partial(self.run, args))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +131,7 @@ class Proposal:
     """Something that can be done, and what it is."""
 
     action: Action | None
-    carry_out: Callable[[Cancel], ToolResult]
+    carry_out: Callable[[Cancel, Heard], ToolResult]
     """Does what `action` says, or raises as `Tool.run` does."""
     narrow: Callable[[Collection[int]], Proposal] | None = None
     """Of the change of a file: the same with these of its hunks alone, counted from 0; raises
@@ -148,14 +168,17 @@ class Prepared:
         except ToolError as error:
             return failure(self.name, str(error))
 
-    def carry_out(self, cancel: Cancel) -> ToolResult:
+    def carry_out(self, cancel: Cancel, heard: Heard = unheard) -> ToolResult:
         """Do what was prepared, and nothing else; a failure is the result.
+
+        Args:
+            heard: Is given what a program prints meanwhile.
 
         Raises:
             Cancelled: `cancel` was set while the tool ran.
         """
         try:
-            return self.proposal.carry_out(cancel)
+            return self.proposal.carry_out(cancel, heard)
         except (ToolError, OSError) as error:
             return failure(self.name, str(error))
 
@@ -208,14 +231,25 @@ class Toolbox:
         except (ToolError, OSError) as error:
             return failure(name, str(error))
 
-    def call(self, name: str, arguments: Mapping[str, Any], cancel: Cancel) -> ToolResult:
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        cancel: Cancel,
+        heard: Heard = unheard,
+    ) -> ToolResult:
         """Run one call. Never raises for a bad call: the failure is the result.
+
+        Args:
+            heard: Is given what a program prints meanwhile.
 
         Raises:
             Cancelled: `cancel` was set while the tool ran.
         """
         prepared = self.prepare(name, arguments)
-        return prepared if isinstance(prepared, ToolResult) else prepared.carry_out(cancel)
+        if isinstance(prepared, ToolResult):
+            return prepared
+        return prepared.carry_out(cancel, heard)
 
 
 @functools.cache

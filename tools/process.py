@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from tools.sandboxing.base import UNCONFINED, Launch, Sandbox, Tier
 from tools.text_filter import printable
 
 if TYPE_CHECKING:
-    from tools.base import Cancel
+    from tools.base import Cancel, Heard
 
 _TICK = 0.03
 """Seconds between two looks at the clock and at `cancel`."""
@@ -154,7 +154,7 @@ def execute(
     sandbox: Sandbox = UNCONFINED,
     network: bool = False,
     writable: Sequence[Path] = (),
-    heard: Callable[[bytes], object] | None = None,
+    heard: Heard | None = None,
 ) -> Finished:
     """Run a program and everything it starts to the end.
 
@@ -169,7 +169,7 @@ def execute(
         sandbox: What keeps it in.
         network: Whether the sandbox lets it use the network.
         writable: Folders that the sandbox lets it write to besides the workspace.
-        heard: Is given the output as it comes, all of it, unfiltered.
+        heard: Is given the output as it comes.
 
     Raises:
         ToolError: The program cannot be started; the message names it.
@@ -295,7 +295,7 @@ class _Output:
         self,
         process: subprocess.Popen[bytes],
         limit: int,
-        heard: Callable[[bytes], object] | None = None,
+        heard: Heard | None = None,
     ) -> None:
         assert process.stdout is not None
         self._process = process

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from tools.action import Command
-from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
+from tools.base import Arguments, Cancel, Heard, ProgramTool, ToolResult, unheard
 from tools.errors import Cancelled
 from tools.interpreters import project_path
 from tools.process import clean_environment, execute
@@ -73,14 +73,13 @@ class RunArguments(Arguments):
     network: bool = Field(False, description="Whether it needs the network; the user is asked.")
 
 
-class Run(Tool[RunArguments]):
+class Run(ProgramTool[RunArguments]):
     name = "run"
     description = (
         "Run one program in the repository and see its exit code and output. "
         "No shell: no pipes, redirections or `cd`."
     )
     Args = RunArguments
-    effect = Effect.RUN
 
     def __init__(self, root: Path, sandbox: Sandbox = UNCONFINED) -> None:
         self._root = root
@@ -90,7 +89,7 @@ class Run(Tool[RunArguments]):
         program = program_for(args.argv[0], self._root)
         return Command(args.argv, str(self._root), program, network=args.network)
 
-    def run(self, args: RunArguments, cancel: Cancel) -> ToolResult:
+    def run(self, args: RunArguments, cancel: Cancel, heard: Heard = unheard) -> ToolResult:
         done = execute(
             args.argv,
             self._root,
@@ -99,6 +98,7 @@ class Run(Tool[RunArguments]):
             env=project_path(self._root),
             sandbox=self._sandbox,
             network=args.network,
+            heard=heard,
         )
         if done.cancelled:
             raise Cancelled

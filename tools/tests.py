@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tools.action import Command
-from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
+from tools.base import Arguments, Cancel, Heard, ProgramTool, ToolResult, unheard
 from tools.errors import ToolError
 from tools.sandboxing.base import UNCONFINED, Sandbox
 from tools.shell import program_for
@@ -23,11 +23,10 @@ class RunTestsArguments(Arguments):
     )
 
 
-class RunTests(Tool[RunTestsArguments]):
+class RunTests(ProgramTool[RunTestsArguments]):
     name = "run_tests"
     description = "Run the project's tests, or some of them, and see which fail and why."
     Args = RunTestsArguments
-    effect = Effect.RUN
 
     def __init__(
         self,
@@ -52,13 +51,19 @@ class RunTests(Tool[RunTestsArguments]):
         program = program_for(self._found().argv[0], self._root)
         return Command(command.argv, str(self._root), program, command.env, chosen=only)
 
-    def run(self, args: RunTestsArguments, cancel: Cancel) -> ToolResult:
+    def run(self, args: RunTestsArguments, cancel: Cancel, heard: Heard = unheard) -> ToolResult:
         only = self._only(args)
         # 20 ms; only needed to run them
         from tools.testing.runners import run_tests
 
         run = run_tests(
-            self._found(), self._root, cancel, self._timeout, only, sandbox=self._sandbox
+            self._found(),
+            self._root,
+            cancel,
+            self._timeout,
+            only,
+            sandbox=self._sandbox,
+            heard=heard,
         )
         summary = run.summary()
         output = f"{summary}\n\n{run.brief()}".strip()

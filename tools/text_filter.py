@@ -8,6 +8,7 @@ a text came from.
 from __future__ import annotations
 
 import re
+from unicodedata import east_asian_width
 
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, erase
@@ -80,6 +81,16 @@ def clip_line(line: str, limit: int) -> str:
     room = max(0, limit - 5)
     first = room * 2 // 3
     return (line[:first] + " ... " + line[len(line) - (room - first) :])[:limit]
+
+
+def clip_cells(line: str, cells: int) -> str:
+    """The beginning of a line that takes no more than so many cells of a terminal."""
+    left = cells
+    for index, char in enumerate(line):
+        left -= 2 if east_asian_width(char) in "WF" else 1
+        if left < 0:
+            return line[:index]
+    return line
 
 
 def _named(char: str) -> str:

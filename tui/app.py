@@ -47,9 +47,9 @@ class ParityApp(BaseApp):
     """`agent` in a terminal."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+o", "sessions", "Sessions", priority=True),
+        Binding("ctrl+o", "sessions", "Sessions", show=False, priority=True),
         # In the prompt's text the key would select a line.
-        Binding("f6", "copy_answer", "Copy the answer", show=False, priority=True),
+        Binding("f6", "copy_answer", "Copy the last answer", show=False, priority=True),
     ]
 
     def __init__(
@@ -199,10 +199,14 @@ class ParityApp(BaseApp):
         self._try(lambda: self.open_session(resumed(self.wanted, name)))
 
     def action_command_fork(self, arguments: str) -> None:
-        from tui.keeping import forked
+        from tui.keeping import FORKED, forked
+
+        def fork(info: SessionInfo) -> None:
+            self.open_session(forked(self.wanted, info))
+            self._say(FORKED)
 
         if (info := self._known()) is not None:
-            self._try(lambda: self.open_session(forked(self.wanted, info)))
+            self._try(lambda: fork(info))
 
     def action_command_rename(self, title: str) -> None:
         from tui.keeping import renamed

@@ -28,7 +28,7 @@ from agent.errors import ExitCode, InputError
 from tools.text import shown
 from tui.attention import call
 from tui.filters import Harmless
-from tui.themes import ANSI, DARK, THEMES
+from tui.themes import ANSI, DARK, THEMES, derived
 
 if TYPE_CHECKING:
     from tui.failures import Failures
@@ -52,8 +52,8 @@ class BaseApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012  as the library has them
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,question_mark", "help", "Help", key_display="?"),
-        Binding("f2", "mouse", "Select text", show=False),
-        Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True),
+        Binding("f2", "mouse", "Select text: the mouse is the terminal's", show=False),
+        Binding("ctrl+p", "command_palette", "Palette of commands", show=False, priority=True),
         Binding("ctrl+q", "quit", "Leave", priority=True),
         # Where the prompt holds a text, it deletes a letter of it.
         Binding("ctrl+d", "unless_writing('quit')", "Leave", show=False, priority=True),
@@ -82,6 +82,9 @@ class BaseApp(App[None]):
         self._mouse = True
         self._kept = self._chosen_theme(flags)
         self.theme = ANSI if colourless else self._kept
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._dressed = False
+        """Whether the styles were asked for in another theme than the first."""
 
     def on_mount(self) -> None:
         self._main = asyncio.get_running_loop()
@@ -210,6 +213,16 @@ class BaseApp(App[None]):
             file = config_file.user_file()
             name = name or config_file.parsed(config_file.read(file), file).get("theme")
         return name if isinstance(name, str) and name in self.available_themes else DARK.name
+
+    def refresh_css(self, animate: bool = True) -> None:
+        # When it starts, the library parses all styles twice, with its own theme and with ours:
+        # here there is no other than ours, and the second time, a twentieth of the start, is saved.
+        if self._dressed:
+            super().refresh_css(animate)
+        self._dressed = True
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return derived(self.current_theme)
 
     def watch_theme(self, name: str) -> None:
         """What was chosen here is kept for the next time."""

@@ -14,6 +14,8 @@ from agent.forking import fork
 from agent.session import SessionInfo, delete, find_session, rename, state_folder
 from agent.wanted import Wanted
 
+FORKED = "This is a copy; the session that it was made of stays as it is."
+
 
 def resumed(wanted: Wanted, name: str) -> Wanted:
     """What to open to go on with the session of an id, or of the beginning of one.

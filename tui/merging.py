@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from agent.events import Event
 
-_FRAME = 1 / 28
+_FRAME = 1 / 30
 """Seconds that a piece waits at most for those after it."""
 
 M = TypeVar("M")

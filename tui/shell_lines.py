@@ -7,7 +7,6 @@ the agent's.
 
 from __future__ import annotations
 
-import codecs
 import threading
 import time
 from collections.abc import Callable
@@ -17,25 +16,22 @@ from pathlib import Path
 from textual.message import Message
 
 from agent.errors import AgentError
-from tools.base import Cancel
+from tools.base import Cancel, Heard
 from tools.errors import Cancelled, ToolError
 from tools.interpreters import project_path
+from tools.live import Piece, aloud
 from tools.process import Finished, execute
 from tools.sandboxing.base import Sandbox
-from tools.text_filter import clip
+from tools.text_filter import clip, printable
 
 _TIMEOUT = 3600.0
 """Seconds."""
-_PACE = 0.05
-"""Seconds between two looks of the screen at what was written."""
-_AT_ONCE = 8_000
-"""Characters that the screen is told at a time: the last ones."""
 _KEPT = 64_000
 """Bytes of the output that are kept."""
 _TOLD = 4_000
 """Characters of the output that a model is told."""
 
-Work = Callable[[Cancel, Callable[[bytes], object]], Finished]
+Work = Callable[[Cancel, Heard], Finished]
 
 
 @dataclass
@@ -47,9 +43,9 @@ class ShellStarted(Message):
 
 @dataclass
 class ShellWrote(Message):
-    """What it has written since the last time, unfiltered; the last of it where there is much."""
+    """What it has written since the last time."""
 
-    text: str
+    piece: Piece
 
 
 @dataclass
@@ -93,7 +89,7 @@ class ShellLines:
     def run(self, line: str, root: Path, sandbox: Sandbox, *, told: bool) -> bool:
         """Have a shell run a line in a folder; False while another one is at work."""
 
-        def work(cancel: Cancel, heard: Callable[[bytes], object]) -> Finished:
+        def work(cancel: Cancel, heard: Heard) -> Finished:
             return execute(
                 ["/bin/sh", "-c", line],
                 root,
@@ -131,38 +127,25 @@ class ShellLines:
 
     def _work(self, line: str, work: Work, told: bool) -> None:
         started, code, output = time.monotonic(), None, ""
-        pieces = _Pieces(lambda text: self._post(ShellWrote(text)))
         try:
-            done = work(self._cancel, pieces.take)
+            done = self._done(work)
             code, output = done.code, done.output
             ending = "stopped" if done.cancelled else done.ending
         except Cancelled:
             ending = "stopped"
         except (AgentError, ToolError, OSError) as error:
             ending = str(error)
-            pieces.take(ending.encode())
-        pieces.tell()
+            self._post(ShellWrote(Piece(printable(ending))))
         seconds = time.monotonic() - started
         self._at_work.release()
         self._post(ShellEnded(line, ending, code, output, seconds, told))
 
-
-class _Pieces:
-    """An output as the screen is told of it: not at each of its pieces."""
-
-    def __init__(self, post: Callable[[str], object]) -> None:
-        self._post = post
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._text = ""
-        self._told = 0.0
-
-    def take(self, data: bytes) -> None:
-        self._text = (self._text + self._decode(data))[-_AT_ONCE:]
-        if time.monotonic() - self._told >= _PACE:
-            self.tell()
-
-    def tell(self) -> None:
-        self._told = time.monotonic()
-        if self._text:
-            self._post(self._text)
-        self._text = ""
+    def _done(self, work: Work) -> Finished:
+        """Do it, and tell meanwhile what it prints."""
+        pieces = aloud(work, self._cancel)
+        while True:
+            try:
+                self._post(ShellWrote(next(pieces)))
+            except StopIteration as end:
+                done: Finished = end.value
+                return done

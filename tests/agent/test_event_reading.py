@@ -45,6 +45,7 @@ EVENTS: list[Event] = [
     events.Waiting(2.5),
     events.StepFinished(2, USAGE, 1.5, 1, ("bad",), COST, events.ContextMeter(1, 2, 3, 0.5)),
     events.ToolStarted(CALL, Origin.HARNESS),
+    events.ToolPrinted("c1", "one\n", "tw", 7),
     events.ApprovalAsked(CALL, Origin.MODEL, COMMAND, "why", "rule", (Choice.ONCE, Choice.DENY)),
     events.ApprovalAsked(CALL, Origin.MODEL, FileChange("a", "patch", ""), "why", "", ()),
     events.ApprovalAsked(CALL, Origin.MODEL, None, "why", "", ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import pytest
 
@@ -102,6 +103,32 @@ def test_a_live_line_is_overwritten() -> None:
     _, err = shown(events.PromptReading(1, 9), events.PromptReading(9, 9), END, live=True)
     assert "reading 1 of 9 tokens" in err
     assert "\r\x1b[K" in err
+
+
+def test_what_a_call_prints_is_one_line_that_is_overwritten() -> None:
+    started = events.ToolStarted(CALL, Origin.MODEL)
+    told = events.ToolPrinted("c", "first\n\x1b[2Jlast\n\n")
+    bar = events.ToolPrinted("c", "", f"50% {'日' * 400}")
+    finished = events.ToolFinished(CALL, Origin.MODEL, ToolResult("", "tests: 1 passed"), 0.1)
+    _, err = shown(started, told, bar, finished, END, live=True)
+    assert "\r\x1b[Krun_tests … 0 s  last\r\x1b[Krun_tests … 0 s  50% 日" in err
+    assert "first" not in err
+    assert max(len(line) for line in err.replace("\r", "\n").split("\n")) < 100
+    assert "\r\x1b[K✓ tests: 1 passed\n" in err
+    assert "last" not in shown(started, told, finished, END)[1]
+
+
+def test_where_lines_are_read_aloud_few_are_told() -> None:
+    err = io.StringIO()
+    printer = TextPrinter(io.StringIO(), err, colour=False, live=False, pulse=0.2)
+    begun = time.monotonic()
+    printer.show(events.ToolStarted(CALL, Origin.MODEL))
+    for number in range(30):
+        printer.show(events.ToolPrinted("c", f"line {number}\n"))
+        time.sleep(0.01)
+    told = err.getvalue().splitlines()
+    assert 1 <= len(told) <= (time.monotonic() - begun) / 0.2
+    assert told[0].startswith("run_tests … 0 s: line ")
 
 
 def test_the_window_a_compaction_and_a_switch_are_told() -> None:

@@ -150,3 +150,21 @@ def test_arguments_of_tools_are_scrubbed_too() -> None:
 
     scrubbed = Redactor({"MY_KEY": "sk-0123456789abcdef"}).scrub(Given(text="sk-0123456789abcdef"))
     assert scrubbed == Given(text="[redacted MY_KEY]")
+
+
+@pytest.mark.parametrize(
+    ("given", "cut", "told"),
+    [
+        (f"a {KEY[:5]}", False, "a "),
+        (f"a {KEY[:-1]}", False, "a "),
+        (f"a {KEY}", False, f"a {KEY}"),
+        (f"{KEY[5:]} b", False, f"{KEY[5:]} b"),
+        (f"{KEY[5:]} b", True, " b"),
+        (f"{KEY[-1]} b {KEY[:1]}", True, " b "),
+        ("a task", False, "a ta"),
+        ("a task.", True, "a task."),
+        ("", True, ""),
+    ],
+)
+def test_of_a_text_that_goes_on_no_end_of_a_value_is_left(given: str, cut: bool, told: str) -> None:
+    assert REDACTOR.within(given, cut=cut) == told

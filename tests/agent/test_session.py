@@ -21,12 +21,13 @@ def lines(session: Session) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_events_are_lines_and_pieces_of_answers_are_not(tmp_path: Path) -> None:
+def test_events_are_lines_and_those_that_pass_are_not(tmp_path: Path) -> None:
     session = Session.create(tmp_path, tmp_path / "state", "Mend it.")
     call = ToolCall("c1", "read_file", {"path": "a.py"})
     session.record(events.Said(UserMessage("héllo")))
     session.record(events.Wrote("pie"))
     session.record(events.PromptReading(1, 2))
+    session.record(events.ToolPrinted("c1", "te", "xt"))
     session.record(events.Said(AssistantMessage("ok", calls=(call,), tokens=(1, 2))))
     result = ToolResult("text", "line", details=object())
     session.record(events.ToolFinished(call, events.Origin.MODEL, result, 0.5))

@@ -204,6 +204,7 @@ EVENTS: list[Event] = [
         CALL, events.Origin.MODEL, FileChange(NAME, HOSTILE, NAME), NAME, NAME, ()
     ),
     events.ApprovalAnswered(CALL, Choice.ALWAYS, NAME),
+    events.ToolPrinted(HOSTILE, f"{HOSTILE}\n", HOSTILE),
     events.ToolFinished(CALL, events.Origin.MODEL, ToolResult(NAME, NAME), 0.0),
     events.Rewound(1, NAME),
     events.Notice(NAME),

@@ -31,7 +31,7 @@ def test_an_interrupted_answer_leaves_the_work(
     assert time.monotonic() - sent < 10
     assert done.code == 130
     assert "return 2" in (plain / "app.py").read_text()
-    assert "interrupted: Interrupted; the work so far is kept." in done.out
+    assert "interrupted: The work so far is kept." in done.out
     assert "+    return 2" in done.out
     assert done.err.endswith("To take it back: agent undo\n")
     assert agent.run("undo", "--yes", cwd=plain).code == 0

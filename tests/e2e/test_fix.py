@@ -47,8 +47,28 @@ def test_every_line_of_json_is_an_event(agent: Agent, formula: Path) -> None:
     assert {"said", "step_started", "wrote", "tool_finished"} <= {it["event"] for it in events}
     (record,) = (agent.home / "state" / "sessions").glob("*/record.jsonl")
     kept = [json.loads(line)["event"] for line in record.read_text("utf-8").splitlines()]
-    told = [it["event"] for it in events if it["event"] not in ("wrote", "prompt_reading")]
+    passing = ("wrote", "prompt_reading", "tool_printed")
+    told = [it["event"] for it in events if it["event"] not in passing]
     assert kept == ["session", *told]
+
+
+def test_what_a_command_prints_is_told_while_it_runs(agent: Agent, plain: Path) -> None:
+    script = """
+[[step]]
+[[step.call]]
+tool = "run"
+argv = ["sh", "-c", "printf 'so far\\n50%%'; sleep 1; printf '\\r100%%\\n'"]
+[[step]]
+text = "Done."
+"""
+    done = fix(agent, plain, "--json", "--yes", script=script)
+    events = [json.loads(line) for line in done.out.splitlines()]
+    (began,) = (it for it in events if it["event"] == "tool_started")
+    told = [it for it in events if it["event"] == "tool_printed"]
+    assert {it["call_id"] for it in told} == {began["call"]["id"]}
+    assert (told[0]["text"], told[0]["line"], told[0]["left_out"]) == ("so far\n", "50%", 0)
+    (ended,) = (it for it in events if it["event"] == "tool_finished")
+    assert ended["result"]["output"] == "exit code 0\nso far\n100%"
 
 
 def test_the_issue_comes_from_standard_input(agent: Agent, plain: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.action import FileChange
-from tools.base import ToolResult
+from tools.base import ToolResult, unheard
 from tools.edit import Edit, EditArguments
 from tools.errors import ToolError
 from tools.workspace import Workspace
@@ -62,10 +62,10 @@ def test_a_proposal_shows_the_change_and_writes_only_what_it_showed(workspace: W
     assert change.basis == hashlib.sha256(SOURCE.encode()).hexdigest()
     file.write_text(f"# mine\n{SOURCE}")
     with pytest.raises(ToolError, match="changed on disk"):
-        proposal.carry_out(threading.Event())
+        proposal.carry_out(threading.Event(), unheard)
     assert file.read_text() == f"# mine\n{SOURCE}"
     file.write_text(SOURCE)
-    assert proposal.carry_out(threading.Event()).changed == ("a.py",)
+    assert proposal.carry_out(threading.Event(), unheard).changed == ("a.py",)
     assert "sum(xs, 0)" in file.read_text()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.text_filter import clip, clip_line, printable, visible
+from tools.text_filter import clip, clip_cells, clip_line, printable, visible
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,11 @@ def test_clip_line_stays_one_line() -> None:
     assert "\n" not in cut
     assert clip_line("short", 100) == "short"
     assert len(clip_line("x" * 50, 3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "cells", "told"),
+    [("abc", 3, "abc"), ("abcd", 3, "abc"), ("日本", 3, "日"), ("", 0, "")],
+)
+def test_a_line_is_clipped_by_what_a_terminal_shows(line: str, cells: int, told: str) -> None:
+    assert clip_cells(line, cells) == told

@@ -104,7 +104,7 @@ def test_help_has_the_keys_that_are_bound(place: Place) -> None:
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
             await pilot.pause()
             shown = seen(pilot)
-            for key, meaning in (("Esc", "Interrupt"), ("Ctrl+O", "Sessions"), ("?", "Help")):
+            for key, meaning in (("Esc", "Interrupt"), ("Ctrl+O", "The sessions"), ("?", "Help")):
                 assert re.search(rf"{re.escape(key)} +{meaning}", shown), (key, shown)
             await pilot.press("escape")
             prompt = pilot.app.screen.query_one(Prompt)
@@ -138,9 +138,8 @@ def test_every_theme_can_be_drawn(place: Place, theme: str) -> None:
 
     async def work() -> None:
         async with place.app().run_test() as pilot:
-            await pilot.pause()
+            await until(pilot, lambda: "Leave" in seen(pilot))
             assert pilot.app.theme == ("dark" if theme == "no such" else theme)
-            assert "Leave" in seen(pilot)
 
     asyncio.run(work())
 

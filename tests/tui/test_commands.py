@@ -27,3 +27,15 @@ def test_they_are_found_by_letters_and_by_what_they_do() -> None:
 def test_each_has_a_line_of_help_and_a_name_of_its_own() -> None:
     assert len({command.name for command in COMMANDS}) == len(COMMANDS)
     assert all(command.help and "\n" not in command.help for command in COMMANDS)
+
+
+def test_names_of_other_programs_are_taken_or_lead_on() -> None:
+    assert parse("/exit")[0].name == "quit"
+    assert parse("/new")[0].name == "clear"
+    assert "quit" in {command.name for command, _ in search("exi")}
+    with pytest.raises(CommandRefused, match="agent config"):
+        parse("/config")
+    with pytest.raises(CommandRefused, match="/help"):
+        parse("/hooks")
+    names = [name for command in COMMANDS for name in (command.name, *command.also)]
+    assert len(names) == len(set(names))

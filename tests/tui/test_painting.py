@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from textual._compositor import ChopsUpdate, Compositor
 from textual.app import App, ComposeResult
@@ -52,14 +54,39 @@ REGIONS = [
 ]
 
 
-def painted(compositor: Compositor, region: Region) -> tuple[str, list[str]]:
+Shown = dict[tuple[int, int], tuple[str, str]]
+"""By row and column: what stands there, in which colours."""
+
+
+def shown(written: str) -> Shown:
+    """What a terminal makes of it."""
+    found: Shown = {}
+    y, x, style = 0, 0, ""
+    for row, column, colours, text in re.findall(
+        r"\x1b\[(\d+);(\d+)H|\x1b\[([\d;]*)m|([^\x1b])", written
+    ):
+        if row:
+            y, x = int(row) - 1, int(column) - 1
+        elif text == "\n":
+            y += 1
+        elif text:
+            found[y, x] = text, style
+            x += cell_len(text)
+        else:
+            style = colours
+    return found
+
+
+def painted(compositor: Compositor, region: Region) -> tuple[Shown, list[str]]:
     """What is sent for a region, and the whole of the screen."""
     compositor._dirty_regions.add(region)
     update = compositor.render_partial_update()
     assert isinstance(update, ChopsUpdate)
     console = Console(color_system="truecolor")
     strips = compositor.render_strips()
-    return update.render_segments(console), [strip.render(console) for strip in strips]
+    there = shown(update.render_segments(console))
+    inside = {(y, x): told for (y, x), told in there.items() if region.contains(x, y)}
+    return inside, [strip.render(console) for strip in strips]
 
 
 @pytest.mark.parametrize("over", [False, True])

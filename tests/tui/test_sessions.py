@@ -66,6 +66,11 @@ def test_a_session_is_renamed_exported_and_deleted(place: Place) -> None:
             await _listed(pilot)
             await pilot.press("n", *"red door", "enter")
             await until(pilot, lambda: "Renamed to red door" in seen(pilot))
+            listed = pilot.app.screen
+            assert isinstance(listed, Sessions)
+            await until(pilot, lambda: listed._hits[0].overview.heading == "red door")
+            await pilot.press("n", "end", *" in May", "enter")  # what it is called stands there
+            await until(pilot, lambda: "Renamed to red door in May" in seen(pilot))
             await pilot.press("e", "enter")
             await until(pilot, lambda: list(place.home.glob("session-*.md")))
             await pilot.press("e", "enter")  # a file that is there stays

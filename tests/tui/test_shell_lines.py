@@ -24,14 +24,14 @@ class Lines:
 
     def end(self) -> tuple[str, ShellEnded]:
         """What was told while it ran, and its end."""
-        wrote = ""
+        wrote = line = ""
         while True:
             match self.heard.get(timeout=20):
-                case ShellWrote(text=text):
-                    assert len(text) <= 8_000
-                    wrote += text
+                case ShellWrote(piece=piece):
+                    assert len(piece.text) <= 8_000
+                    wrote, line = wrote + piece.text, piece.line
                 case ShellEnded() as ended:
-                    return wrote, ended
+                    return wrote + line, ended
                 case ShellStarted():
                     pass
 
@@ -52,7 +52,7 @@ def test_its_output_is_told_while_it_runs(tmp_path: Path) -> None:
     seen = ""
     while "early" not in seen:
         message = lines.heard.get(timeout=20)
-        seen += message.text if isinstance(message, ShellWrote) else ""
+        seen += message.piece.text if isinstance(message, ShellWrote) else ""
     assert lines.lines.at_work
     assert not lines.run("echo second")
     assert lines.lines.stop()

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tools import syntax
 from tools.action import FileChange
-from tools.base import Cancel, Proposal, ToolResult
+from tools.base import Cancel, Heard, Proposal, ToolResult
 from tools.errors import ToolError
 from tools.patch import apply_hunks, file_patch, hunks
 from tools.text import SourceText, line_at, line_delta, numbered, opcodes, shown
@@ -109,7 +109,7 @@ def _writing(
     before, text = SourceText.of(data).text, SourceText.of(after).text
     proposed = _file_change(name, data, after)
 
-    def write(cancel: Cancel) -> ToolResult:
+    def write(cancel: Cancel, heard: Heard) -> ToolResult:
         workspace.write(path, after, basis=data)
         added, removed = line_delta(before, text)
         first, last = _region(before, text)
@@ -137,7 +137,7 @@ def create(workspace: Workspace, path: str, text: str) -> Proposal:
     after = text.encode()
     proposed = _file_change(name, None, after)
 
-    def write(cancel: Cancel) -> ToolResult:
+    def write(cancel: Cancel, heard: Heard) -> ToolResult:
         workspace.write(path, after)
         lines = text.count("\n")
         return ToolResult(

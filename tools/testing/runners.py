@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.base import Cancel
+from tools.base import Cancel, Heard, unheard
 from tools.errors import Cancelled, ToolError
 from tools.interpreters import project_path
 from tools.process import Finished, execute
@@ -46,6 +46,7 @@ def run_tests(
     timeout: float,
     only: Sequence[str] = (),
     sandbox: Sandbox = UNCONFINED,
+    heard: Heard = unheard,
 ) -> TestRun:
     """Run the tests and read their results.
 
@@ -56,6 +57,7 @@ def run_tests(
         timeout: Seconds for the whole run; one test gets a quarter of it.
         only: Files or node ids to run instead of all; without meaning for other runners.
         sandbox: What keeps the tests in.
+        heard: Is given what the runner prints.
 
     Raises:
         Cancelled: `cancel` was set.
@@ -63,7 +65,7 @@ def run_tests(
     """
     command = startable(command, root)
     with tempfile.TemporaryDirectory(prefix="parity-tests-") as folder:
-        order = _Order(command, root, cancel, timeout, only, Path(folder), sandbox)
+        order = _Order(command, root, cancel, timeout, only, Path(folder), sandbox, heard)
         try:
             match command.runner:
                 case Runner.PYTEST:
@@ -90,6 +92,7 @@ class _Order:
     folder: Path
     """Temporary; what the runner leaves behind goes there."""
     sandbox: Sandbox
+    heard: Heard
 
 
 class _NotStarted(Exception):
@@ -123,6 +126,7 @@ def _execute(
             first=first,
             sandbox=order.sandbox,
             writable=(order.folder,),
+            heard=order.heard,
         )
     except ToolError as error:
         raise _NotStarted(str(error)) from error

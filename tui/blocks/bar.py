@@ -42,7 +42,13 @@ class Bar(ScrollBar):
         options = console.options.update(width=self.size.width, height=self.size.height)
         (drawn,) = bar.__rich_console__(console, options)
         assert isinstance(drawn, Segments)
-        return [self._row(row) for row in drawn.segments[crop.y : crop.bottom]]
+        strips: list[Strip] = []
+        before: Segment | None = None
+        for segment in drawn.segments[crop.y : crop.bottom]:
+            # Most rows share one segment, which takes long to be looked up.
+            strips.append(strips[-1] if segment is before else self._row(segment))
+            before = segment
+        return strips
 
     def _row(self, segment: Segment) -> Strip:
         if segment not in self._rows:

@@ -5,8 +5,10 @@ Owns how a patch becomes what `textual_diff_view` shows. Must not know whose pat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import groupby
 
 from textual import highlight
@@ -27,6 +29,10 @@ _WIDE = 500
 """Characters of one line that are shown."""
 _COMPARED = 1_500
 """Characters on either side that are compared letter by letter: the price is their product."""
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_ALIKE = 0.5
+"""Share of the words that lines have in common where their differences are marked."""
 
 Opcode = tuple[str, int, int, int, int]
 
@@ -101,6 +107,13 @@ def _sides(file: PatchedFile) -> tuple[_Sides, int]:
     return sides, gone
 
 
+def _alike(before: list[str], after: list[str]) -> bool:
+    """Whether lines have so many words in common that the others are worth marking."""
+    a: list[str] = _WORD.findall("\n".join(before))
+    b: list[str] = _WORD.findall("\n".join(after))
+    return SequenceMatcher(a=a, b=b, autojunk=False).ratio() >= _ALIKE
+
+
 def _safe(line: str) -> str:
     return printable(clip_line(line.removesuffix("\n"), _WIDE)).expandtabs(4)
 
@@ -113,7 +126,11 @@ class HunkDiff(DiffView):
         Args:
             path: Safe to show.
         """
-        super().__init__(path, path, "", "", auto_split=True, split=False, wrap=True)
+        kinds = {step[0] for steps in sides.groups for step in steps}
+        both = "replace" in kinds or {"delete", "insert"} <= kinds  # else half of it were empty
+        super().__init__(
+            path, path, "", "", auto_split=both, split=False, wrap=True, annotations=True
+        )
         self._sides = sides
 
     def compose(self) -> ComposeResult:
@@ -135,7 +152,8 @@ class HunkDiff(DiffView):
             for tag, i1, i2, j1, j2 in (step for steps in self._sides.groups for step in steps):
                 if tag != "replace" or i2 - i1 != j2 - j1:
                     continue
-                if sum(map(len, self._sides.before[i1:i2])) > _COMPARED:
+                gone, come = self._sides.before[i1:i2], self._sides.after[j1:j2]
+                if sum(map(len, gone)) > _COMPARED or not _alike(gone, come):
                     continue
                 before[i1:i2], after[j1:j2] = self._highlight_diff_lines(
                     before[i1:i2], after[j1:j2], added, removed

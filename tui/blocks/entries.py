@@ -6,7 +6,6 @@ Owns what is remembered of a block while it is not on the screen. Must not know 
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import ClassVar
@@ -15,18 +14,13 @@ from agent.costs import Cost
 from agent.events import Origin, Status, Totals
 from agent.messages import ToolCall
 from tools.base import ToolResult
-from tools.text_filter import clip_line, printable
+from tools.text_filter import printable
+from tui.blocks.printed import Printed
 
 MOST_SHOWN = 200_000
 """Characters of one answer that are shown; more would slow every frame."""
-_HEAD = 8_000
-"""Characters kept of the beginning of a shell line's output."""
-_TAIL = 100_000
-"""Characters kept of its end."""
 _COPIED = 5_000
-"""Lines of it that are copied at most."""
-_LINE = 2_000
-"""Characters kept of one line of output."""
+"""Lines of what a program printed that are copied at most."""
 
 
 @dataclass(slots=True, eq=False)
@@ -146,6 +140,8 @@ class Call(Entry):
     seconds: float = 0.0
     """That it took; 0 while it runs."""
     result: ToolResult | None = None
+    printed: Printed | None = None
+    """What its program has printed so far; None where that is nothing, or in the result."""
     patch: str = ""
     """What it changes, where that is known, as `git apply` takes it."""
     word: str = ""
@@ -165,7 +161,8 @@ class Call(Entry):
         if self.patch:
             return printable(self.patch)
         if self.result is None:
-            return printable(self.call.name)
+            lines = self.printed.lines(_COPIED) if self.printed is not None else []
+            return "\n".join([printable(self.call.name), *lines])
         return f"{printable(self.result.display)}\n{printable(self.result.output)}"
 
 
@@ -245,63 +242,24 @@ class Changes(Entry):
         return printable(self.patch)
 
 
-def _shown(line: str) -> str:
-    return printable(clip_line(line, _LINE))
-
-
 @dataclass(slots=True, eq=False)
 class Shell(Entry):
     """A command of the user's own."""
 
     command: str
-    head: str = ""
-    """The beginning of its output, raw."""
-    tail: deque[str] = field(default_factory=deque)
-    """The last pieces of it, raw."""
-    lines_in_all: int = 0
+    printed: Printed = field(default_factory=Printed)
     code: int | None = None
     """Exit code; None while it runs, and where it was stopped."""
     seconds: float = 0.0
     started: float = field(default_factory=time.monotonic)
     ended: bool = False
-    _kept: int = 0
-    """Characters of `tail`."""
-    _cut: bool = False
-    """Whether there was more between `head` and `tail`."""
 
     SHOWN: ClassVar[int] = 16
     """Lines that are shown while the block is folded."""
 
-    def write(self, piece: str) -> None:
-        """Add output: raw text, in pieces of any size. A flood is not looked at."""
-        self.lines_in_all += piece.count("\n")
-        room = _HEAD - len(self.head)
-        self.head += piece[:room] if room > 0 else ""
-        piece = piece[max(0, room) :]
-        if piece:
-            self.tail.append(piece[-_TAIL:])
-            self._kept += len(self.tail[-1])
-        while self._kept - len(self.tail[0] if self.tail else "") > _TAIL:
-            self._kept -= len(self.tail.popleft())
-            self._cut = True
-
     def close(self, code: int | None, seconds: float) -> None:
         """It has ended."""
         self.code, self.seconds, self.ended = code, seconds, True
-
-    def lines(self, most: int) -> list[str]:
-        """At most so many of the lines: the first, a mark for those left out, the last."""
-        end = "".join(self.tail)
-        text = self.head if self._cut else self.head + end
-        first = text.split("\n", most)
-        if not self._cut and len(first) <= most:
-            return [_shown(line) for line in first[: len(first) - (not first[-1])]]
-        head = most // 3
-        last = (end if self._cut else text).rstrip("\n").rsplit("\n", most - head)
-        last = last[1:] if len(last) > most - head else last
-        gone = self.lines_in_all - head - len(last)
-        middle = [f"… {gone:,} lines left out …"] if gone > 0 else []
-        return [*map(_shown, first[:head]), *middle, *map(_shown, last)]
 
     @property
     def moving(self) -> bool:
@@ -309,4 +267,4 @@ class Shell(Entry):
 
     @property
     def copied(self) -> str:
-        return "\n".join([f"$ {self.command}", *self.lines(_COPIED)])
+        return "\n".join([f"$ {self.command}", *self.printed.lines(_COPIED)])

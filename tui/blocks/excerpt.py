@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tui.blocks.entries import Entry
+from tui.blocks.text import MarkdownText
 from tui.blocks.widgets import Block, block_for
 from tui.blocks.window import Heights
 
@@ -50,18 +51,28 @@ class Excerpt:
         end = len(self._view.story.entries)
         self._place(max(0, end - _OPENED), end)
 
-    async def sync(self, entry: Entry) -> None:
-        """Have an entry's widget show what the entry has become."""
+    async def sync(self, entry: Entry, *, lay_out: bool = True) -> None:
+        """Have an entry's widget show what the entry has become.
+
+        Args:
+            lay_out: Whether now; else it is drawn ahead of its layout, if it can.
+        """
         block = self.block(entry)
         if block is None or not block.is_mounted:
             return
         if not block.stale:
-            block.sync()
+            block.sync(lay_out=lay_out)
             return
         with self._view.app.batch_update():
             (new,) = self._made(block.index, block.index + 1)
             await self._view.mount(new, before=block)
             await block.remove()
+
+    def lay_out(self) -> None:
+        """Lay out what was drawn ahead."""
+        for block in self._blocks.values():
+            if isinstance(block, MarkdownText):
+                block.lay_out()
 
     async def grow(self, last_row: int) -> None:
         """Have what was added in the tree, if the end is in sight or near it.

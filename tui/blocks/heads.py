@@ -15,6 +15,7 @@ from textual.content import Content
 from agent.durations import duration
 from agent.events import Origin, Status
 from agent.printer import extent, figures
+from tools.testing.progress import so_far
 from tools.testing.reports import gist
 from tools.text import shown
 from tools.text_filter import clip_line, printable
@@ -26,8 +27,14 @@ _ARGUMENT = 100
 """Characters of a call's main argument."""
 _PREVIEW = 4
 """Lines of a command's output that are shown while it is folded."""
-_FACTS = 72
-"""Cells of a line of facts, so that none is broken within one on the narrowest usual terminal."""
+OPENED = 400
+"""Lines of what a command prints that are shown of an opened block."""
+_LIVE = 5
+"""Lines of what a command prints that are shown while it runs."""
+_FACTS = 74
+"""Cells of a line of facts where the room is not known yet: the narrowest usual terminal's."""
+_LEAST = 20
+"""Cells that a line of facts has at least."""
 _SAID = 12
 """Lines of what the user said that are shown while it is folded."""
 _WIDE = 200
@@ -47,7 +54,7 @@ _TOLD = {
     State.LOST: "interrupted",
 }
 _KINDS = {
-    Kind.NOTICE: ("·", "$foreground 60%"),
+    Kind.NOTICE: ("·", "$muted"),
     Kind.REWOUND: ("↶", "$text-warning"),
     Kind.COMPACTED: ("⇲", "$text-accent"),
     Kind.MALFORMED: ("!", "$text-warning"),
@@ -55,13 +62,17 @@ _KINDS = {
 }
 _MAIN = ("path", "argv", "pattern", "query", "only", "symbol", "name")
 """Arguments that say most of a call."""
-DIM = "$foreground 60%"
-"""The text colour of what matters less; `$text-muted` is not known to a `Content`."""
+DIM = "$muted"
+"""The text colour of what matters less."""
 
 
-def spinner() -> str:
-    """The picture of this moment."""
-    return SPINNER[int(time.monotonic() * 10) % len(SPINNER)]
+def spinner(rate: float = 10) -> str:
+    """The picture of this moment.
+
+    Args:
+        rate: Pictures a second.
+    """
+    return SPINNER[int(time.monotonic() * rate) % len(SPINNER)]
 
 
 def prompted(text: str, *, whole: bool) -> Content:
@@ -89,19 +100,21 @@ def call(entry: Call) -> Content:
     mark, colour = _MARKS.get(entry.state, (spinner(), "$text-accent"))
     parts = [Content.styled(f"{mark} ", colour), Content(_title(entry))]
     if entry.state is State.RUNNING and entry.elapsed >= 1:
-        parts.append(Content.styled(f"  {duration(entry.elapsed)}", DIM))
+        facts = " · ".join(filter(None, (duration(entry.elapsed), _progress(entry))))
+        parts.append(Content.styled(f"  {facts}", DIM))
     elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
         parts.append(Content.styled(f"  {duration(entry.seconds)}", DIM))
     if told := _TOLD.get(entry.state):
-        said = f": {shown(clip_line(entry.word, _WIDE))}" if entry.word else ""
-        parts.append(Content.styled(f"  {told}{said}", colour))
+        parts.append(Content.styled(f"  {told}", colour))
     if entry.origin is Origin.HARNESS:
         parts.append(Content.styled("  harness", f"{DIM} italic"))
     line = Content.assemble(*parts)
+    word = shown(clip_line(entry.word, _WIDE)) if entry.state is State.DENIED else ""
+    said = [Content.styled(f"  {word}", colour)] if word else []
     if entry.open:
-        return line
+        return Content("\n").join([line, *said])
     return Content("\n").join(
-        [line, *(Content.styled(f"  {text}", DIM) for text in _preview(entry))]
+        [line, *said, *(Content.styled(f"  {text}", DIM) for text in _preview(entry))]
     )
 
 
@@ -116,10 +129,18 @@ def _title(entry: Call) -> str:
     return f"{verb} {shown(clip_line(str(main), _ARGUMENT))}".rstrip()
 
 
+def _progress(entry: Call) -> str:
+    """How far a test run is."""
+    if entry.call.name != "run_tests" or entry.printed is None:
+        return ""
+    return so_far(entry.printed.whole)
+
+
 def _preview(entry: Call) -> list[str]:
     result = entry.result
     if result is None:
-        return []
+        last = entry.printed.last(_LIVE) if entry.printed is not None else []
+        return [clip_line(line, _WIDE) for line in last]
     if tests := gist(result.details):
         told = (tests.failure, tests.error)
         return [shown(clip_line(line, _WIDE)) for line in told if line]
@@ -172,8 +193,12 @@ def remark(entry: Remark) -> Content:
     return Content.styled(f"{mark} {entry.text}", colour)
 
 
-def verdict(entry: Verdict) -> Content:
-    """How the turn ended, what it changed, its figures."""
+def verdict(entry: Verdict, width: int = _FACTS) -> Content:
+    """How the turn ended, what it changed, its figures.
+
+    Args:
+        width: Cells of a line that there are.
+    """
     good = entry.status.exit_code == 0
     stopped = entry.status is Status.INTERRUPTED or entry.status is Status.UNVERIFIED
     mark = "✓" if good else "■" if stopped else "✗"
@@ -183,18 +208,18 @@ def verdict(entry: Verdict) -> Content:
         Content(f"  {entry.summary}" if entry.summary else ""),
     )
     if entry.status is Status.ANSWERED:
-        return Content.styled(f"{mark} {_facts(figures(entry.totals))}", DIM)
+        return Content.styled(f"{mark} {_facts(figures(entry.totals), width)}", DIM)
     changed = f"{extent(entry.patch)} · " if entry.patch else ""
-    facts = Content.styled(f"\n  {_facts(changed + figures(entry.totals))}", DIM)
+    facts = Content.styled(f"\n  {_facts(changed + figures(entry.totals), width)}", DIM)
     facts = facts.highlight_regex(r"(?<=, )\+\d+", style="$text-success")
     facts = facts.highlight_regex(r"(?<=\d )-\d+", style="$text-error")
     return Content.assemble(told, facts)
 
 
-def _facts(told: str) -> str:
+def _facts(told: str, width: int) -> str:
     """What is told of a turn, in lines that end between two facts."""
     whole = told.replace(" ", "\xa0").replace("·\xa0", "· ")
-    return "\n  ".join(textwrap.wrap(whole, _FACTS)).replace("\xa0", " ")
+    return "\n  ".join(textwrap.wrap(whole, max(_LEAST, width - 2))).replace("\xa0", " ")
 
 
 def shell(entry: Shell) -> Content:
@@ -214,6 +239,8 @@ def shell(entry: Shell) -> Content:
         Content.styled(shown(clip_line(entry.command, 10 * _WIDE)), "bold"),
         Content.styled(f"  {ending}" if ending else "", bad),
     )
-    most = 400 if entry.open else entry.SHOWN
-    lines = [clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.lines(most)]
+    most = OPENED if entry.open else entry.SHOWN
+    lines = [
+        clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.printed.lines(most)
+    ]
     return Content("\n").join([head, *(Content.styled(f"  {line}", DIM) for line in lines)])

@@ -63,8 +63,8 @@ class Code:
     language: str
     closed: bool
     before: Content = _EMPTY
-    coloured: bool = False
-    _styled: list[Content] | None = None
+    coloured: bool = field(default=False, compare=False)
+    _styled: list[Content] | None = field(default=None, compare=False)
 
     def lines(self, width: int) -> list[Content]:
         if self._styled is None:
@@ -152,13 +152,13 @@ class Document:
         tokens = _parser().parse(self._rest)
         blocks = list(_blocks(tokens))
         for block in blocks[:-1]:
-            self._done.append(list(_pieces(block)))
+            self._done.append(self._made(block))
             self._settle(self._done[-1])
         if blocks:
             start = blocks[-1][0].map
             if start is not None and start[0]:
                 self._rest = "".join(self._rest.splitlines(keepends=True)[start[0] :])
-            self._open = list(_pieces(blocks[-1]))
+            self._open = self._made(blocks[-1])
             self._open_lines = self._lines_of(self._open)
 
     def lines(self, width: int) -> tuple[list[Content], list[Content]]:
@@ -188,6 +188,14 @@ class Document:
     def forget_lines(self) -> None:
         """Make them anew: some code was highlighted."""
         self._width = 0
+
+    def _made(self, block: Sequence[Token]) -> list[Piece]:
+        """What a block is made of; code that was whole already stays, and so do its colours."""
+        whole = [piece for piece in self._open if isinstance(piece, Code) and piece.closed]
+        return [
+            whole[whole.index(piece)] if isinstance(piece, Code) and piece in whole else piece
+            for piece in _pieces(block)
+        ]
 
     def _settle(self, pieces: list[Piece]) -> None:
         self._done_lines += [*self._lines_of(pieces), _EMPTY]
@@ -241,6 +249,7 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[Piece]:
     bullet: Content | None = None
     style, gap = "", False
     rows: list[list[Content]] | None = None
+    right: set[int] = set()
     for token in tokens:
         base = Content("").join(indents)
         leaf = token.type in ("fence", "code_block", "hr", "table_open") or (
@@ -279,15 +288,17 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[Piece]:
             case "paragraph_close":
                 gap = not token.hidden
             case "table_open":
-                rows = []
+                rows, right = [], set()
             case "tr_open" if rows is not None:
                 rows.append([])
-            case "th_open":
+            case "th_open" if rows:
                 style = "bold"
+                if token.attrs.get("style") == "text-align:right":
+                    right.add(len(rows[-1]))
             case "th_close":
                 style = ""
             case "table_close" if rows is not None:
-                yield Table(rows, base)
+                yield Table(rows, base, frozenset(right))
                 rows, gap = None, True
             case "inline":
                 content = _inline(token)
@@ -333,7 +344,7 @@ def _inline(token: Token) -> Content:
             case "hardbreak":
                 parts.append(Content("\n"))
             case "code_inline":
-                parts.append(Content.styled(child.content, "$text-warning on $warning 12%"))
+                parts.append(Content.styled(child.content, "$text-warning on $literal"))
             case "em_open":
                 styles.append("italic")
             case "strong_open":
@@ -350,10 +361,10 @@ def _inline(token: Token) -> Content:
                 address, start = links.pop()
                 text = "".join(part.plain for part in parts[start:])
                 if address.removeprefix("mailto:") not in (text, f"http://{text}"):
-                    parts.append(Content.styled(f" ({address})", "$foreground 60%"))
+                    parts.append(Content.styled(f" ({address})", "$muted"))
             case "image":
                 told = f"[image {child.content}: {child.attrs.get('src', '')}]"
-                parts.append(Content.styled(told, "$foreground 60%"))
+                parts.append(Content.styled(told, "$muted"))
             case _:
                 parts.append(Content(child.content))
     return Content("").join(parts)

@@ -17,8 +17,6 @@ _FRAME = 1 / 40
 """Seconds between two drawings of what is being written, at least; pieces come less often."""
 _SHARE = 3
 """How many times as long as the last drawing took is waited before the next."""
-_AT_ONCE = 0.001
-"""Seconds; a timer of none fails."""
 
 
 class Pace:
@@ -50,7 +48,10 @@ class Pace:
         self._touched.update(dict.fromkeys(changed))
         if self._due is None and not self._drawing:
             wait = max(_FRAME, _SHARE * self._cost) - self.still
-            self._due = self._widget.set_timer(max(_AT_ONCE, wait), self._draw)
+            if wait > 0:
+                self._due = self._widget.set_timer(wait, self._draw)
+            else:
+                self.hurry()
 
     def forget(self) -> None:
         """What was touched is there no more."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tools.live import Piece
 from tui.blocks.entries import Shell
 
 
@@ -18,9 +19,9 @@ class ShellLine:
     _entry: Shell
     _touched: Callable[[], None]
 
-    def write(self, text: str) -> None:
-        """Add output: pieces of any size, raw."""
-        self._entry.write(text)
+    def write(self, piece: Piece) -> None:
+        """Add output."""
+        self._entry.printed.write(piece)
         self._touched()
 
     def end(self, code: int | None, seconds: float) -> None:

@@ -16,6 +16,7 @@ from agent.events import Event
 from agent.messages import AssistantMessage, Message, UserMessage
 from agent.printer import switch_cost
 from tools.action import FileChange
+from tools.live import Piece
 from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks.entries import (
@@ -33,6 +34,7 @@ from tui.blocks.entries import (
     Thought,
     Verdict,
 )
+from tui.blocks.printed import Printed
 
 LOOKUPS = {"read_file": "read", "search": "searched", "outline": "outlined"}
 """The tools that only look, and what is said of their use."""
@@ -84,6 +86,8 @@ class Story:
             case events.ToolStarted():
                 self.doing = ""
                 return [*self._close_writing(), self._begin(event)]
+            case events.ToolPrinted():
+                return self._printed(event)
             case events.ApprovalAsked():
                 return self._asked(event)
             case events.ApprovalAnswered():
@@ -226,6 +230,14 @@ class Story:
         call.state = state
         return [self._holder(call)]
 
+    def _printed(self, event: events.ToolPrinted) -> list[Entry]:
+        call = self._running.get(event.call_id)
+        if call is None:
+            return []
+        call.printed = call.printed or Printed()
+        call.printed.write(Piece(event.text, event.line, event.left_out))
+        return [self._holder(call)]
+
     def _asked(self, event: events.ApprovalAsked) -> list[Entry]:
         call = self._running.get(event.call.id)
         if call is not None and isinstance(event.action, FileChange):
@@ -254,8 +266,10 @@ class Story:
             call.state = State.OK if event.good else State.FAILED
         if isinstance(details, FileChange):
             call.patch = details.patch
-        call.result, call.seconds = result, event.seconds
-        call.open = call.state is State.OK and 0 < call.patch.count("\n") <= _SMALL
+        watched = call.open and call.printed is not None  # it stays under the user's eyes
+        small = call.state is State.OK and 0 < call.patch.count("\n") <= _SMALL
+        call.open = watched or small
+        call.result, call.seconds, call.printed = result, event.seconds, None
         return [self._holder(call)]
 
     def _end(self, event: events.TurnFinished) -> list[Entry]:

@@ -22,6 +22,8 @@ class Table:
 
     rows: list[list[Content]]
     before: Content = _EMPTY
+    right: frozenset[int] = frozenset()
+    """Columns whose cells stand at the right."""
 
     def lines(self, width: int) -> list[Content]:
         count = max(map(len, self.rows), default=0)
@@ -37,8 +39,10 @@ class Table:
             for line in range(max(map(len, cells))):
                 parts = [cell[line] if line < len(cell) else _EMPTY for cell in cells]
                 padded = [
-                    part.pad_right(max(0, room - part.cell_length))
-                    for part, room in zip(parts, widths, strict=True)
+                    (part.pad_left if at in self.right else part.pad_right)(
+                        max(0, room - part.cell_length)
+                    )
+                    for at, (part, room) in enumerate(zip(parts, widths, strict=True))
                 ]
                 found.append(self.before + bar.join(padded))
             if number == 0:

@@ -35,20 +35,36 @@ class MarkdownText(Widget):
         """Lines as they were drawn, and of what."""
         self._look: tuple[object, ...] = ()
         """All that their look depends on."""
+        self.ahead = 0
+        """Rows that it is drawn further down than it was laid out: what is seen is its end."""
 
     @property
     def source(self) -> str:
         """The Markdown."""
         return self._document.source
 
-    def write(self, text: str) -> None:
-        """Add text, safe to show."""
+    def write(self, text: str, *, lay_out: bool = True) -> None:
+        """Add text, safe to show.
+
+        Args:
+            lay_out: Whether there is to be room for it at once; else, where its rows are enough
+                for all that is seen of it, it is drawn `ahead`. To lay a screen out takes as long
+                as to draw it.
+        """
         width = self.content_size.width
         before = self._document.height(width) if width else 0
         self._document.write(text)
-        changed = not width or self._document.height(width) != before
-        self.refresh(layout=changed)
+        grown = self._document.height(width) - before if width else 0
+        later = width > 0 and not lay_out and self.ahead + grown >= 0
+        if later:
+            self.ahead += grown
+        self.refresh(layout=not later and (not width or grown + self.ahead != 0))
         self._colour()
+
+    def lay_out(self) -> None:
+        """Have room for all that is drawn."""
+        if self.ahead:
+            self.refresh(layout=True)
 
     def replace(self, text: str) -> None:
         """Show another text."""
@@ -86,13 +102,17 @@ class MarkdownText(Widget):
         self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
     ) -> bool:
         # It has just been laid out: the library would do it again, and draw all of it twice.
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
+        changed = super()._size_updated(size, virtual_size, container_size, layout=False)
+        if self.ahead:
+            width, height = self.content_size
+            self.ahead = max(0, self._document.height(width) - height)
+        return changed
 
     def render_lines(self, crop: Region) -> list[Strip]:
         width = self.outer_size.width
         if not self.is_attached:  # taken out a moment ago, and still on the screen
             gone = (None, Strip.blank(crop.width))
-            return [self._drawn.get(y, gone)[1] for y in crop.line_range]
+            return [self._drawn.get(y + self.ahead, gone)[1] for y in crop.line_range]
         if crop.width != width:
             return super().render_lines(crop)
         look = (
@@ -103,23 +123,25 @@ class MarkdownText(Widget):
             self._look = look
             self._drawn.clear()
         done, last = self._document.lines(self.content_size.width)
-        lines = [_at(y, done, last) for y in crop.line_range]
-        drawn, top = self._drawn, crop.y
+        drawn, top = self._drawn, crop.y + self.ahead
+        rows = range(top, top + crop.height)
+        lines = _between(rows.start, rows.stop, done, last)
         changed = [
             y
-            for y, line in enumerate(lines, top)
+            for y, line in zip(rows, lines, strict=True)
             if (there := drawn.get(y)) is None or there[0] is not line
         ]
         if changed:
             first, end = changed[0], changed[-1] + 1
-            new = super().render_lines(Region(0, first, width, end - first))
+            new = super().render_lines(Region(0, first - self.ahead, width, end - first))
             drawn.update((y, (lines[y - top], strip)) for y, strip in enumerate(new, first))
-        return [drawn[y][1] for y in crop.line_range]
+        return [drawn[y][1] for y in rows]
 
     def render_line(self, y: int) -> Strip:
+        y += self.ahead
         width = self.content_size.width
         style = self.visual_style
-        line = _at(y, *self._document.lines(width))
+        (line,) = _between(y, y + 1, *self._document.lines(width))
         if line is None:
             return Strip.blank(width, style.rich_style)
         selection = self.text_selection
@@ -141,7 +163,10 @@ class MarkdownText(Widget):
         self.refresh()
 
 
-def _at(row: int, done: list[Content], last: list[Content]) -> Content | None:
-    if row < len(done):
-        return done[row]
-    return last[row - len(done)] if row < len(done) + len(last) else None
+def _between(
+    first: int, end: int, done: list[Content], last: list[Content]
+) -> list[Content | None]:
+    """Some rows; None where there is no line."""
+    known = len(done)
+    found = [*done[first:end], *last[max(0, first - known) : max(0, end - known)]]
+    return [*found, *[None] * (end - first - len(found))]

@@ -23,6 +23,7 @@ from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks import entries, heads
 from tui.blocks.entries import Entry
+from tui.blocks.printed import Printed
 from tui.blocks.text import MarkdownText
 
 _ARGUMENT = 4_000
@@ -54,8 +55,12 @@ class Block(Widget):
         # It is in no tree yet, and styled when it is.
         self.add_class("block", type(entry).__name__.lower(), update=False)
 
-    def sync(self) -> None:
-        """Show the entry as it is now."""
+    def sync(self, *, lay_out: bool = True) -> None:
+        """Show the entry as it is now.
+
+        Args:
+            lay_out: Whether there is to be room at once for what it has grown by at its end.
+        """
 
     def tick(self) -> None:
         """Time has passed."""
@@ -78,11 +83,15 @@ class LineBlock(Block, Static):
         super().__init__(head(entry))
         self.begin(entry, index)
 
-    def sync(self) -> None:
+    def sync(self, *, lay_out: bool = True) -> None:
         self.update(head(self.entry))
 
     def tick(self) -> None:
         self.update(head(self.entry), layout=False)
+
+    def on_resize(self) -> None:
+        if isinstance(self.entry, entries.Verdict):  # no fact is broken within
+            self.update(heads.verdict(self.entry, self.content_size.width))
 
 
 class OpenBlock(Block, VerticalGroup):
@@ -91,10 +100,19 @@ class OpenBlock(Block, VerticalGroup):
     def __init__(self, entry: Entry, index: int) -> None:
         super().__init__()
         self.begin(entry, index)
+        self._moving = entry.moving
 
     def compose(self) -> ComposeResult:
         yield Static(head(self.entry), classes="head")
         yield from _BODIES[type(self.entry)](self.entry)
+
+    @property
+    def stale(self) -> bool:
+        return super().stale or self._moving is not self.entry.moving
+
+    def sync(self, *, lay_out: bool = True) -> None:
+        if isinstance(self.entry, entries.Call) and self.entry.printed is not None:
+            self.query_one(_Output).update(_lines(self.entry.printed))
 
     def tick(self) -> None:
         self.query_one(".head", Static).update(head(self.entry), layout=False)
@@ -103,6 +121,10 @@ class OpenBlock(Block, VerticalGroup):
         # What it shows may be clicked and selected without folding it.
         if event.widget is not None and event.widget.has_class("head"):
             super().on_click(event)
+
+
+class _Output(Static):
+    """What a program that is at work has printed."""
 
 
 class AnswerBlock(Block, MarkdownText):
@@ -114,12 +136,15 @@ class AnswerBlock(Block, MarkdownText):
         super().__init__(entry.text)
         self.begin(entry, index)
 
-    def sync(self) -> None:
+    def sync(self, *, lay_out: bool = True) -> None:
         text, there = self.entry.text, self.source
+        lay_out = lay_out or self.entry.done
         if not text.startswith(there):
             self.replace(text)
         elif len(text) > len(there):
-            self.write(text[len(there) :])
+            self.write(text[len(there) :], lay_out=lay_out)
+        elif lay_out:
+            self.lay_out()
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Pressed(self.entry))
@@ -205,7 +230,14 @@ def _call(entry: Entry) -> list[Widget]:
             parts.append(_text(f"{details.summary()}\n\n{details.brief(8_000)}"))
         else:
             parts.append(_text(entry.result.output))
+    elif entry.moving or entry.printed is not None:
+        parts.append(_Output(_lines(entry.printed or Printed()), classes="output"))
     return parts
+
+
+def _lines(printed: Printed) -> Content:
+    lines = printed.lines(heads.OPENED)
+    return Content("\n".join(clip_line(line, _WIDE) for line in lines))
 
 
 def _arguments(entry: entries.Call) -> list[Widget]:

@@ -7,6 +7,7 @@ know what the blocks show.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from textual.geometry import NULL_OFFSET, Region, Size
@@ -14,6 +15,7 @@ from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
 from tui.blocks.entries import Answer, Entry, Prompted
+from tui.blocks.text import MarkdownText
 from tui.blocks.widgets import Block
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ class WindowLayout(Layout):
         self._excerpt = excerpt
         self._last: list[tuple[Widget, int, int]] = []
         """What was placed last, with its first row and the row after it."""
+        self.arranged = 0.0
+        """When that was."""
 
     def arrange(
         self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
@@ -86,6 +90,9 @@ class WindowLayout(Layout):
         heights = excerpt.heights
         heights.resized(size.width)
         held = self._held()
+        # What is drawn ahead of its place is now put into it: the view goes with it.
+        ahead = held[0].ahead if held and isinstance(held[0], MarkdownText) else 0
+        self.arranged = time.perf_counter()
         viewport = view.app.viewport_size
         placements: list[WidgetPlacement] = []
         self._last = []
@@ -98,14 +105,17 @@ class WindowLayout(Layout):
             if widget is view.tail:
                 y += heights.between(excerpt.last, len(view.story.entries))
             top = max(margin.top, margin_before)
-            inner = size.width - gutter_width - margin.width
+            width = size.width - margin.width
+            if styles.max_width is not None:
+                width = min(width, int(styles.max_width.value))
+            inner = width - gutter_width
             height = widget.get_content_height(size, viewport, inner) + gutter_height
             if widget is view.tail:
                 # The end of the view at least: an anchored view would be drawn in from above it.
                 height = max(1, size.height - y)
             if isinstance(widget, Block):
                 heights.learn(widget.index, top + height)
-            region = Region(margin.left, y + top, size.width - margin.width, height)
+            region = Region(margin.left, y + top, width, height)
             placements.append(WidgetPlacement(region, NULL_OFFSET, margin, widget))
             self._last.append((widget, y, y + top + height))
             y += top + height
@@ -113,7 +123,7 @@ class WindowLayout(Layout):
         if held is not None and not view.following:
             widget, before = held
             after = next((first for known, first, _ in self._last if known is widget), before)
-            view.shift(after - before)
+            view.shift(after - before + ahead)
         return placements
 
     def get_content_width(self, widget: Widget, container: Size, viewport: Size) -> int:
@@ -136,6 +146,12 @@ class WindowLayout(Layout):
         """The first row of what is in the tree, and the row after its last block."""
         blocks = [item for item in self._last if isinstance(item[0], Block)]
         return (blocks[0][1], blocks[-1][2]) if blocks else (0, 0)
+
+    def filled_by(self, block: Block) -> bool:
+        """Whether only the end of a block is seen, and of the others nothing."""
+        top = self._transcript.scroll_y
+        shown = [known for known, _, end in self._last if end > top]
+        return shown == [block, self._transcript.tail] and self._rows_of(block)[0] < top
 
     def in_sight(self, *, last: bool) -> Entry | None:
         """The first or the last block that is seen."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from agent.conversation import Conversation
 from agent.errors import InputError
 from agent.mode import Mode
 from agent.printer import costs
-from tools.base import Cancel
+from tools.base import Cancel, Heard
+from tools.live import Piece
 from tools.process import Finished
 from tools.text import shown
 from tui import commands
@@ -103,10 +104,10 @@ class Commands:
             self._screen.tell("There are no tests that can be run; --test-command names them.")
             return
 
-        def work(cancel: Cancel, heard: Callable[[bytes], object]) -> Finished:
+        def work(cancel: Cancel, heard: Heard) -> Finished:
             started = time.monotonic()
-            result = toolbox.call("run_tests", {"only": arguments or None}, cancel)
-            heard(result.output.encode())
+            result = toolbox.call("run_tests", {"only": arguments or None}, cancel, heard)
+            heard(f"\n{result.output}\n{result.display}\n".encode())
             seconds = time.monotonic() - started
             return Finished((), 0 if result.ok else 1, result.output, seconds)
 
@@ -137,7 +138,7 @@ class Commands:
         self._screen.engine.do(listed, lambda text: self._show("/trust", text))
 
     def action_command_doctor(self, arguments: str) -> None:
-        def work(cancel: Cancel, heard: Callable[[bytes], object]) -> Finished:
+        def work(cancel: Cancel, heard: Heard) -> Finished:
             from agent.doctor import State, examined  # 30 ms; only needed for this
 
             started, lines = time.monotonic(), []
@@ -159,7 +160,7 @@ class Commands:
     def _show(self, title: str, text: str) -> None:
         """Show an answer of several lines."""
         line = self._screen.query_one(Transcript).shell(title, opened=True)
-        line.write(text)
+        line.write(Piece(text))
         line.end(0, 0.0)
 
 

@@ -28,6 +28,7 @@ from agent.models.offers import Offer, Offers, Way, survey
 from agent.secrets import user_keys
 from agent.wanted import Wanted
 from tools.text_filter import printable
+from tui.widgets.panel import MUTED
 
 _REDRAW = 0.1
 """Seconds between two drawings of the progress."""
@@ -243,4 +244,4 @@ class FirstRun(ModalScreen[Wanted | None]):
 def _line(offer: Offer) -> Content:
     verb = {Way.USE: "Use", Way.FETCH: "Fetch", Way.KEY: "Paste a key for"}[offer.way]
     title = Content.styled(f"{verb} {printable(offer.title)}", "bold")
-    return Content("\n  ").join([title, Content.styled(printable(offer.detail), "dim")])
+    return Content("\n  ").join([title, Content.styled(printable(offer.detail), MUTED)])

@@ -62,24 +62,24 @@ class Help(ModalScreen[None]):
 
 def _sections(active: Mapping[str, ActiveBinding]) -> dict[str, Rows]:
     """Keys by where they hold, the nearest first; what is meant by the same is one row."""
-    merged: dict[tuple[DOMNode, str, str], list[Binding]] = {}
+    merged: dict[tuple[DOMNode, str], list[Binding]] = {}
     for found in active.values():
         binding = found.binding
         if binding.description and not binding.action.startswith("app.focus_"):
-            place = (found.node, binding.action, binding.description)
-            merged.setdefault(place, []).append(binding)
+            meaning = binding.tooltip or binding.description
+            merged.setdefault((found.node, meaning), []).append(binding)
     sections: dict[str, Rows] = {}
-    for (node, _, description), bindings in merged.items():
+    for (node, meaning), bindings in merged.items():
         keys = ", ".join(dict.fromkeys(map(_key, bindings)))
         title = _title(node, bindings[0])
         own = list(getattr(type(node), "KEYS", ()))  # those that it reads by itself
-        sections.setdefault(title, own if title != "Editing" else []).append((keys, description))
+        sections.setdefault(title, own if title != "Editing" else []).append((keys, meaning))
     order = ("Session", "Prompt", "Everywhere")
     return dict(sorted(sections.items(), key=lambda item: (*order, item[0]).index(item[0])))
 
 
 def _key(binding: Binding) -> str:
-    shown = binding.key_display or format_key(binding.key)
+    shown = (binding.key_display or format_key(binding.key)).replace("⇧", "Shift+")
     return (
         "+".join(
             part if len(part) == 1 and "+" not in shown else part.capitalize()

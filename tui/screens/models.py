@@ -343,8 +343,8 @@ def _columns(name: str, columns: Sequence[str], *, dim: bool) -> Content:
     cells = " ".join(cell.rjust(width) for cell, width in zip(columns, _WIDTHS, strict=True))
     name = shown(name)
     name = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
-    colour = "$foreground-disabled" if dim else "$foreground"
-    return Content.assemble((name.ljust(_NAME), f"bold {colour}"), (f" {cells}", MUTED))
+    style = MUTED if dim else "bold $foreground"
+    return Content.assemble((name.ljust(_NAME), style), (f" {cells}", MUTED))
 
 
 def _head(title: str, columns: Sequence[str]) -> str:

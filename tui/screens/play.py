@@ -27,6 +27,8 @@ from tui.widgets.transcript import Transcript
 SPEEDS = (1.0, 4.0, 16.0, math.inf)
 _TICK = 0.05
 """Seconds between two looks at what the keys want."""
+_TASK = 200
+"""Characters of the task that are shown."""
 _AT_ONCE = 40
 """Events that are shown before the screen is drawn, where nothing is waited for."""
 
@@ -119,5 +121,5 @@ class Play(Screen[None]):
             return
         state = "■ the end" if self.ended else "⏸ paused" if self.paused else "▶"
         pace = "at once" if math.isinf(self.speed) else f"×{self.speed:g}"
-        task = clip_line(printable(self._info.task.partition("\n")[0]).lstrip("# "), 60)
+        task = clip_line(printable(self._info.task.partition("\n")[0]).lstrip("# "), _TASK)
         self.query_one("#pace", Static).update(f"{state} {pace} · {self.shown} events · {task}")

@@ -32,6 +32,7 @@ from tools.text import shown
 from tools.text_filter import clip_line
 from tui.replaying import Replays, asks_help, usage, wish
 from tui.screens.replay import ReplayScreen
+from tui.widgets.panel import MUTED
 from tui.widgets.replay_head import placed
 
 _NAME = 60
@@ -171,5 +172,5 @@ def _line(entry: _Entry) -> Content:
     told = f"  {state} · {entry.ended:,} of {total:,} · {when} · "
     return Content.assemble(
         (name, "bold"), f"  {clip_line(models, _NAME)}\n",
-        (f"{told}{clip_line(placed(entry.known.folder), _NAME)}", "dim"),
+        (f"{told}{clip_line(placed(entry.known.folder), _NAME)}", MUTED),
     )  # fmt: skip

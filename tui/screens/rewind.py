@@ -24,6 +24,10 @@ from tools.text import shown
 from tui.widgets.change import patch_lines
 from tui.widgets.panel import MUTED
 
+_TASK = 200
+"""Characters of what was said that are shown."""
+_KEYS = "Enter back, files too · c the conversation alone · PgUp PgDn diff · Esc stay"
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -57,12 +61,7 @@ class RewindScreen(ModalScreen[Choice | None]):
                 yield OptionList(*map(_row, self._turns), markup=False)
                 with VerticalScroll(can_focus=False):
                     yield Static(markup=False, id="taken")
-            yield Static(
-                "↑↓ which turn   Enter back, files too   c the conversation alone   "
-                "PgUp PgDn the diff   Esc stay",
-                classes="keys",
-                markup=False,
-            )
+            yield Static(_KEYS, classes="keys", markup=False)
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = 0
@@ -72,7 +71,8 @@ class RewindScreen(ModalScreen[Choice | None]):
         gone = self._turns[: message.option_index + 1]
         files = dict.fromkeys(path for turn in gone for path in turn.changed)
         one = "This turn" if len(gone) == 1 else f"These {len(gone)} turns"
-        lines = [Content.styled(f"{one} would be taken back.", "bold")]
+        lines = [Content(_task(gone[-1])), Content()]  # the list shows the beginning of it
+        lines.append(Content.styled(f"{one} would be taken back.", "bold"))
         if not files:
             lines.append(Content.styled("No file was changed.", MUTED))
         else:
@@ -101,11 +101,14 @@ class RewindScreen(ModalScreen[Choice | None]):
 def _row(turn: TurnInfo) -> Option:
     when = datetime.fromtimestamp(turn.when).strftime("%H:%M")
     files = len(turn.changed)
-    changed = f"{files} file{'' if files == 1 else 's'}" if files else "no changes"
-    task = shown(turn.task.strip().split("\n")[0])[:200]
+    changed = f", {files} file{'' if files == 1 else 's'}" if files else ""
     return Option(
         Content.assemble(
-            (f"{when}  ", "dim"), (task, "bold"),
-            (f"\n       {turn.status or 'not ended'}, {changed}", "dim"),
+            (f"{when}  ", MUTED), (_task(turn), "bold"),
+            (f"\n       {turn.status or 'not ended'}{changed}", MUTED),
         )
     )  # fmt: skip
+
+
+def _task(turn: TurnInfo) -> str:
+    return shown(turn.task.strip().split("\n")[0])[:_TASK]

@@ -37,6 +37,7 @@ from tui.shell_lines import ShellEnded, ShellLines, ShellStarted, ShellWrote
 from tui.widgets.approval import Approval
 from tui.widgets.figures import Figures
 from tui.widgets.offers import DO_IT, PlanOffer, SwitchOffer
+from tui.widgets.panel import Panel
 from tui.widgets.prompt import Prompt
 from tui.widgets.prompt.sending import CommandGiven, Hurried, ShellGiven, Submitted
 from tui.widgets.status_line import StatusLine
@@ -51,12 +52,21 @@ class SessionScreen(Screen[None]):
     """One session at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "interrupt", "Interrupt", show=False),
-        Binding("shift+tab", "mode", "Mode", key_display="⇧tab", priority=True),
-        Binding("ctrl+t", "switch", "Local/Claude", priority=True),
-        Binding("f4", "models", "Models", show=False, priority=True),
-        Binding("f3", "figures", "Figures", priority=True),
-    ]
+        Binding("escape", "interrupt", "Interrupt", show=False,
+                tooltip="Interrupt; at rest, twice: to an earlier turn"),
+        Binding("shift+tab", "mode", "Mode", key_display="⇧tab", priority=True,
+                tooltip="The next mode: plan, ask, edit, auto"),
+        Binding("ctrl+t", "switch", "Local/Claude", priority=True,
+                tooltip="The other of local and Claude"),
+        Binding("f4", "models", "Models", show=False, priority=True,
+                tooltip="The list of models: what fits, speed, price"),
+        Binding("f3", "figures", "Figures", priority=True,
+                tooltip="The figures: speed, prompt reused, cost"),
+        Binding("ctrl+o", "app.sessions", "Sessions", priority=True,
+                tooltip="The sessions: resume, fork, rename, export"),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+    ]  # fmt: skip
     mode: var[Mode | None] = var[Mode | None](None)
     """What happens without a question; None before the session is open."""
 
@@ -146,6 +156,8 @@ class SessionScreen(Screen[None]):
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
+        if not isinstance(message.event, TurnStarted):
+            message.stop()  # who else is told of it would be told of each frame of an answer
         if self.opening:
             return
         event = message.event
@@ -180,6 +192,7 @@ class SessionScreen(Screen[None]):
 
     @on(Complaint)
     def _complaint(self, message: Complaint) -> None:
+        self.query_one(StatusLine).tell("")  # what was under way has failed
         self.tell(message.text)
 
     @on(Done)
@@ -227,10 +240,24 @@ class SessionScreen(Screen[None]):
         await self.commands.give(message.name, message.arguments)
 
     def on_key(self, event: events.Key) -> None:
-        """What is written while the focus is in the conversation is meant for the prompt."""
-        if event.is_printable and event.character and event.key not in self.active_bindings:
-            event.stop()
-            self.query_one(Prompt).insert(event.character)
+        """What is written in the conversation answers a question, or is meant for the prompt."""
+        if not event.is_printable or event.key in self.active_bindings:
+            return
+        event.stop()
+        questions = (panel for panel in self.query(Panel) if panel.display)
+        if (question := next(questions, None)) is not None:
+            question.take(event)
+        elif event.character:
+            self.query_one(Prompt).focus().take_in(event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Wherever the focus is."""
+        event.stop()
+        self.query_one(Prompt).take_in(event.text)
+
+    @on(Panel.Typed)
+    def _typed_ahead(self, message: Panel.Typed) -> None:
+        self.query_one(Prompt).take_in(message.text)
 
     # Shell lines.
 
@@ -259,7 +286,7 @@ class SessionScreen(Screen[None]):
     @on(ShellWrote)
     def _shell_wrote(self, message: ShellWrote) -> None:
         if self._shown is not None:
-            self._shown.write(message.text)
+            self._shown.write(message.piece)
 
     @on(ShellEnded)
     def _shell_ended(self, message: ShellEnded) -> None:
@@ -276,8 +303,9 @@ class SessionScreen(Screen[None]):
         await self.query_one(Approval).put(message)
 
     @on(Approval.Refused)
-    def _refused(self) -> None:
-        self._interrupt()
+    async def _refused(self) -> None:
+        self._interrupt()  # first, or the model would take another step
+        await self.query_one(Approval).refuse()
 
     def action_interrupt(self) -> None:
         """Stop the shell line, else the turn, with what waits for its end; at rest, go back."""
@@ -299,6 +327,12 @@ class SessionScreen(Screen[None]):
         self.engine.interrupt()
         self.query_one(StatusLine).interrupting()
 
+    def action_page(self, step: int) -> None:
+        """Scroll the conversation by what is in sight."""
+        conversation = self.query_one(Transcript)
+        scroll = conversation.scroll_page_up if step < 0 else conversation.scroll_page_down
+        scroll(animate=False)
+
     def action_mode(self) -> None:
         """Go to the next mode."""
         self.modes.to_the_next()
@@ -312,7 +346,7 @@ class SessionScreen(Screen[None]):
     @on(PlanOffer.Taken)
     def _do_plan(self, message: PlanOffer.Taken) -> None:
         self.modes.to(message.mode)
-        self.engine.run(DO_IT)
+        self.query_one(Prompt).send(DO_IT)
 
     def action_switch(self) -> None:
         """Go to the other of local and Claude: the one that was used last."""

@@ -28,12 +28,14 @@ from agent.session import SessionInfo, state_folder
 from agent.wanted import Wanted
 from agent.work_tree import find_root
 from tools.text_filter import clip_line, printable
-from tui.keeping import deleted, exported, forked, renamed
+from tui.keeping import FORKED, deleted, exported, forked, renamed
+from tui.widgets.panel import MUTED
 
 _HEADING = 70
 """Characters of a session's heading."""
 _PATIENCE = 3.0
 """Seconds in which a second press of the key deletes."""
+_KEYS = "Enter resume · p play · f fork · n rename · e export · d delete · / search"
 
 
 @dataclass
@@ -85,8 +87,7 @@ class Sessions(ModalScreen[Wanted | None]):
             yield OptionList(id="list", markup=False)
             yield OptionList(*(kind.value for kind in Format), id="formats")
             yield Input(placeholder="The new name, then Enter", id="name")
-            keys = "Enter resume · p play · f fork · n rename · e export · d delete · / search"
-            yield Static(keys, classes="note", markup=False)
+            yield Static(_KEYS, classes="note", markup=False)
             yield Static(id="told", markup=False)
 
     def on_mount(self) -> None:
@@ -123,7 +124,7 @@ class Sessions(ModalScreen[Wanted | None]):
         told += [item.status or ("" if here else "unfinished")]
         told += [f"${item.dollars:.2f}" if item.dollars else ""]
         rows = [Content.styled(heading, "bold")]
-        rows += [Content.styled("  " + printable(" · ".join(filter(None, told))), "dim")]
+        rows += [Content.styled("  " + printable(" · ".join(filter(None, told))), MUTED)]
         rows += [Content(f"  {printable(hit.excerpt)}")] if hit.excerpt else []
         return Content("\n").join(rows)
 
@@ -183,10 +184,15 @@ class Sessions(ModalScreen[Wanted | None]):
         except (AgentError, OSError) as error:
             self._tell(_Done(str(error), problem=True))
         else:
+            self.notify(FORKED, markup=False)
             self.dismiss(wanted)
 
     def action_rename(self) -> None:
         self._renaming = self._chosen()
+        if self._renaming is not None:
+            at = self.query_one("#list", OptionList).highlighted or 0
+            # All of it is selected: what is typed takes its place.
+            self.query_one("#name", Input).value = printable(self._hits[at].overview.heading)
         self._open_field("#name", self._renaming)
 
     def action_export(self) -> None:
@@ -217,12 +223,15 @@ class Sessions(ModalScreen[Wanted | None]):
             field = self.query_one(name)
             field.display = True
             field.focus()
+            told = "Enter gives the name" if name == "#name" else "Enter writes the file"
+            self.query_one(".note", Static).update(f"{told} · Esc leaves it")
 
     def _close_fields(self) -> None:
         self._renaming = self._exporting = None
         self.query_one("#name", Input).clear()
         self.query_one("#name").display = False
         self.query_one("#formats").display = False
+        self.query_one(".note", Static).update(_KEYS)
         self.query_one("#list").focus()
 
     # What is done takes a disk's time.

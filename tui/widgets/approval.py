@@ -34,16 +34,30 @@ _WORDS = {
 }
 
 
+class _Word(Input):
+    """Why something is refused."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
+
+    @dataclass
+    class Left(Message):
+        """It is not refused yet."""
+
+    def action_back(self) -> None:
+        """Leave what was written for when it is refused after all."""
+        self.post_message(self.Left())
+
+
 class Approval(Panel):
     """The question that is to be answered first; others wait behind it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "choose", show=False),
+        Binding("tab", "choose", "Next part, or the conversation", show=False),
     ]
 
     @dataclass
     class Refused(Message):
-        """The user wants it to stop altogether."""
+        """The user wants it to stop altogether: `refuse` answers once that is under way."""
 
     def __init__(self) -> None:
         super().__init__(id="approval")
@@ -54,13 +68,19 @@ class Approval(Panel):
     def parts(self) -> Iterator[Widget]:
         yield from super().parts()
         yield Static(classes="rule", markup=False)
-        yield Input(placeholder="Why not? Enter tells the model; empty tells it no.", id="word")
+        why = "Why not? Enter tells the model; empty tells it no."
+        yield _Word(placeholder=why, select_on_focus=False, id="word")
 
     async def put(self, asked: Asked) -> None:
         """One more question."""
         self._waiting.append(asked)
         if len(self._waiting) == 1:
             await self._show()
+
+    async def refuse(self) -> None:
+        """Answer with no."""
+        if self._waiting:
+            await self._reply(ApprovalAnswer(Choice.DENY))
 
     def drop(self) -> None:
         """Nobody waits for answers any more."""
@@ -116,10 +136,9 @@ class Approval(Panel):
             return
         match message.key:
             case "escape":
-                await self._reply(ApprovalAnswer(Choice.DENY))
                 self.post_message(self.Refused())
             case "n":
-                self._word.display = True
+                self._word.display, self.armed = True, False  # the keys are the word's
                 self.can_focus_children = True
                 self._word.focus()
             case "space":
@@ -131,6 +150,13 @@ class Approval(Panel):
     async def _told(self, message: Input.Submitted) -> None:
         message.stop()
         await self._reply(ApprovalAnswer(Choice.DENY, message.value.strip()))
+
+    @on(_Word.Left)
+    def _asked_again(self, message: _Word.Left) -> None:
+        message.stop()
+        self._word.display = self.can_focus_children = False
+        self.focus()
+        self.arm()
 
     def _allowed(self) -> tuple[int, ...] | None:
         hunks = self._hunks
@@ -146,9 +172,10 @@ class Approval(Panel):
             self.leave()
 
     def action_choose(self) -> None:
-        """Go to the next part of the change."""
+        """Go to the next part of the change; where it has none, to the conversation."""
         hunks = self._hunks
         if not hunks:
+            self.screen.focus_previous()
             return
         now = next(place for place, hunk in enumerate(hunks) if hunk.chosen)
         hunks[now].chosen = False

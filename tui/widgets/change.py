@@ -21,7 +21,7 @@ from tui.widgets.panel import MUTED
 
 MOST = 100_000
 """Characters of one text that are shown: more than anybody reads before saying yes."""
-_STYLES = {"+": "$text-success on $success 12%", "-": "$text-error on $error 12%"}
+_STYLES = {"+": "$text-success on $added", "-": "$text-error on $removed"}
 _TAB = 4
 
 

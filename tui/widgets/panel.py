@@ -19,10 +19,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import Static, TextArea
+from textual.widgets import Static
 
-MUTED = "$foreground 60%"
-"""The text colour of what matters less; a `Content` does not know `$text-muted`."""
+MUTED = "$muted"
+"""The text colour of what matters less."""
 QUIET = 0.4
 """Seconds without a key after which a question that has appeared may be answered."""
 _LOOK = 0.1
@@ -77,6 +77,12 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
 
         panel: Panel
         key: str
+
+    @dataclass
+    class Typed(Message):
+        """Something was written that answers nothing: it is meant for whoever is written to."""
+
+        text: str
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -134,19 +140,25 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
 
     def leave(self) -> None:
         """It is answered: gone, and the focus back where it was."""
+        focused = self.screen.focused
+        here = focused is None or self.has_focus_within
         self.display = False
         self._keys = ()
         before, self._before = self._before, None
-        focused = self.screen.focused
         if isinstance(focused, Panel) and focused is not self:  # it waited behind that one
             if focused._before is self:
                 focused._before = before
-        elif before is not None and before.is_attached:
+        elif before is not None and before.is_attached and here:
             before.focus()
             if isinstance(before, Panel):
                 before.arm()
 
     def on_key(self, event: events.Key) -> None:
+        if self.has_focus:  # else it is in a field of it, whose keys are its own
+            self.take(event)
+
+    def take(self, event: events.Key) -> None:
+        """Have a key answer, or know that it is meant for somebody else."""
         if event.key == "escape":  # which never allows anything
             event.stop()
             self.post_message(self.Answered(self, "escape"))
@@ -158,24 +170,23 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
             # Somebody is writing: what follows is no answer until they pause.
             event.stop()
             event.prevent_default()
-            if isinstance(self._before, TextArea) and event.is_printable and event.character:
-                self._before.insert(event.character)
+            if event.is_printable and event.character:
+                self.post_message(self.Typed(event.character))
             if self.armed:
                 self.arm()
             self._pressed = time.monotonic()
-
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        if isinstance(self._before, TextArea):
-            self._before.insert(event.text)
 
     def on__choice_clicked(self, message: _Choice.Clicked) -> None:
         message.stop()
         if self._quiet() and message.key in self._keys:
             self.post_message(self.Answered(self, message.key))
 
-    def action_scroll_body(self, lines: int) -> None:
-        self.query_one(".body", Vertical).scroll_relative(y=lines, animate=False)
+    async def action_scroll_body(self, lines: int) -> None:
+        body = self.query_one(".body", Vertical)
+        if body.max_scroll_y:
+            body.scroll_relative(y=lines, animate=False)
+        elif abs(lines) > 1:  # what was said before may be what the answer hangs on
+            await self.run_action(f"screen.page({lines // abs(lines)})")
 
     def _look(self) -> None:
         if not self._quiet() and self.display:

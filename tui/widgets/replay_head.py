@@ -99,7 +99,7 @@ def _models(view: View, width: int) -> Sequence[Content]:
         Content.assemble(
             f"{set_cell_size(names[model], widest)}  ",
             *_bar(sums[model], bar),
-            f"  {told[model]}",
+            f"  {told[model].rjust(longest)}",
         )
         for model in models[:_MOST]
     ]

@@ -144,7 +144,7 @@ class ReplayRows(ScrollView, can_focus=True):
         if index != self.at:
             return line
         cursor = self._style("cursor")
-        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold)
+        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, underline=cursor.underline)
         return Strip([Segment(part.text, (part.style or base) + over) for part in line], width)
 
     def _style(self, name: str) -> Style:

@@ -42,6 +42,8 @@ from tui.widgets.panel import MUTED
 
 _TICK = 0.1
 """Seconds between two pictures of the spinner."""
+_SLOW = 0.2
+"""The same while an answer grows, which moves enough itself."""
 _SAID = 6.0
 """Seconds that a line of ours stays."""
 _GAP = Content.styled("  ", MUTED)
@@ -78,6 +80,8 @@ class StatusLine(Static):
         self._doing = ""
         self._step = 0
         self._began = 0.0
+        self._turned = 0.0
+        """When the spinner was turned last."""
         self._said = ""
         self._timer: Timer | None = None
         self._silence: Timer | None = None
@@ -123,13 +127,14 @@ class StatusLine(Static):
                 self._doing = f"reading {100 * done // total} %"
             case Wrote():
                 self._doing = "writing"
-                return  # the spinner shows it soon enough
+                self._turn(_SLOW)  # in the frame that shows what was written
+                return
             case ToolStarted(call):
-                self._doing = shown(call.name)
+                self._doing = shown(call.name).replace("_", " ")
             case ApprovalAsked():
                 self._doing = "waiting for you"
             case ApprovalAnswered(call):
-                self._doing = shown(call.name)
+                self._doing = shown(call.name).replace("_", " ")
             case ToolFinished():
                 self._doing = "thinking"
             case Compacted():
@@ -143,10 +148,20 @@ class StatusLine(Static):
     def _spin(self) -> None:
         """Turn while there is work, and only then: an idle screen draws nothing."""
         if self._doing and self._timer is None:
-            self._timer = self.set_interval(_TICK, self.refresh)
+            self._timer = self.set_interval(_TICK, self._tick)
         elif not self._doing and self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+    def _tick(self) -> None:
+        self._turn(2 * _SLOW if self._doing == "writing" else _TICK / 2)
+
+    def _turn(self, after: float) -> None:
+        """Show the spinner's next picture, if the last is so many seconds old."""
+        now = time.monotonic()
+        if now - self._turned >= after:
+            self._turned = now
+            self.refresh()
 
     def _forget(self) -> None:
         self._said = ""
@@ -217,7 +232,7 @@ class StatusLine(Static):
         cells = round(share * _BAR) or (1 if meter.used else 0)
         colour = "$text-warning" if share >= _FULL else "$text-primary"
         return Content.assemble(
-            ("━" * cells, colour), ("━" * (_BAR - cells), "$surface-lighten-2"),
+            ("━" * cells, colour), ("─" * (_BAR - cells), "$surface-lighten-2"),
             (f" {thousands(meter.used)}/{thousands(meter.window)}", MUTED),
         )  # fmt: skip
 

@@ -45,7 +45,8 @@ class Tail(Static):
             doing: In a few words; empty: nothing.
             begun: Whether anything was said; else the keys are told.
         """
-        text = f"{heads.spinner()} {doing}" if doing else ""
+        # The answer moves enough itself while it is written.
+        text = f"{heads.spinner(5 if doing == 'writing' else 10)} {doing}" if doing else ""
         told = Content.styled(text, heads.DIM) if begun else _GREETING
         if told != self._told:
             self._told = told

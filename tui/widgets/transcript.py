@@ -6,6 +6,7 @@ what the blocks look like, nor which of them are in the tree.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -34,6 +35,8 @@ from tui.blocks.widgets import Block, openable
 from tui.blocks.window import WindowLayout
 from tui.widgets.tail import Below, Tail
 
+_LAYOUT = 0.2
+"""Seconds between two layouts while the end of an answer grows that is all that is seen."""
 _TICK = 0.1
 """Seconds between two pictures of a spinner."""
 
@@ -174,13 +177,19 @@ class Transcript(VerticalScroll):
     async def _draw(self, touched: Iterable[Entry]) -> None:
         try:
             for entry in touched:
-                await self._excerpt.sync(entry)
+                await self._excerpt.sync(entry, lay_out=not self._waits(entry))
             if self._excerpt.last < len(self.story.entries):
                 await self._excerpt.grow(self._window.rows()[1])
                 if not self.following:
                     self.below = True
         finally:
             self._tell_tail()
+
+    def _waits(self, entry: Entry) -> bool:
+        """Whether a block is drawn ahead of its layout: nothing but its growing end is seen."""
+        block = self._excerpt.block(entry)
+        fresh = time.perf_counter() - self._window.arranged < _LAYOUT
+        return bool(block and fresh and self.following and self._window.filled_by(block))
 
     def shift(self, rows: int) -> None:
         """What is in sight was laid out further down: go with it, in the same frame."""
@@ -216,6 +225,7 @@ class Transcript(VerticalScroll):
                 block.tick()
         if self._pace.still > _TICK:
             self._tell_tail()
+            self._excerpt.lay_out()
 
     def _tell_tail(self) -> None:
         self.tail.tell(self.story.doing, begun=bool(self.story.entries))
@@ -262,7 +272,7 @@ class Transcript(VerticalScroll):
         if self._excerpt.block(entry) is None or not openable(entry):
             return
         entry.open = not entry.open
-        if self.following:
+        if self.following and not entry.moving:
             self.release_anchor()  # it opens downwards, under the eyes
         await self._excerpt.sync(entry)
         self.call_after_refresh(self._check_anchor)

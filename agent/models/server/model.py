@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from agent.errors import AnswerRefused, ConnectionLost, ContextOverflow, ModelError, ServerFailed
 from agent.messages import AssistantMessage
@@ -33,7 +34,7 @@ from agent.models.server.dialects import Choice, Dialect, Wish
 from agent.models.server.discovery import Found, Kind
 from agent.models.server.faults import error_of, is_failed_call, lacks_tools, objects_to
 from agent.models.server.reading import message_of
-from agent.models.server.stream import Written
+from agent.models.server.stream import Written, joined
 from agent.models.server.truncation import words
 from agent.models.server.wire import USUAL, Exchange, Refused, Timeouts
 from tools.base import Cancel
@@ -166,8 +167,8 @@ class ServerModel:
         address, path = self.found.address, self._dialect.path
         whole = path if path.startswith("/api/") else address.path + path
         self._open = Exchange(address, whole, body, self._key)
-        for line in self._open.lines(cancel, self._timeouts):
-            for event in reader.feed(line):
+        for lines in self._open.lines(cancel, self._timeouts):
+            for event in joined(chain.from_iterable(map(reader.feed, lines))):
                 if not attempt.first and not isinstance(event, Reading):
                     attempt.first = time.monotonic()
                 yield event

@@ -7,8 +7,9 @@ lines of JSON. Must not know tools, nor whether a call can be used.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Protocol
 
 from agent.errors import ConnectionLost
@@ -46,6 +47,18 @@ class Written:
     prompt_seconds: float = 0.0
     """As the server measured it; 0 where it does not tell."""
     output_seconds: float = 0.0
+
+
+def joined(events: Iterable[ModelEvent]) -> Iterator[ModelEvent]:
+    """What came together, neighbouring pieces of a text as one."""
+    for kind, those in groupby(events, type):
+        if kind is TextDelta or kind is ReasoningDelta:
+            pieces = (
+                piece.text for piece in those if isinstance(piece, TextDelta | ReasoningDelta)
+            )
+            yield kind("".join(pieces))
+        else:
+            yield from those
 
 
 class Reader(Protocol):

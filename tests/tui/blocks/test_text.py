@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.strip import Strip
 
 from tui.base import BaseApp
+from tui.blocks.markdown import Document
 from tui.blocks.text import MarkdownText
 from tui.themes import DARK
 
 CODE = "".join(f"    line_{number} = {number}\n" for number in range(30))
 TEXT = f"# Title\n\nSome *text*.\n\n```python\n{CODE}```\n\nThe **end**.\n\n- one\n- two\n"
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A theme that is chosen is kept in the settings, and these are not the user's."""
+    monkeypatch.setenv("PARITY_CONFIG", str(tmp_path / "config.toml"))
 
 
 class Counting(MarkdownText):
@@ -68,6 +77,11 @@ async def settled(pilot: Pilot[None]) -> None:
         await pilot.pause(0.05)
 
 
+def strips_of(pilot: Pilot[None]) -> list[Strip]:
+    """What is seen."""
+    return pilot.app.screen._compositor.render_strips()
+
+
 async def nothing(pilot: Pilot[None], widget: Counting) -> None:
     """It stays as it is."""
 
@@ -113,6 +127,41 @@ def test_a_selection_is_seen_and_goes() -> None:
     assert see(TEXT, leave) == plain
 
 
+def test_what_is_drawn_ahead_of_its_place_looks_as_if_it_were_in_it() -> None:
+    def grown(*, lay_out: bool) -> list[str]:
+        async def behave(pilot: Pilot[None], widget: Counting) -> None:
+            view = pilot.app.query_one(VerticalScroll)
+            view.anchor()
+            await settled(pilot)
+            for number in range(10):
+                widget.write(f"    more_{number} = {number}\n", lay_out=lay_out)
+                await settled(pilot)
+            assert widget.ahead == (0 if lay_out else 10)
+            # The scrollbar is told the height by the layout.
+            seen.extend(strip.crop(0, 56).text for strip in strips_of(pilot))
+            widget.lay_out()
+            await settled(pilot)
+            assert widget.ahead == 0
+            assert [strip.crop(0, 56).text for strip in strips_of(pilot)] == seen
+
+        seen: list[str] = []
+        see(f"```python\n{CODE * 2}", behave)
+        return seen
+
+    assert grown(lay_out=False) == grown(lay_out=True)
+
+
+def test_code_that_is_coloured_stays_so_when_more_follows() -> None:
+    document = Document()
+    document.lines(40)
+    document.write(f"```python\n{CODE * 3}```\n")
+    (code,) = document.plain_code()
+    code.coloured = True
+    for piece in ("\n", "The ", "end.\n\n", "Really."):
+        document.write(piece)
+        assert not document.plain_code()
+
+
 def test_lines_that_stay_are_not_drawn_again() -> None:
     async def behave(pilot: Pilot[None], widget: Counting) -> None:
         widget.drawn = 0
@@ -122,3 +171,10 @@ def test_lines_that_stay_are_not_drawn_again() -> None:
         assert 10 <= widget.drawn <= 30
 
     see(f"```python\n{CODE}", behave)
+
+
+def test_figures_of_a_table_stand_at_the_right_where_it_says_so() -> None:
+    table = "| field | due |\n|---|---:|\n| subtotal | 100.00 |\n| tax | 9.00 |\n"
+    rows = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(see(table, nothing)))
+    assert "│    due" in rows
+    assert "│   9.00" in rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual.events import Paste
 from textual.widgets import Static
 
 from agent.approval import ApprovalAnswer, Choice
@@ -10,6 +11,8 @@ from tests.tui.control.conftest import DONE, WRITE, Drive, Person
 from tui.engine import Asked
 from tui.widgets.change import Hunk
 from tui.widgets.panel import QUIET
+from tui.widgets.prompt import Prompt
+from tui.widgets.transcript import Transcript
 
 NEVER = 3600.0
 """Seconds; no machine is so slow that a word takes them."""
@@ -91,6 +94,20 @@ def test_escape_denies_and_interrupts(drive: Drive) -> None:
         assert len(person.conversation.agent.history) < 6
 
     drive(behave, WRITE + SLOW)
+
+
+def test_nothing_is_asked_of_the_model_after_escape(drive: Drive) -> None:
+    """Though it would answer at once."""
+
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        await person.press("escape")
+        await person.rest()
+        assert "Done." not in person.told()
+        assert not (person.root / "made.txt").exists()
+
+    drive(behave, WRITE + DONE)
 
 
 def test_a_session_long_answer_says_what_it_allows_and_holds(drive: Drive) -> None:
@@ -244,5 +261,65 @@ def test_a_word_that_is_written_answers_nothing(drive: Drive) -> None:
         await person.press("y")
         await person.rest()
         assert (person.root / "made.txt").exists()
+
+    drive(behave, WRITE + DONE)
+
+
+def test_what_is_written_in_the_conversation_goes_to_the_prompt_or_answers(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        conversation = person.screen.query_one(Transcript)
+        conversation.focus()
+        person.screen.query_one(Prompt).write("make it")
+        person.screen.engine.run("make it")
+        await person.asked()
+        person.approval.quiet = NEVER
+        await person.press("h", "a")
+        assert person.prompt == "make itha"
+        person.approval.quiet = QUIET
+        await person.asked()
+        await person.press("tab")
+        assert person.screen.focused is conversation
+        person.approval.quiet = NEVER
+        await person.press("l", "y")
+        assert person.prompt == "make ithaly"
+        assert person.screen.focused is conversation
+        person.approval.quiet = QUIET
+        await person.pilot.pause(QUIET)
+        await person.until(lambda: person.approval.armed)
+        await person.press("y")
+        await person.rest()
+        assert (person.root / "made.txt").exists()
+        assert person.screen.focused is conversation
+
+    drive(behave, WRITE + DONE)
+
+
+def test_a_long_text_is_pasted_into_the_prompt_meanwhile(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        question = await person.asked()
+        question.post_message(Paste("y\n" * 50))
+        await person.until(lambda: "50 lines" in person.prompt)
+        assert person.screen.focused is question
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, WRITE + DONE)
+
+
+def test_escape_in_the_word_goes_back_to_the_question(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        question = await person.asked()
+        await person.press("n", "w")
+        told = [found.binding.description for found in person.screen.active_bindings.values()]
+        assert "Back" in told
+        await person.press("escape")
+        assert person.screen.focused is question
+        assert person.screen.at_work
+        await person.asked()
+        await person.press("n", *"hy", "enter")
+        await person.rest()
+        assert "The user says: why" in person.told()
 
     drive(behave, WRITE + DONE)

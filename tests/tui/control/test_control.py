@@ -13,8 +13,10 @@ from tests.tui.control.conftest import DONE, WRITE, Drive, Person
 from tui.screens.models import ModelsScreen
 from tui.screens.rewind import Choice, RewindScreen
 from tui.widgets.offers import PlanOffer, SwitchOffer
+from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import StatusLine
 from tui.widgets.todo import TodoPanel
+from tui.widgets.transcript import Transcript
 
 SLOW = """
 [[step]]
@@ -49,6 +51,28 @@ def test_the_modes_follow_each_other(drive: Drive) -> None:
     drive(behave, DONE)
 
 
+def test_the_conversation_scrolls_from_the_prompt_and_from_a_question(drive: Drive) -> None:
+    long = '[[step]]\ntext = """' + "\n\n".join(f"part {n}" for n in range(40)) + '"""\n'
+
+    async def behave(person: Person) -> None:
+        conversation = person.screen.query_one(Transcript)
+        await person.send("think")
+        await person.rest()
+        await person.until(lambda: conversation.max_scroll_y > 30)
+        await person.press("pageup")
+        await person.until(lambda: conversation.scroll_y < conversation.max_scroll_y)
+        await person.press("pagedown")
+        await person.until(lambda: conversation.following)
+        await person.send("make it")
+        await person.asked()
+        await person.press("pageup")
+        await person.until(lambda: conversation.scroll_y < conversation.max_scroll_y)
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, long + WRITE + DONE)
+
+
 def test_a_plan_ends_in_do_it(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         await person.send("think")
@@ -60,6 +84,20 @@ def test_a_plan_ends_in_do_it(drive: Drive) -> None:
         assert (person.root / "made.txt").exists()
 
     drive(behave, DONE + WRITE + DONE, Mode.PLAN)
+
+
+def test_what_is_sent_while_a_plan_is_carried_out_waits(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("think")
+        await person.asked(PlanOffer)
+        await person.press("a")
+        await person.until(lambda: "step 1" in line(person))
+        await person.send("more")
+        assert [draft.text for draft in person.screen.query_one(Prompt).queue] == ["more"]
+        await person.press("escape")
+        await person.rest()
+
+    drive(behave, DONE + SLOW, Mode.PLAN)
 
 
 def test_a_plan_can_go_on(drive: Drive) -> None:

@@ -111,6 +111,9 @@ def test_what_is_written_in_the_conversation_goes_to_the_prompt(drive: Drive) ->
         assert isinstance(pilot.app.focused, Transcript)
         await type_text(pilot, "/model x")
         assert prompt_of(pilot).text == "/model x"
+        await pilot.press("tab")
+        pilot.app.screen.query_one(Transcript).post_message(events.Paste("yz"))
+        await until(pilot, lambda: prompt_of(pilot).text == "/model xyz")
 
     drive(behave)
 
@@ -306,9 +309,7 @@ def test_an_unknown_command_names_the_nearest_and_keeps_the_text(drive: Drive) -
     async def behave(pilot: Pilot[None]) -> None:
         await type_text(pilot, "/xcostx")
         await pilot.press("enter")
-        await until(
-            pilot, lambda: "There is no command /xcostx. Nearest: /cost, /export." in told(pilot)
-        )
+        await until(pilot, lambda: "There is no command /xcostx. Nearest: /cost." in told(pilot))
         assert prompt_of(pilot).text == "/xcostx"
         for _ in range(7):
             await pilot.press("backspace")
@@ -516,5 +517,15 @@ def test_nothing_is_hidden_in_a_small_terminal(drive: Drive) -> None:
         await pilot.resize_terminal(40, 12)
         await pilot.pause()
         assert pilot.app.screen.query_one("#box").region.height == 4 + 2
+
+    drive(behave)
+
+
+@pytest.mark.parametrize("word", ["exit", ":q", "/exit"])
+def test_what_many_type_to_leave_leaves(drive: Drive, word: str) -> None:
+    async def behave(pilot: Pilot[None]) -> None:
+        prompt_of(pilot).write(word)
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app._exit)
 
     drive(behave)

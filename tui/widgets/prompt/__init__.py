@@ -46,8 +46,8 @@ class Prompt(Vertical):
     """A text of several lines; Enter sends it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "search", "Earlier prompts", show=False),
-        Binding("ctrl+g", "edit", "Editor", show=False),
+        Binding("ctrl+r", "search", "Search earlier prompts", show=False),
+        Binding("ctrl+g", "edit", "Edit in your own editor", show=False),
     ]
 
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
@@ -55,8 +55,8 @@ class Prompt(Vertical):
         ("Shift+Enter, Ctrl+J", "New line"),
         ("Ctrl+Enter, Ctrl+S", "Send at once; ends the turn at work"),
         ("Up, Down", "Earlier prompts"),
-        ("Esc, Esc twice", "Interrupt; at rest, back to an earlier turn"),
-        ("Tab", "To the conversation: arrows move, Enter opens, c copies"),
+        ("PgUp, PgDn", "Scroll the conversation"),
+        ("Tab", "To the conversation: ↑ ↓, Enter opens, c copies"),
     )
     """What is read here without a binding, for the help."""
 
@@ -153,10 +153,9 @@ class Prompt(Vertical):
         """Put a text before the user, to be edited and sent."""
         self._editor.load(Draft(text))
 
-    def insert(self, text: str) -> None:
-        """Write where the cursor is, as if the user had, and go there."""
-        self._editor.insert(text)
-        self.focus()
+    def take_in(self, text: str) -> None:
+        """Write where the cursor is, as if the user had."""
+        self._editor.take_in(text)
 
     def clear(self) -> bool:
         """Empty what is being written, if anything is; it comes back as an earlier prompt does."""
@@ -240,6 +239,9 @@ class Prompt(Vertical):
                 self._offering.close()
             case "question_mark" if not (self._editor.text or self._offering.searching):
                 self.call_later(self.run_action, "app.help")
+            case "pageup" | "pagedown" if self._editor.all_in_sight:
+                page = -1 if event.key == "pageup" else 1
+                self.call_later(self.run_action, f"screen.page({page})")
             case "up" if self._editor.on_first_line or self._offering.untouched:
                 return self._earlier()
             case "down" if self._editor.on_last_line:

@@ -46,6 +46,16 @@ class Editor(TextArea):
         self.text = clean(draft.text)
         self.move_cursor(self.document.end)
 
+    def take_in(self, text: str) -> None:
+        """Write in place of what is selected, else where the cursor is; a long text is folded."""
+        text = clean(text)
+        if is_long(text):
+            self._count += 1
+            self._pastes[self._count] = text
+            text = mark(text, self._count)
+        if done := self._replace_via_keyboard(text, *self.selection):
+            self.move_cursor(done.end_location)
+
     def replace_before(self, length: int, text: str) -> None:
         """Replace so many characters before the cursor, on its line."""
         row, column = self.cursor_location
@@ -71,6 +81,11 @@ class Editor(TextArea):
             == self.wrapped_document.height - 1
         )
 
+    @property
+    def all_in_sight(self) -> bool:
+        """Whether there is nothing to scroll to."""
+        return self.wrapped_document.height <= self.size.height
+
     async def _on_key(self, event: events.Key) -> None:
         if self._first(event):
             event.stop()
@@ -82,13 +97,7 @@ class Editor(TextArea):
         # Its own handler, which the library would call next, takes the text as it is.
         event.stop()
         event.prevent_default()
-        text = clean(event.text)
-        if is_long(text):
-            self._count += 1
-            self._pastes[self._count] = text
-            text = mark(text, self._count)
-        if done := self._replace_via_keyboard(text, *self.selection):
-            self.move_cursor(done.end_location)
+        self.take_in(event.text)
         self.focus()
 
     def action_delete_left(self) -> None:

@@ -95,5 +95,5 @@ class Menu(OptionList, can_focus=False):
                 line = line.stylize("bold $text-accent", place, place + 1)
         if not note:
             return line
-        gap = " " * max(2, width - cell_len(label) + 2)
-        return line + Content(gap) + Content.styled(note, "$text-muted")
+        line = line.truncate(width, ellipsis=True, pad=True)
+        return line + Content("  ") + Content.styled(note, "$muted")

@@ -14,6 +14,9 @@ from tui import commands
 from tui.prompt_history import Draft
 from tui.widgets.prompt.pastes import expanded
 
+_LEAVING = ("exit", "quit", ":q")
+"""What many type to leave, and nobody wants done."""
+
 
 @dataclass
 class Submitted(Message):
@@ -58,8 +61,8 @@ def read(draft: Draft, *, at_work: bool) -> CommandGiven | ShellGiven | Draft | 
     text = draft.text.strip()
     if not text:
         return None
-    if is_command(text):
-        command, arguments = commands.parse(text)
+    if is_command(text) or text in _LEAVING:
+        command, arguments = commands.parse(text if is_command(text) else "/quit")
         command.check(arguments, at_work=at_work)
         return CommandGiven(command.name, arguments)
     if is_message(text):

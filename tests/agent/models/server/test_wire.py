@@ -48,6 +48,28 @@ def test_the_answer_comes_whole_and_the_key_with_the_question() -> None:
         assert "Authorization" not in server.heads[1]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_lines_are_whole_and_in_order_however_they_come(chunked: bool) -> None:
+    said = b"".join(b"data: %d\r\n\r\n" % number for number in range(300))
+    pieces = [said[at : at + 7] for at in range(0, len(said), 7)]
+    headers: tuple[tuple[str, str], ...] = ()
+    if chunked:
+        pieces = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces] + [b"0\r\n\r\n"]
+        headers = (("Transfer-Encoding", "chunked"),)
+    reply = Reply(pieces, headers=headers, pause=0.0005)
+    with serving({"/x": lambda body: reply}) as server:
+        exchange = Exchange(parse_address(server.url, {}), "/x", None)
+        came = list(exchange.lines(threading.Event(), Timeouts()))
+    assert [line for lines in came for line in lines] == [b"data: %d" % n for n in range(300)]
+    assert 1 < len(came) < 200  # what comes fast comes together
+
+
+def test_half_an_event_is_none() -> None:
+    with serving({"/x": lambda body: Reply([b"data: 1\n\nda", b"ta: 2"])}) as server:
+        exchange = Exchange(parse_address(server.url, {}), "/x", None)
+        assert list(exchange.lines(threading.Event(), Timeouts())) == [[b"data: 1"]]
+
+
 def test_a_date_to_wait_for_is_seconds_to_wait() -> None:
     date = formatdate(time.time() + 30, usegmt=True)
     routes = {"/x": lambda body: error(429, "later", Retry_After=date)}
