@@ -54,6 +54,8 @@ _VARYING = (
     (r"just now|\d+ \w+ ago", "just now"),
     ("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]", "⠋"),
 )
+_GAP = " " * 3
+"""What is no space between two words."""
 
 
 class Steady(LineFilter):
@@ -68,12 +70,11 @@ class Steady(LineFilter):
             gained += len(text) - len(steady)
             if gained < 0 and steady.endswith(" " * -gained):
                 steady, gained = steady[:gained], 0
+            elif gained > 0 and steady.endswith(_GAP):  # not at the line's end: a bar is there
+                steady, gained = steady + " " * gained, 0
             drawn.append(Segment(steady, style, control))
         if gained > 0:
-            text, style, _ = (
-                drawn.pop() if drawn[-1].text.isspace() else Segment("", drawn[-1].style)
-            )
-            drawn.append(Segment(text + " " * gained, style))
+            drawn.append(Segment(" " * gained, drawn[-1].style))
         return drawn
 
 
