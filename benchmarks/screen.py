@@ -6,7 +6,7 @@ of the answer, so that a spinner counts for nothing. The answer to a key is the 
 that to a page the first frame after a silence. The model is a server on the loopback that writes
 500 tokens a second.
 
-    python benchmarks/screen.py [start] [stream] [keys] [flood] [long]
+    python benchmarks/screen.py [start] [stream] [keys] [flood] [long] [--peer codex]
 """
 
 from __future__ import annotations
@@ -200,18 +200,26 @@ def told(name: str, value: float, limit: float, unit: str) -> None:
     print(f"{name:<52}{value:>9.1f} {unit:<3} limit {limit:g}{verdict}", flush=True)
 
 
-def start(agent: Sequence[str], folder: Path) -> None:
-    """From the command to a key that is shown; memory and idleness after it."""
+def start(agent: Sequence[str], folder: Path, peer: Sequence[str]) -> None:
+    """From the command to a key that is shown, a peer in turns; memory and idleness after it."""
     repository = make_repository(folder / "start")
     script = folder / "script.toml"
     script.write_text('steering = "free"\n[[step]]\ntext = "Hello."\n')
-    found = []
+    found, beside = [], []
     for _ in range(6):
+        if peer:
+            other = Screen(peer, repository, folder / "state")
+            beside.append(other.takes_keys() - other.began)
+            other.close()
         screen = Screen([*agent, "--model", f"scripted:{script}"], repository, folder / "state")
         found.append(screen.takes_keys() - screen.began)
         if len(found) < 6:
             screen.close()
-    told("start to a key that is shown, median", statistics.median(found[1:]) * 1e3, 450, "ms")
+    ours = statistics.median(found[1:])
+    told("start to a key that is shown, median", ours * 1e3, 450, "ms")
+    if peer:
+        theirs = statistics.median(beside[1:])
+        print(f"({Path(peer[0]).name}: {theirs * 1e3:.0f} ms; ours is {ours / theirs:.2f} of it)")
     time.sleep(2)
     screen.settle(2)
     told("memory then", screen.memory(), 120, "MB")
@@ -406,6 +414,7 @@ def main() -> None:
         default=shlex.join([sys.executable, "-P", "-c", LAUNCH]),
         help="how the agent is started; by default from this tree",
     )
+    parser.add_argument("--peer", default="", help="another program, whose start is compared")
     parser.add_argument("--inner", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inner:
@@ -416,7 +425,7 @@ def main() -> None:
         folder = Path(name)
         for part in options.parts or known:
             if part == "start":
-                start(agent, folder)
+                start(agent, folder, shlex.split(options.peer))
             elif part in ("stream", "keys"):
                 stream(agent, folder, typing=part == "keys")
             elif part == "flood":
