@@ -71,7 +71,7 @@ class TextPrinter:
     _running: str = ""
     """The tool at work."""
     _since: float = 0.0
-    """When it began."""
+    """When it began, once it was allowed."""
     _told: float = 0.0
     """When its output was last told."""
     _column: int = 0
@@ -105,14 +105,15 @@ class TextPrinter:
             case events.StepFinished():
                 self._line(self._style(_step(event), DIM))
             case events.ToolStarted(call):
-                self._running, self._since = shown(call.name), time.monotonic()
-                self._told = self._since
+                self._running = shown(call.name)
+                self._since = self._told = time.monotonic()
                 self._progress(f"{self._running} …")
             case events.ToolPrinted(_, text, line):
                 self._printed(line or text)
             case events.ApprovalAsked():
                 self._fresh_line()  # whoever is asked may be asked on this terminal
             case events.ApprovalAnswered():
+                self._since = self._told = time.monotonic()  # the question took no work
                 if event.choice in (Choice.SESSION, Choice.ALWAYS):
                     self._line(self._style(f"· {_TERMS[event.choice]}", DIM))
             case events.ToolFinished():
@@ -142,7 +143,7 @@ class TextPrinter:
         """The last line of what a call prints; few of them where they stay."""
         now = time.monotonic()
         last = shown(text.rstrip().rpartition("\n")[2].strip())
-        told = f"{self._running} … {now - self._since:.0f} s"
+        told = f"{self._running} … {duration(now - self._since, whole=True)}"
         if self.live:
             width = shutil.get_terminal_size().columns - 1
             self._progress(clip_cells(f"{told}  {last}" if last else told, width))

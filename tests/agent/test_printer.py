@@ -9,6 +9,7 @@ import time
 import pytest
 
 from agent import events
+from agent.approval import Choice
 from agent.costs import Cost
 from agent.events import Origin, Status, Totals
 from agent.messages import ToolCall
@@ -116,6 +117,16 @@ def test_what_a_call_prints_is_one_line_that_is_overwritten() -> None:
     assert max(len(line) for line in err.replace("\r", "\n").split("\n")) < 100
     assert "\r\x1b[K✓ tests: 1 passed\n" in err
     assert "last" not in shown(started, told, finished, END)[1]
+
+
+def test_the_time_of_a_call_does_not_count_the_question() -> None:
+    err = io.StringIO()
+    printer = TextPrinter(io.StringIO(), err, colour=False, live=True)
+    printer.show(events.ToolStarted(CALL, Origin.MODEL))
+    time.sleep(0.6)
+    printer.show(events.ApprovalAnswered(CALL, Choice.ONCE))
+    printer.show(events.ToolPrinted("c", "begun\n"))
+    assert "run_tests … 0 s  begun" in err.getvalue()
 
 
 def test_where_lines_are_read_aloud_few_are_told() -> None:

@@ -32,6 +32,8 @@ class Pace:
         self._draw_these = draw
         self._touched: dict[Entry, None] = {}
         self._due: Timer | None = None
+        self._called = False
+        """Whether it is to be drawn as soon as the widget has time."""
         self._drawing = False
         self._cost = 0.0
         """Seconds that the last drawing took."""
@@ -46,7 +48,7 @@ class Pace:
     def touch(self, changed: Iterable[Entry]) -> None:
         """These are to be drawn, soon."""
         self._touched.update(dict.fromkeys(changed))
-        if self._due is None and not self._drawing:
+        if self._due is None and not self._called and not self._drawing:
             wait = max(_FRAME, _SHARE * self._cost) - self.still
             if wait > 0:
                 self._due = self._widget.set_timer(wait, self._draw)
@@ -62,13 +64,14 @@ class Pace:
         if self._due is not None:
             self._due.stop()
             self._due = None
-        if not self._drawing:
+        if not self._called and not self._drawing:
+            self._called = True
             self._widget.call_next(self._draw)
 
     async def _draw(self) -> None:
         if self._drawing:
             return
-        self._due, self._drawing = None, True
+        self._due, self._called, self._drawing = None, False, True
         begun = time.perf_counter()
         touched, self._touched = self._touched, {}
         try:

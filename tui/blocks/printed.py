@@ -34,11 +34,14 @@ class Printed:
     """Characters of `tail`."""
     _cut: bool = False
     """Whether there was more between `head` and `tail`."""
+    _gone: bool = False
+    """Whether something of it was never told."""
 
     def write(self, piece: Piece) -> None:
         """Add output, of any size. A flood is not looked at."""
         text, self.line = piece.text, piece.line
         if piece.left_out:
+            self._gone = True
             text = f"… {piece.left_out:,} bytes left out …\n{text}"
         self.lines_in_all += text.count("\n")
         room = _HEAD - len(self.head)
@@ -68,7 +71,7 @@ class Printed:
     @property
     def whole(self) -> str:
         """All of it, raw; empty where something of it is gone."""
-        return "" if self._cut else "".join([self.head, *self.tail, self.line])
+        return "" if self._cut or self._gone else "".join([self.head, *self.tail, self.line])
 
     def last(self, most: int) -> list[str]:
         """The last lines that are not blank."""

@@ -54,11 +54,11 @@ class MarkdownText(Widget):
         width = self.content_size.width
         before = self._document.height(width) if width else 0
         self._document.write(text)
-        grown = self._document.height(width) - before if width else 0
-        later = width > 0 and not lay_out and self.ahead + grown >= 0
-        if later:
-            self.ahead += grown
-        self.refresh(layout=not later and (not width or grown + self.ahead != 0))
+        ahead = self.ahead + self._document.height(width) - before if width else 0
+        fits = width > 0 and (ahead == 0 or (ahead > 0 and not lay_out))
+        if fits:
+            self.ahead = ahead
+        self.refresh(layout=not fits)
         self._colour()
 
     def lay_out(self) -> None:

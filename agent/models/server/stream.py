@@ -50,15 +50,20 @@ class Written:
 
 
 def joined(events: Iterable[ModelEvent]) -> Iterator[ModelEvent]:
-    """What came together, neighbouring pieces of a text as one."""
-    for kind, those in groupby(events, type):
-        if kind is TextDelta or kind is ReasoningDelta:
-            pieces = (
-                piece.text for piece in those if isinstance(piece, TextDelta | ReasoningDelta)
-            )
-            yield kind("".join(pieces))
-        else:
-            yield from those
+    """What came together, neighbouring pieces of a text as one; also what came before an error."""
+    came: list[ModelEvent] = []
+    try:
+        for event in events:
+            came.append(event)
+    finally:
+        for kind, those in groupby(came, type):
+            if kind is TextDelta or kind is ReasoningDelta:
+                pieces = (
+                    piece.text for piece in those if isinstance(piece, TextDelta | ReasoningDelta)
+                )
+                yield kind("".join(pieces))
+            else:
+                yield from those
 
 
 class Reader(Protocol):

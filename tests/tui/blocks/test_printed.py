@@ -178,3 +178,10 @@ def test_an_unfinished_line_gives_way_to_the_next() -> None:
     assert printed.lines(9) == ["two", "three"]
     assert printed.last(5) == ["two", "three"]
     assert printed.whole == "two\nthree"
+
+
+def test_of_a_run_that_was_not_told_whole_nothing_is_counted() -> None:
+    printed = Printed()
+    printed.write(Piece("test_a.py ..\n", left_out=12))
+    assert printed.lines(9) == ["… 12 bytes left out …", "test_a.py .."]
+    assert printed.whole == ""

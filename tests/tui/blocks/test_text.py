@@ -151,6 +151,17 @@ def test_what_is_drawn_ahead_of_its_place_looks_as_if_it_were_in_it() -> None:
     assert grown(lay_out=False) == grown(lay_out=True)
 
 
+@pytest.mark.parametrize("lay_out", [False, True])
+def test_what_is_as_high_again_as_it_was_laid_out_is_in_its_place(lay_out: bool) -> None:
+    async def behave(pilot: Pilot[None], widget: Counting) -> None:
+        widget.write("\n*", lay_out=False)
+        assert widget.ahead == 1
+        widget.write("*", lay_out=lay_out)  # no item any more: the line above goes on
+        assert widget.ahead == 0
+
+    assert see("* a", behave) == see("* a\n**", nothing)
+
+
 def test_code_that_is_coloured_stays_so_when_more_follows() -> None:
     document = Document()
     document.lines(40)

@@ -11,6 +11,7 @@ import pytest
 
 from agent.errors import (
     AccessRefused,
+    ConnectionLost,
     ContextOverflow,
     CreditSpent,
     ModelError,
@@ -110,6 +111,15 @@ def test_text_reasoning_and_figures_come_as_they_are_streamed(answering: Opening
     assert answer.stop is StopReason.END
     figures = answer.usage
     assert (figures.prompt, figures.reused, figures.evaluated, figures.output) == (120, 100, 20, 9)
+
+
+def test_what_came_before_an_error_is_told(answering: Opening) -> None:
+    broken = [b"".join((delta(content="The "), delta(content="divisor"), b"data: {]\n\n"))]
+    model, _ = answering(Reply(broken))
+    events = iter(model.stream(Request(START), threading.Event()))
+    assert next(events) == TextDelta("The divisor")
+    with pytest.raises(ConnectionLost, match="not JSON"):
+        next(events)
 
 
 def test_calls_are_put_together_from_their_pieces(answering: Opening) -> None:
