@@ -17,7 +17,7 @@ from tools.text_filter import printable
 
 PACE = 0.1
 """Seconds between two pieces, at least."""
-_MOST = 8_000
+MOST = 8_000
 """Bytes between two pieces that are told: the last ones."""
 _LINE = 2_000
 """Characters of a line without an end that are told: the last ones."""
@@ -46,6 +46,7 @@ def aloud(
     cancel: Cancel,
     *,
     patience: float = 0.0,
+    most: int = MOST,
 ) -> Generator[Piece, None, T]:
     """Do something in a thread of its own, and tell meanwhile what it prints.
 
@@ -55,11 +56,12 @@ def aloud(
         work: Is given a flag to look at, and what takes the output.
         patience: Seconds before the first piece. What ends well before that tells none: its
             result has it all.
+        most: Bytes between two pieces that are told: the last ones.
 
     Returns:
         What the work returns. What it raises is raised here, after its last piece.
     """
-    job = _Job(work, cancel, _Gathered())
+    job = _Job(work, cancel, _Gathered(most))
     thread = threading.Thread(target=job.run, name="tool", daemon=True)
     thread.start()
     try:
@@ -112,8 +114,9 @@ class _Job(Generic[T]):
 class _Gathered:
     """What was printed since the last piece: heard in one thread, taken in another."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.news = threading.Event()
+        self._most = most
         self._lock = threading.Lock()
         self._new = bytearray()
         self._lost = 0
@@ -126,7 +129,7 @@ class _Gathered:
     def hear(self, data: bytes) -> None:
         with self._lock:
             self._new += data
-            extra = len(self._new) - _MOST
+            extra = len(self._new) - self._most
             if extra > 0:
                 self._lost += extra
                 del self._new[:extra]
@@ -159,11 +162,11 @@ class _Gathered:
 
     def _shorten(self) -> None:
         """Keep of the last line what a terminal would still show, and no more than is bearable."""
-        if len(self._line) > _MOST:
+        if len(self._line) > self._most:
             start = self._line.rstrip("\r").rfind("\r") + 1
             self._line, self._cut = self._line[start:], self._cut and not start
-        if len(self._line) > _MOST:
-            self._line, self._cut = self._line[-_MOST:], True
+        if len(self._line) > self._most:
+            self._line, self._cut = self._line[-self._most :], True
 
     def _shown(self) -> tuple[str, bool]:
         """The last line as it is told, and whether its beginning is left out."""

@@ -142,7 +142,7 @@ class ShellLines:
 
     def _done(self, work: Work) -> Finished:
         """Do it, and tell meanwhile what it prints."""
-        pieces = aloud(work, self._cancel)
+        pieces = aloud(work, self._cancel, most=_KEPT)
         while True:
             try:
                 self._post(ShellWrote(next(pieces)))

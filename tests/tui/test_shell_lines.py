@@ -28,7 +28,7 @@ class Lines:
         while True:
             match self.heard.get(timeout=20):
                 case ShellWrote(piece=piece):
-                    assert len(piece.text) <= 8_000
+                    assert len(piece.text) <= 64_000
                     wrote, line = wrote + piece.text, piece.line
                 case ShellEnded() as ended:
                     return wrote + line, ended
@@ -70,6 +70,14 @@ def test_a_flood_is_bounded(tmp_path: Path) -> None:
     assert len(wrote) < 5_000_000
     assert len(ended.output) < 70_000
     assert len(ended.note) < 4_200
+
+
+def test_what_comes_at_once_is_told_whole(tmp_path: Path) -> None:
+    (tmp_path / "long").write_text("".join(f"line {number}\n" for number in range(3_000)))
+    lines = Lines(tmp_path)
+    lines.run("cat long")
+    wrote, _ = lines.end()
+    assert wrote == (tmp_path / "long").read_text()
 
 
 def test_secrets_are_not_in_its_environment(
