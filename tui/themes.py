@@ -10,6 +10,9 @@ from dataclasses import replace
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
+MUTED = "$muted"
+"""The text colour of what matters less."""
+
 ANSI = "ansi"
 """The terminal's own sixteen colours, on its own background."""
 

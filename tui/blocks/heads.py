@@ -21,6 +21,7 @@ from tools.text import shown
 from tools.text_filter import clip_line, printable
 from tui.blocks.entries import Call, Kind, Lookups, Remark, Shell, State, Thought, Verdict
 from tui.blocks.story import LOOKUPS
+from tui.themes import MUTED
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ARGUMENT = 100
@@ -62,8 +63,6 @@ _KINDS = {
 }
 _MAIN = ("path", "argv", "pattern", "query", "only", "symbol", "name")
 """Arguments that say most of a call."""
-DIM = "$muted"
-"""The text colour of what matters less."""
 
 
 def spinner(rate: float = 10) -> str:
@@ -82,17 +81,17 @@ def prompted(text: str, *, whole: bool) -> Content:
     if whole or left < 2:
         return Content(text)
     said = Content("\n".join([*lines[:_SAID], ""]))
-    return Content.assemble(said, Content.styled(f"… {left:,} more lines", DIM))
+    return Content.assemble(said, Content.styled(f"… {left:,} more lines", MUTED))
 
 
 def thought(entry: Thought) -> Content:
     """`thought for 3 s`."""
     if not entry.done:
         passed = duration(time.monotonic() - entry.started)
-        return Content.styled(f"{spinner()} thinking for {passed}", DIM)
+        return Content.styled(f"{spinner()} thinking for {passed}", MUTED)
     took = "" if not entry.seconds or entry.seconds < 0.1 else f" for {duration(entry.seconds)}"
     fold = "▾" if entry.open else "▸"
-    return Content.styled(f"{fold} thought{took}", f"{DIM} italic")
+    return Content.styled(f"{fold} thought{took}", f"{MUTED} italic")
 
 
 def call(entry: Call) -> Content:
@@ -101,20 +100,20 @@ def call(entry: Call) -> Content:
     parts = [Content.styled(f"{mark} ", colour), Content(_title(entry))]
     if entry.state is State.RUNNING and entry.elapsed >= 1:
         facts = " · ".join(filter(None, (duration(entry.elapsed), _progress(entry))))
-        parts.append(Content.styled(f"  {facts}", DIM))
+        parts.append(Content.styled(f"  {facts}", MUTED))
     elif entry.result is not None and entry.seconds >= 1 and " s)" not in entry.result.display:
-        parts.append(Content.styled(f"  {duration(entry.seconds)}", DIM))
+        parts.append(Content.styled(f"  {duration(entry.seconds)}", MUTED))
     if told := _TOLD.get(entry.state):
         parts.append(Content.styled(f"  {told}", colour))
     if entry.origin is Origin.HARNESS:
-        parts.append(Content.styled("  harness", f"{DIM} italic"))
+        parts.append(Content.styled("  harness", f"{MUTED} italic"))
     line = Content.assemble(*parts)
     word = shown(clip_line(entry.word, _WIDE)) if entry.state is State.DENIED else ""
     said = [Content.styled(f"  {word}", colour)] if word else []
     if entry.open:
         return Content("\n").join([line, *said])
     return Content("\n").join(
-        [line, *said, *(Content.styled(f"  {text}", DIM) for text in _preview(entry))]
+        [line, *said, *(Content.styled(f"  {text}", MUTED) for text in _preview(entry))]
     )
 
 
@@ -172,11 +171,11 @@ def lookups(entry: Lookups) -> Content:
     mark, colour = (spinner(), "$text-accent") if running else _MARKS[State.OK]
     parts = [Content.styled(f"{mark} ", colour), Content(told)]
     if running:
-        parts.append(Content.styled(f"  {_title(running[-1])}", DIM))
+        parts.append(Content.styled(f"  {_title(running[-1])}", MUTED))
     if failed:
         parts.append(Content.styled(f"  {failed} failed", "$text-error"))
     if entry.calls[0].origin is Origin.HARNESS:
-        parts.append(Content.styled("  harness", f"{DIM} italic"))
+        parts.append(Content.styled("  harness", f"{MUTED} italic"))
     return Content.assemble(*parts)
 
 
@@ -208,9 +207,9 @@ def verdict(entry: Verdict, width: int = _FACTS) -> Content:
         Content(f"  {entry.summary}" if entry.summary else ""),
     )
     if entry.status is Status.ANSWERED:
-        return Content.styled(f"{mark} {_facts(figures(entry.totals), width)}", DIM)
+        return Content.styled(f"{mark} {_facts(figures(entry.totals), width)}", MUTED)
     changed = f"{extent(entry.patch)} · " if entry.patch else ""
-    facts = Content.styled(f"\n  {_facts(changed + figures(entry.totals), width)}", DIM)
+    facts = Content.styled(f"\n  {_facts(changed + figures(entry.totals), width)}", MUTED)
     facts = facts.highlight_regex(r"(?<=, )\+\d+", style="$text-success")
     facts = facts.highlight_regex(r"(?<=\d )-\d+", style="$text-error")
     return Content.assemble(told, facts)
@@ -233,7 +232,7 @@ def shell(entry: Shell) -> Content:
         ending = f"exit {entry.code}, {told}"
     elif entry.ended and entry.seconds < _AT_ONCE:
         ending = ""
-    bad = "$text-error" if entry.ended and entry.code != 0 else DIM
+    bad = "$text-error" if entry.ended and entry.code != 0 else MUTED
     head = Content.assemble(
         Content.styled(f"{mark} ", colour),
         Content.styled(shown(clip_line(entry.command, 10 * _WIDE)), "bold"),
@@ -243,4 +242,4 @@ def shell(entry: Shell) -> Content:
     lines = [
         clip_line(line, _WIDE * (10 if entry.open else 1)) for line in entry.printed.lines(most)
     ]
-    return Content("\n").join([head, *(Content.styled(f"  {line}", DIM) for line in lines)])
+    return Content("\n").join([head, *(Content.styled(f"  {line}", MUTED) for line in lines)])

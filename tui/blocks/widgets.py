@@ -25,6 +25,7 @@ from tui.blocks import entries, heads
 from tui.blocks.entries import Entry
 from tui.blocks.printed import Printed
 from tui.blocks.text import MarkdownText
+from tui.themes import MUTED
 
 _ARGUMENT = 4_000
 """Characters of one argument that are shown."""
@@ -179,7 +180,7 @@ def head(entry: Entry) -> Content:
             lines = text.strip().split("\n")
             fold = "▾" if entry.open else "▸"
             told = f"{fold} told the model: {clip_line(lines[0], 100)}"
-            return Content.styled(told, f"{heads.DIM} italic")
+            return Content.styled(told, f"{MUTED} italic")
         case entries.Thought():
             return heads.thought(entry)
         case entries.Call():
@@ -191,16 +192,14 @@ def head(entry: Entry) -> Content:
         case entries.Change(model, cost):
             return Content.assemble(
                 Content.styled(f"{model} goes on", "bold $text-accent"),
-                Content.styled(f"  {cost}", heads.DIM),
+                Content.styled(f"  {cost}", MUTED),
             )
         case entries.Verdict():
             return heads.verdict(entry)
         case entries.Shell():
             return heads.shell(entry)
         case entries.Changes(title, patch):
-            return Content.assemble(
-                (title, "bold"), Content.styled(f"  {extent(patch)}", heads.DIM)
-            )
+            return Content.assemble((title, "bold"), Content.styled(f"  {extent(patch)}", MUTED))
         case _:
             return Content(entry.copied)
 

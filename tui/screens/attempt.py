@@ -33,7 +33,7 @@ from agent.session import SessionInfo
 from tools.text import shown
 from tools.text_filter import clip, clip_line, printable
 from tui.blocks.diff import diffs
-from tui.blocks.heads import DIM
+from tui.themes import MUTED
 from tui.widgets.status_line import thousands
 from tui.widgets.transcript import Transcript
 
@@ -45,7 +45,7 @@ _COLORS = {
     State.UNRESOLVED: "$error",
     State.APART: "$warning",
     State.RUNNING: "$primary",
-    State.WAITING: DIM,
+    State.WAITING: MUTED,
 }
 _NOTHING = {State.WAITING: "It has not begun.", State.RUNNING: "It begins …"}
 _NONE = "There is no trajectory."
@@ -200,8 +200,8 @@ class AttemptScreen(Screen[None]):
         number = f" ({row.number})" if row.number > 1 else ""
         head = Content.assemble(
             (shown(row.instance) + number, "bold $primary"), "  ", (short(row.model), "bold"),
-            "\n", (told, _COLORS[row.state]), "  ", (" · ".join(sums), DIM),
-            "  " if row.why else "", (shown(row.why), DIM),
+            "\n", (told, _COLORS[row.state]), "  ", (" · ".join(sums), MUTED),
+            "  " if row.why else "", (shown(row.why), MUTED),
         )  # fmt: skip
         self.query_one("#attempt", Static).update(head)
 
@@ -254,7 +254,7 @@ async def _fill(place: Widget, parts: Iterator[Widget]) -> None:
 
 
 def _note(text: str) -> Static:
-    return Static(Content.styled(text, DIM), classes="note")
+    return Static(Content.styled(text, MUTED), classes="note")
 
 
 def _changes(attempt: Attempt | None, patch: str) -> Iterator[Widget]:

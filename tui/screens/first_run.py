@@ -28,7 +28,7 @@ from agent.models.offers import Offer, Offers, Way, survey
 from agent.secrets import user_keys
 from agent.wanted import Wanted
 from tools.text_filter import printable
-from tui.widgets.panel import MUTED
+from tui.themes import MUTED
 
 _REDRAW = 0.1
 """Seconds between two drawings of the progress."""

@@ -29,7 +29,7 @@ from agent.models.entry import Entry
 from agent.models.survey import ClaudeChoice, Here, LocalChoice
 from agent.secrets import user_keys
 from tools.text import shown
-from tui.widgets.panel import MUTED
+from tui.themes import MUTED
 from tui.widgets.status_line import thousands
 
 _NAME = 28

@@ -25,9 +25,9 @@ from agent.replay.following import Follower, State, View
 from tools.text import shown
 from tools.text_filter import clip_line
 from tui.base import BaseApp
-from tui.blocks.heads import DIM
 from tui.replay_view import Show, Sort, arranged
 from tui.replaying import Replays
+from tui.themes import MUTED
 from tui.widgets.panel import Answer, Panel
 from tui.widgets.replay_head import ReplayHead
 from tui.widgets.replay_rows import ReplayRows
@@ -193,7 +193,7 @@ class ReplayScreen(Screen[None]):
 
     async def _put(self, run: Background) -> None:
         lines = [f"agent replay {shlex.join(run.words)}", *run.said]
-        body = [Static(Content.styled(clip_line(shown(line), _LINE), DIM)) for line in lines[:20]]
+        body = [Static(Content.styled(clip_line(shown(line), _LINE), MUTED)) for line in lines[:20]]
         title = Content.styled(shown(run.question), "bold")
         answers = [Answer("y", "begin"), Answer("n", "leave it")]
         await self.query_one(_Question).ask(title, [*body], answers)
@@ -279,7 +279,7 @@ class ReplayScreen(Screen[None]):
         if run is not None and run.at_work and not run.stopping and not run.question:
             told = "What is at work is made again when it goes on; what has ended is kept."
             await self.query_one(_Question).ask(
-                Content.assemble(("Stop this replay?  ", "bold"), (told, DIM)),
+                Content.assemble(("Stop this replay?  ", "bold"), (told, MUTED)),
                 [],
                 [Answer("y", "stop"), Answer("n", "let it run")],
             )

@@ -32,7 +32,7 @@ from tools.text import shown
 from tools.text_filter import clip_line
 from tui.replaying import Replays, asks_help, usage, wish
 from tui.screens.replay import ReplayScreen
-from tui.widgets.panel import MUTED
+from tui.themes import MUTED
 from tui.widgets.replay_head import placed
 
 _NAME = 60

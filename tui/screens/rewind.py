@@ -21,8 +21,8 @@ from textual.widgets.option_list import Option
 
 from agent.recorded import TurnInfo
 from tools.text import shown
+from tui.themes import MUTED
 from tui.widgets.change import patch_lines
-from tui.widgets.panel import MUTED
 
 _TASK = 200
 """Characters of what was said that are shown."""

@@ -29,7 +29,7 @@ from agent.wanted import Wanted
 from agent.work_tree import find_root
 from tools.text_filter import clip_line, printable
 from tui.keeping import FORKED, deleted, exported, forked, renamed
-from tui.widgets.panel import MUTED
+from tui.themes import MUTED
 
 _HEADING = 70
 """Characters of a session's heading."""

@@ -21,8 +21,9 @@ from textual.widgets import Input, Static
 from agent.approval import ApprovalAnswer, ApprovalRequest, Choice
 from tools.text_filter import clip_line, visible
 from tui.engine import Asked
+from tui.themes import MUTED
 from tui.widgets.change import Hunk, described, title
-from tui.widgets.panel import MUTED, Answer, Panel
+from tui.widgets.panel import Answer, Panel
 
 _KEYS = {"y": Choice.ONCE, "s": Choice.SESSION, "a": Choice.ALWAYS}
 _RULE = 180

@@ -17,7 +17,7 @@ from agent.approval import ApprovalRequest
 from tools.action import Command, FileChange
 from tools.patch import hunks
 from tools.text_filter import visible
-from tui.widgets.panel import MUTED
+from tui.themes import MUTED
 
 MOST = 100_000
 """Characters of one text that are shown: more than anybody reads before saying yes."""

@@ -21,7 +21,7 @@ from agent.conversation import Conversation
 from agent.events import Event, StepFinished, TurnFinished
 from tools.text import shown
 from tui.measures import Measures, Step
-from tui.widgets.panel import MUTED
+from tui.themes import MUTED
 from tui.widgets.status_line import thousands
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from agent.events import Switched
 from agent.mode import Mode
 from agent.printer import switch_cost
 from tools.text import shown
-from tui.widgets.panel import MUTED, Answer, Panel
+from tui.themes import MUTED
+from tui.widgets.panel import Answer, Panel
 
 DO_IT = "Carry out the plan."
 """What the model is told when the user says yes."""

@@ -21,8 +21,6 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
 
-MUTED = "$muted"
-"""The text colour of what matters less."""
 QUIET = 0.4
 """Seconds without a key after which a question that has appeared may be answered."""
 _LOOK = 0.1

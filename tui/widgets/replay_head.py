@@ -17,8 +17,8 @@ from agent.replay.following import View
 from agent.replay.table import short
 from tools.text import shown
 from tools.text_filter import clip_line
-from tui.blocks.heads import DIM
 from tui.replay_view import Tally, tally
+from tui.themes import MUTED
 from tui.widgets.status_line import thousands
 
 _MOST = 4
@@ -52,16 +52,16 @@ class ReplayHead(Static):
     def prepare(self, folder: Path, state: str) -> None:
         """Nothing is known yet but where it will lie."""
         self.update(Content.assemble(("Replay", "bold $primary"), "  ", placed(folder), "  ",
-                                     (state, DIM)))  # fmt: skip
+                                     (state, MUTED)))  # fmt: skip
 
     def _title(self, view: View, folder: Path, state: str, width: int) -> Content:
-        color = "$success" if view.at_work else DIM
+        color = "$success" if view.at_work else MUTED
         room = max(10, width - cell_len(state) - 12)
         name = clip_line(shown(Path(view.plan.tasks).name or view.plan.tasks), room)
         place = clip_line(placed(folder), max(0, room - cell_len(name) - 4))
         told = Content.assemble(
             ("Replay", "bold $primary"), "  ", (name, "bold"), "  ",
-            (f"in {place}" if place else "", DIM),
+            (f"in {place}" if place else "", MUTED),
         )  # fmt: skip
         gap = " " * max(2, width - told.cell_length - cell_len(state))
         return Content.assemble(told, gap, (state, color))
@@ -104,7 +104,7 @@ def _models(view: View, width: int) -> Sequence[Content]:
         for model in models[:_MOST]
     ]
     if (more := len(models) - _MOST) > 0:
-        lines.append(Content.styled(f"{more} more models", DIM))
+        lines.append(Content.styled(f"{more} more models", MUTED))
     return lines
 
 

@@ -38,7 +38,7 @@ from tools.git_folder import git_folder
 from tools.sandbox import Tier
 from tools.text import shown
 from tui.measures import Measures
-from tui.widgets.panel import MUTED
+from tui.themes import MUTED
 
 _TICK = 0.1
 """Seconds between two pictures of the spinner."""

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.blocks import heads
+from tui.themes import MUTED
 
 _GREETING = Content("\n").join(
     [
@@ -16,7 +17,7 @@ _GREETING = Content("\n").join(
         Content("Say what is to be done: a fault, a question, a change."),
         Content(),
         *(
-            Content.assemble(Content.styled(f"{key:<10}", "bold"), Content.styled(told, heads.DIM))
+            Content.assemble(Content.styled(f"{key:<10}", "bold"), Content.styled(told, MUTED))
             for key, told in (
                 ("@", "names a file or a symbol"),
                 ("/", "shows the commands"),
@@ -47,7 +48,7 @@ class Tail(Static):
         """
         # The answer moves enough itself while it is written.
         text = f"{heads.spinner(5 if doing == 'writing' else 10)} {doing}" if doing else ""
-        told = Content.styled(text, heads.DIM) if begun else _GREETING
+        told = Content.styled(text, MUTED) if begun else _GREETING
         if told != self._told:
             self._told = told
             self.update(told, layout=False)

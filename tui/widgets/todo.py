@@ -15,7 +15,7 @@ from agent.events import Event, ToolFinished, TurnStarted
 from agent.messages import AssistantMessage, Message
 from tools.text import shown
 from tools.todo import NAME, State, TodoList, told_in
-from tui.widgets.panel import MUTED
+from tui.themes import MUTED
 
 ROWS = 6
 """Items that are shown at once."""
