@@ -41,7 +41,7 @@ MEND_SECONDS = 60.0
 """What all small changes together may take."""
 SMALLER_SECONDS = 30.0
 """The same where a change was found already, and a smaller one is looked for."""
-SMALL = 4
+SMALL = 8
 """Words that differ, where a change is so small that no smaller one is looked for."""
 _ERROR = re.compile(r"\b((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Invalid\w+))\b")
 _WORD = re.compile(r"\w+|[^\w \t]")
