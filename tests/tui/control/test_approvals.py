@@ -265,6 +265,27 @@ def test_a_word_that_is_written_answers_nothing(drive: Drive) -> None:
     drive(behave, WRITE + DONE)
 
 
+def test_a_pause_within_what_is_written_beneath_a_question_is_no_end_of_it(drive: Drive) -> None:
+    """Between two words people pause longer than a question does."""
+
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        await person.press("W", "h")
+        await person.pilot.pause(2 * QUIET)
+        await person.press("y", "x", "backspace")
+        assert person.prompt == "Why"
+        assert person.approval.display
+        box = person.screen.query_one("#box")
+        assert "Enter" not in str(box.border_subtitle)
+        await person.asked()
+        await person.press("y")
+        await person.rest()
+        assert (person.root / "made.txt").exists()
+
+    drive(behave, WRITE + DONE)
+
+
 def test_what_is_written_in_the_conversation_goes_to_the_prompt_or_answers(drive: Drive) -> None:
     async def behave(person: Person) -> None:
         conversation = person.screen.query_one(Transcript)
