@@ -9,6 +9,7 @@ from agent.approval import ApprovalAnswer, Choice
 from agent.mode import Mode
 from tests.tui.control.conftest import DONE, WRITE, Drive, Person
 from tui.engine import Asked
+from tui.screens.help import Help
 from tui.widgets.change import Hunk
 from tui.widgets.panel import QUIET
 from tui.widgets.prompt import Prompt
@@ -70,6 +71,21 @@ def test_what_was_typed_before_a_question_does_not_answer_it(drive: Drive) -> No
         assert not person.approval.display
 
     drive(behave, WRITE + DONE)
+
+
+def test_the_answers_stand_in_the_help(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        await person.press("question_mark")
+        await person.until(lambda: isinstance(person.pilot.app.screen, Help))
+        await person.until(lambda: "offered" in person.pilot.app.export_screenshot())
+        await person.press("escape")
+        await person.asked()
+        await person.press("n", "enter")
+        await person.rest()
+
+    drive(behave, WRITE + DONE, size=(80, 60))
 
 
 def test_no_reaches_the_model_with_a_word(drive: Drive) -> None:
