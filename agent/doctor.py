@@ -115,7 +115,7 @@ def examined(folder: Path) -> Iterator[Finding]:
     try:
         settings = configure({}, os.environ, project.settings()).settings
     except AgentError as error:
-        yield Finding("settings", State.BAD, str(error), "agent config")
+        yield Finding("settings", State.BAD, str(error))  # it names the file and the key
     patient = Patient(folder, root, state, user_file, settings, keys, project)
     for check in CHECKS:
         try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent import shell_line
 from agent.approval import Approver, Nobody
 from agent.conversation import Conversation
 from agent.errors import AgentError, ExitCode, InputError
@@ -85,6 +86,8 @@ class _Plain:
     on_terminal: bool
     ended: bool = False
     """Whether a signal said that the terminal or the machine goes away."""
+    _notes: list[str] = field(default_factory=list)
+    """What the model is told with the next message."""
 
     def greet(self) -> None:
         conversation = self.conversation
@@ -127,6 +130,8 @@ class _Plain:
                 if command is None:
                     raise InputError(f"There is no command /{name}; /help lists them.")
                 command.do(self, rest.strip())
+            elif text.startswith(shell_line.SIGN):
+                self.shell(*shell_line.read(text))
             elif text:
                 self.turn(text)
         except (AgentError, ToolError) as error:
@@ -134,9 +139,27 @@ class _Plain:
 
     def turn(self, task: str) -> None:
         """One turn. Ctrl-C interrupts it and keeps the work."""
+        notes = tuple(self._notes)
+        self._notes.clear()
         with interruptible() as cancel:
-            for event in self.conversation.run(task, cancel):
+            for event in self.conversation.run(task, cancel, notes):
                 self.printer.show(event)
+        self.ended = cancel.final
+        if self.ended:
+            raise _Left
+
+    def shell(self, line: str, told: bool) -> None:
+        """Have a shell run a line of the user's own. Ctrl-C stops it."""
+        if not line:
+            return
+        conversation = self.conversation
+        work = shell_line.running(line, conversation.workspace.root, conversation.sandbox)
+        with interruptible() as cancel:
+            ending, output = shell_line.told(work, cancel, self.say)
+        self.tell(ending)
+        if told:
+            note = shell_line.note(line, ending, output)
+            self._notes.append(conversation.redactor.text(note))
         self.ended = cancel.final
         if self.ended:
             raise _Left
@@ -180,6 +203,7 @@ class _Command:
 def _help(plain: _Plain, rest: str) -> None:
     for name, command in _COMMANDS.items():
         plain.say(f"{f'/{name} {command.argument}'.strip()}: {command.help}")
+    plain.say("!LINE: a line for the shell, in the sandbox; !! keeps it from the model")
     plain.say("Anything else is for the model. A line that ends in \\ goes on in the next.")
 
 

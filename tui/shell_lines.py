@@ -16,22 +16,15 @@ from pathlib import Path
 from textual.message import Message
 
 from agent.errors import AgentError
-from tools.base import Cancel, Heard
+from agent.shell_line import Work, note, running
 from tools.errors import Cancelled, ToolError
-from tools.interpreters import project_path
 from tools.live import Piece, aloud
-from tools.process import Finished, execute
+from tools.process import Finished
 from tools.sandboxing.base import Sandbox
-from tools.text_filter import clip, printable
+from tools.text_filter import printable
 
-_TIMEOUT = 3600.0
-"""Seconds."""
 _KEPT = 64_000
 """Bytes of the output that are kept."""
-_TOLD = 4_000
-"""Characters of the output that a model is told."""
-
-Work = Callable[[Cancel, Heard], Finished]
 
 
 @dataclass
@@ -66,8 +59,7 @@ class ShellEnded(Message):
     @property
     def note(self) -> str:
         """What the model is told."""
-        output = clip(self.output.strip("\n"), _TOLD) or "(no output)"
-        return f"I ran a command myself ({self.ending}):\n\n$ {self.line}\n{output}"
+        return note(self.line, self.ending, self.output)
 
 
 class ShellLines:
@@ -88,20 +80,7 @@ class ShellLines:
 
     def run(self, line: str, root: Path, sandbox: Sandbox, *, told: bool) -> bool:
         """Have a shell run a line in a folder; False while another one is at work."""
-
-        def work(cancel: Cancel, heard: Heard) -> Finished:
-            return execute(
-                ["/bin/sh", "-c", line],
-                root,
-                timeout=_TIMEOUT,
-                cancel=cancel,
-                env=project_path(root),
-                limit=_KEPT,
-                sandbox=sandbox,
-                heard=heard,
-            )
-
-        return self.start(line, work, told=told)
+        return self.start(line, running(line, root, sandbox, _KEPT), told=told)
 
     def start(self, line: str, work: Work, *, told: bool) -> bool:
         """Have something done as a line is; False while another one is at work.

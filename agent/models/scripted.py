@@ -106,7 +106,9 @@ class ScriptedModel:
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
             return cls(_Script.model_validate(data), f"scripted:{path.name}")
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except OSError as error:
+            raise InputError(f"The script {path} cannot be read: {error.strerror}.") from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise InputError(f"The script {path} cannot be read: {error}.") from error
         except ValidationError as error:
             first = error.errors()[0]

@@ -119,6 +119,7 @@ def test_what_stops_a_command_is_a_finding_here(agent: Agent, plain: Path, what:
         (agent.home / "state" / "trust.json").write_text("{")
     found = findings(agent, plain)
     assert found[what]["state"] == "bad"
+    assert not found[what]["remedy"], "no command mends it"
     assert "disk, models" in found
 
 

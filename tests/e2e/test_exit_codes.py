@@ -63,7 +63,7 @@ def test_it_tells_its_version(agent: Agent, tmp_path: Path) -> None:
         (["fix", "ISSUE.md", "--max-usd", "nan"], "max_usd (flag)"),
         (["fix", "ISSUE.md", "--steering", "wild"], "--steering"),
         (["fix", "ISSUE.md", "--wild"], "--wild"),
-        (["fix", "ISSUE.md", "--model", "scripted:none.toml"], "none.toml cannot be read"),
+        (["fix", "ISSUE.md", "--model", "scripted:none.toml"], "none.toml cannot be read: No such"),
         (["fix", "ISSUE.md", "--model", "scripted:app.py"], "app.py cannot be read"),
         (["fix", "ISSUE.md", "--output", "none/x.patch"], "none"),
         (["fix", "ISSUE.md", "--test-command", "pytest 'open"], "test command"),

@@ -176,6 +176,28 @@ def test_it_goes_on_where_it_was_killed(terminal: Terminals, plain: Path) -> Non
     assert "return 1" in (plain / "app.py").read_text()
 
 
+def test_a_shell_line_is_run_and_told(terminal: Terminals, plain: Path) -> None:
+    one = terminal(SECOND)
+    go = plain / "go"
+    one.types("!echo so$((1+1))on; while ! [ -e go ]; do sleep 0.02; done; printf 'en''d'; exit 3")
+    one.says("so2on")  # it is at work still
+    go.touch()
+    one.says("end\r\nexit code 3")
+    one.types("!!echo kept", "!echo up$((1+1)); sleep 60")
+    one.says("up2")
+    one.asked += 1
+    os.write(one.keyboard, b"\x03")
+    one.says("stopped")
+    os.write(one.keyboard, b"append\n")
+    one.says("unverified: ")
+    one.types("/export markdown told.md", "/quit")
+    assert one.leaves() == 0
+    told = (plain / "told.md").read_text()
+    assert "I ran a command myself (exit code 3)" in told
+    assert "so2on" in told
+    assert "kept" not in told
+
+
 def test_a_hang_up_saves_and_leaves(terminal: Terminals, plain: Path) -> None:
     one = terminal(PLAIN_FIX + SLOW)
     one.types("value() should be 2", "more")

@@ -363,6 +363,8 @@ def test_the_end_of_a_growing_answer_is_seen_and_does_not_jump_when_it_is_left()
 def test_a_shell_line_keeps_head_and_tail_of_a_flood() -> None:
     async def behave(pilot: Pilot[None], view: Transcript) -> None:
         line = view.shell("yes")
+        await settled(pilot)
+        assert "Esc stops it" in shown(pilot)
         line.write(Piece("first\n"))
         for _ in range(100):
             line.write(Piece("y\n" * 10_000))

@@ -225,7 +225,7 @@ def shell(entry: Shell) -> Content:
     """The user's command, its output's head and tail, how it ended."""
     mark, colour = (spinner(), "$text-accent") if not entry.ended else ("$", "$text-primary")
     told = duration(entry.seconds if entry.ended else time.monotonic() - entry.started)
-    ending = told
+    ending = told if entry.ended else f"{told}  Esc stops it"
     if entry.ended and entry.code is None:
         ending = f"stopped, {told}"
     elif entry.ended and entry.code:

@@ -76,7 +76,9 @@ class RewindScreen(ModalScreen[Choice | None]):
         if not files:
             lines.append(Content.styled("No file was changed.", MUTED))
         else:
-            lines.append(Content.styled("Your own later edits of these files stay:", MUTED))
+            lines.append(
+                Content.styled("These files go back; your own later edits of them stay:", MUTED)
+            )
             lines += [Content(f"  {shown(path)}") for path in files]
         for turn in gone:
             lines += patch_lines(turn.patch) if turn.patch else []

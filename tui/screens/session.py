@@ -259,6 +259,10 @@ class SessionScreen(Screen[None]):
     def _typed_ahead(self, message: Panel.Typed) -> None:
         self.query_one(Prompt).take_in(message.text)
 
+    @on(Panel.Erased)
+    def _erased(self) -> None:
+        self.query_one(Prompt).erase()
+
     # Shell lines.
 
     @on(ShellGiven)

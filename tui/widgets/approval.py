@@ -56,6 +56,13 @@ class Approval(Panel):
         Binding("tab", "choose", "Next part, or the conversation", show=False),
     ]
 
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("y, s, a, n", "The answers, as far as they are offered"),
+        ("Space", "Tick a part of the change: what is not ticked is not made"),
+        ("Up, Down, PgUp, PgDn", "Scroll what is asked about, or the conversation"),
+    )
+    """What is read here without a binding, for the help."""
+
     @dataclass
     class Refused(Message):
         """The user wants it to stop altogether: `refuse` answers once that is under way."""

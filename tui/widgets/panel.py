@@ -23,6 +23,8 @@ from textual.widgets import Static
 
 QUIET = 0.4
 """Seconds without a key after which a question that has appeared may be answered."""
+WRITTEN = 1.5
+"""Seconds after which one may that was written beneath: people pause longer between two words."""
 _LOOK = 0.1
 """Seconds between two looks whether it may."""
 
@@ -82,11 +84,17 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
 
         text: str
 
+    @dataclass
+    class Erased(Message):
+        """The last letter of that was a mistake."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._keys: tuple[str, ...] = ()
         self._before: Widget | None = None
         self._pressed = 0.0
+        self._writing = False
+        """Whether the last keys were letters that answered nothing."""
         self.quiet = QUIET
         """What `QUIET` says, of this one."""
 
@@ -132,7 +140,7 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
 
     def arm(self) -> None:
         """From here on keys count once none was pressed for a while."""
-        self.armed = False
+        self.armed = self._writing = False
         self._pressed = time.monotonic()
         self.set_timer(_LOOK, self._look)
 
@@ -164,15 +172,22 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
         if self._quiet() and event.key in self._keys:
             event.stop()
             self.post_message(self.Answered(self, event.key))
-        elif not self.armed or (event.is_printable and event.key != "question_mark"):
-            # Somebody is writing: what follows is no answer until they pause.
-            event.stop()
-            event.prevent_default()
-            if event.is_printable and event.character:
-                self.post_message(self.Typed(event.character))
-            if self.armed:
-                self.arm()
-            self._pressed = time.monotonic()
+            return
+        erases = event.key == "backspace"
+        types = event.is_printable and event.key != "question_mark"
+        if self.armed and not (types or erases):
+            return
+        # Somebody is writing: what follows is no answer until they pause.
+        event.stop()
+        event.prevent_default()
+        if erases:
+            self.post_message(self.Erased())
+        elif event.is_printable and event.character:
+            self.post_message(self.Typed(event.character))
+        if self.armed:
+            self.arm()
+        self._pressed = time.monotonic()
+        self._writing = self._writing or types or erases
 
     def on__choice_clicked(self, message: _Choice.Clicked) -> None:
         message.stop()
@@ -191,6 +206,7 @@ class Panel(Vertical, can_focus=True, can_focus_children=False):
             self.set_timer(_LOOK, self._look)
 
     def _quiet(self) -> bool:
-        if not self.armed and time.monotonic() - self._pressed >= self.quiet:
-            self.armed = True
+        pause = max(self.quiet, WRITTEN) if self._writing else self.quiet
+        if not self.armed and time.monotonic() - self._pressed >= pause:
+            self.armed, self._writing = True, False
         return self.armed

@@ -56,7 +56,7 @@ def report(
     if not dirs:
         raise InputError("Name a folder that `agent replay` wrote.")
     page = out or dirs[0] / PAGE
-    if page.is_dir() or not page.absolute().parent.is_dir():
+    if page.is_dir() or (out is not None and not out.absolute().parent.is_dir()):
         raise InputError(f"The page cannot be written to {page}: name a file in a folder there is.")
     content = gather([Store(folder).read() for folder in dict.fromkeys(dirs)], month)
     private.write(page, render_html(content).encode("utf-8", "backslashreplace"))

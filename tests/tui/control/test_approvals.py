@@ -9,6 +9,7 @@ from agent.approval import ApprovalAnswer, Choice
 from agent.mode import Mode
 from tests.tui.control.conftest import DONE, WRITE, Drive, Person
 from tui.engine import Asked
+from tui.screens.help import Help
 from tui.widgets.change import Hunk
 from tui.widgets.panel import QUIET
 from tui.widgets.prompt import Prompt
@@ -70,6 +71,21 @@ def test_what_was_typed_before_a_question_does_not_answer_it(drive: Drive) -> No
         assert not person.approval.display
 
     drive(behave, WRITE + DONE)
+
+
+def test_the_answers_stand_in_the_help(drive: Drive) -> None:
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        await person.press("question_mark")
+        await person.until(lambda: isinstance(person.pilot.app.screen, Help))
+        await person.until(lambda: "offered" in person.pilot.app.export_screenshot())
+        await person.press("escape")
+        await person.asked()
+        await person.press("n", "enter")
+        await person.rest()
+
+    drive(behave, WRITE + DONE, size=(80, 60))
 
 
 def test_no_reaches_the_model_with_a_word(drive: Drive) -> None:
@@ -257,6 +273,27 @@ def test_a_word_that_is_written_answers_nothing(drive: Drive) -> None:
         assert person.prompt == "lays"
         assert person.approval.display
         person.approval.quiet = QUIET
+        await person.asked()
+        await person.press("y")
+        await person.rest()
+        assert (person.root / "made.txt").exists()
+
+    drive(behave, WRITE + DONE)
+
+
+def test_a_pause_within_what_is_written_beneath_a_question_is_no_end_of_it(drive: Drive) -> None:
+    """Between two words people pause longer than a question does."""
+
+    async def behave(person: Person) -> None:
+        await person.send("make it")
+        await person.asked()
+        await person.press("W", "h")
+        await person.pilot.pause(2 * QUIET)
+        await person.press("y", "x", "backspace")
+        assert person.prompt == "Why"
+        assert person.approval.display
+        box = person.screen.query_one("#box")
+        assert "Enter" not in str(box.border_subtitle)
         await person.asked()
         await person.press("y")
         await person.rest()

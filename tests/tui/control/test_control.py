@@ -275,6 +275,7 @@ def test_the_way_back_shows_what_is_taken_back(drive: Drive) -> None:
         await person.press("down")
         await person.until(lambda: "These 2 turns" in str(taken.render()))
         text = str(taken.render())
+        assert "These files go back" in text
         assert text.index("b.py") < text.index("a.py")
         assert "\x1b" not in text
         await person.press("enter")

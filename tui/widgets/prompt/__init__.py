@@ -157,6 +157,10 @@ class Prompt(Vertical):
         """Write where the cursor is, as if the user had."""
         self._editor.take_in(text)
 
+    def erase(self) -> None:
+        """Take back the letter before the cursor."""
+        self._editor.action_delete_left()
+
     def clear(self) -> bool:
         """Empty what is being written, if anything is; it comes back as an earlier prompt does."""
         draft = self._editor.draft
@@ -174,6 +178,8 @@ class Prompt(Vertical):
         if self.is_mounted:
             self._dress()
 
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
     @on(TextArea.Changed)
     def _changed(self) -> None:
         self._dress()

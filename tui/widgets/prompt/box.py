@@ -44,7 +44,9 @@ class Box(Horizontal):
         shell = text.startswith("!") and not searching
         self.set_class(shell, "-shell")
         self._sign.update("?" if searching else "$" if shell else "❯")
-        told = SEARCH_HINT if searching else hint(text, at_work=at_work, queued=queued)
+        focused = self._editor.has_focus
+        told = hint(text, at_work=at_work, queued=queued, focused=focused)
+        told = SEARCH_HINT if searching else told
         self.border_subtitle = Content(told)
         self._editor.placeholder = placeholder(at_work=at_work, searching=searching)
 

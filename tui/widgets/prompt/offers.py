@@ -70,8 +70,12 @@ def sent_before(drafts: Sequence[Draft], query: str) -> Iterator[Choice]:
             yield Choice(newest[hit.index], lines[hit.index], "", hit.marks)
 
 
-def hint(text: str, *, at_work: bool, queued: bool) -> str:
-    """One line on what the text will be, or what can be done."""
+def hint(text: str, *, at_work: bool, queued: bool, focused: bool) -> str:
+    """One line on what the text will be, or what can be done.
+
+    Args:
+        focused: Whether the keys are the prompt's: while a question has them, Enter queues nothing.
+    """
     if text.startswith("!!"):
         return "a shell line in the sandbox; the model is not told"
     if text.startswith("!"):
@@ -80,6 +84,8 @@ def hint(text: str, *, at_work: bool, queued: bool) -> str:
         with suppress(CommandRefused):
             command, _ = commands.parse(text)
             return f"/{command.name} {command.arguments}".strip() + f": {command.help}"
+    if at_work and not focused:
+        return "Esc interrupts"
     if queued:
         return "↑ takes the last one back · ctrl+s sends now"
     if at_work:

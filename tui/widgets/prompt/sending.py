@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from agent import shell_line
 from tui import commands
 from tui.prompt_history import Draft
 from tui.widgets.prompt.pastes import expanded
@@ -67,9 +68,7 @@ def read(draft: Draft, *, at_work: bool) -> CommandGiven | ShellGiven | Draft | 
         return CommandGiven(command.name, arguments)
     if is_message(text):
         return draft
-    line = expanded(draft).strip().removeprefix("!")
-    told = not line.startswith("!")
-    line = line.removeprefix("!").strip()
+    line, told = shell_line.read(expanded(draft))
     return ShellGiven(line, told) if line else None
 
 
@@ -82,4 +81,4 @@ def is_command(text: str) -> bool:
 
 def is_message(text: str) -> bool:
     """Whether a text is meant for the model: no command, and no line for a shell."""
-    return not is_command(text) and not text.startswith("!")
+    return not is_command(text) and not text.startswith(shell_line.SIGN)

@@ -1,0 +1,86 @@
+"""A line that the user has a shell run, in the session's sandbox.
+
+Owns how it is written, how it is run and what a model is told of it. Must not know who shows what
+it prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.base import Cancel, Heard
+from tools.errors import Cancelled
+from tools.interpreters import project_path
+from tools.live import aloud
+from tools.process import Finished, execute
+from tools.sandboxing.base import Sandbox
+from tools.text_filter import clip
+
+SIGN = "!"
+"""Begins such a line; two of them keep it from the model."""
+KEPT = 64_000
+"""Bytes of the output that are kept."""
+STOPPED = "stopped"
+"""How a line ended that the user stopped."""
+_TIMEOUT = 3600.0
+"""Seconds."""
+_TOLD = 4_000
+"""Characters of the output that a model is told."""
+
+Work = Callable[[Cancel, Heard], Finished]
+
+
+def read(text: str) -> tuple[str, bool]:
+    """The line behind the sign, and whether the model is to know of it."""
+    line = text.strip().removeprefix(SIGN)
+    return line.removeprefix(SIGN).strip(), not line.startswith(SIGN)
+
+
+def running(line: str, root: Path, sandbox: Sandbox, kept: int = KEPT) -> Work:
+    """What runs a line in a folder."""
+
+    def work(cancel: Cancel, heard: Heard) -> Finished:
+        return execute(
+            ["/bin/sh", "-c", line],
+            root,
+            timeout=_TIMEOUT,
+            cancel=cancel,
+            env=project_path(root),
+            limit=kept,
+            sandbox=sandbox,
+            heard=heard,
+        )
+
+    return work
+
+
+def told(work: Work, cancel: Cancel, say: Callable[[str], None]) -> tuple[str, str]:
+    """Do it, and say line by line what it prints: how it ended, and its output.
+
+    Raises:
+        ToolError: There is no shell, or no such folder.
+    """
+    pieces, unended = aloud(work, cancel), ""
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as end:
+            done: Finished = end.value
+            break
+        except Cancelled:
+            return STOPPED, ""
+        if piece.left_out:
+            say(f"… {piece.left_out} bytes left out …")
+        if piece.text:
+            say(piece.text.removesuffix("\n"))
+        unended = piece.line
+    if unended:
+        say(unended)
+    return STOPPED if done.cancelled else done.ending, done.output
+
+
+def note(line: str, ending: str, output: str) -> str:
+    """What the model is told of it, with the next message."""
+    told = clip(output.strip("\n"), _TOLD) or "(no output)"
+    return f"I ran a command myself ({ending}):\n\n$ {line}\n{told}"
