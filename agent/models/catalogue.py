@@ -83,8 +83,8 @@ class Catalogue:
                 return entry
         names = [known for entry in self.entries for known in (entry.name, *entry.aliases)]
         near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`agent models list` shows all"
-        raise ModelMissing(f"there is no model named {name!r}; {hint}")
+        hint = f"did you mean {' or '.join(near)}?" if near else "`agent models list` shows all."
+        raise ModelMissing(f"There is no model named {name!r}: {hint}")
 
     def on_disk(self, entry: Entry) -> Path | None:
         """The entry's file, fetched here or by Ollama."""
@@ -110,7 +110,7 @@ class Catalogue:
         path = Path(text).expanduser()
         if path.suffix.casefold() == ".gguf" or os.sep in text:
             if not path.is_file():
-                raise ModelMissing(f"there is no file {text}")
+                raise ModelMissing(f"There is no file {text}.")
             return self.of_file(path)
         try:
             entry = self.find(text)

@@ -158,7 +158,7 @@ def test_each_limit(agent: Agent, plain: Path, option: str, value: str, script: 
         ("xyzzy", "`agent models list`"),
         ("qwen2.5-coder-1.5b", "`agent models pull qwen2.5-coder-1.5b`"),
         ("default", "`agent models pull qwen2.5-coder-1.5b`"),
-        ("./none.gguf", "there is no file ./none.gguf"),
+        ("./none.gguf", "There is no file ./none.gguf."),
     ],
 )
 def test_a_model_that_is_not_here(agent: Agent, plain: Path, model: str, told: str) -> None:

@@ -116,7 +116,7 @@ def test_broken_and_absent_files(catalogue: Catalogue, tmp_path: Path) -> None:
     (tmp_path / "broken.gguf").write_bytes(b"GGUF and nothing else, alas, for this reader")
     with pytest.raises(ModelFileError):
         catalogue.resolve(str(tmp_path / "broken.gguf"))
-    with pytest.raises(ModelMissing, match="there is no file"):
+    with pytest.raises(ModelMissing, match="There is no file"):
         catalogue.resolve(str(tmp_path / "absent.gguf"))
 
 

@@ -244,7 +244,7 @@ def test_the_command_prints_and_writes_a_page(
 def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no replay in"):
         report([tmp_path], None)
-    with pytest.raises(InputError, match="There is no replay in .*none"):
+    with pytest.raises(InputError, match=r"There is no replay in .*none"):
         report([tmp_path / "none"], None)
     folder = both(tmp_path)[0].folder
     with pytest.raises(InputError, match="cannot be written"):
