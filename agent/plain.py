@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent import shell_line
+from agent import shell_line, shell_sign
 from agent.approval import Approver, Nobody
 from agent.conversation import Conversation
 from agent.errors import AgentError, ExitCode, InputError
@@ -130,8 +130,8 @@ class _Plain:
                 if command is None:
                     raise InputError(f"There is no command /{name}; /help lists them.")
                 command.do(self, rest.strip())
-            elif text.startswith(shell_line.SIGN):
-                self.shell(*shell_line.read(text))
+            elif text.startswith(shell_sign.SIGN):
+                self.shell(*shell_sign.read(text))
             elif text:
                 self.turn(text)
         except (AgentError, ToolError) as error:

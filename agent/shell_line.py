@@ -1,6 +1,6 @@
 """A line that the user has a shell run, in the session's sandbox.
 
-Owns how it is written, how it is run and what a model is told of it. Must not know who shows what
+Owns how it is run and what a model is told of it. Must not know who shows what
 it prints.
 """
 
@@ -17,8 +17,6 @@ from tools.process import Finished, execute
 from tools.sandboxing.base import Sandbox
 from tools.text_filter import clip
 
-SIGN = "!"
-"""Begins such a line; two of them keep it from the model."""
 KEPT = 64_000
 """Bytes of the output that are kept."""
 STOPPED = "stopped"
@@ -29,12 +27,6 @@ _TOLD = 4_000
 """Characters of the output that a model is told."""
 
 Work = Callable[[Cancel, Heard], Finished]
-
-
-def read(text: str) -> tuple[str, bool]:
-    """The line behind the sign, and whether the model is to know of it."""
-    line = text.strip().removeprefix(SIGN)
-    return line.removeprefix(SIGN).strip(), not line.startswith(SIGN)
 
 
 def running(line: str, root: Path, sandbox: Sandbox, kept: int = KEPT) -> Work:

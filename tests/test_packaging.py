@@ -97,6 +97,15 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not heavy & set(run.stderr.split())
 
 
+def test_the_first_frame_waits_for_nothing_heavy() -> None:
+    script = f"import sys; sys.path.append({str(ROOT)!r}); import tui.app; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd="/"
+    )
+    heavy = {"pydantic", "tools.base", "agent.conversation", "markdown_it", "pygments", "git"}
+    assert not heavy & set(run.stdout.split())
+
+
 def test_plain_machines_are_built_for_natively_and_without_a_gpu() -> None:
     chosen = build_settings("flags : fpu avx2 avx512f", None)
     assert not [name for name in chosen if "FLAGS" in name or "GGML" in name]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from agent import shell_line
+from agent import shell_sign
 from tui import commands
 from tui.prompt_history import Draft
 from tui.widgets.prompt.pastes import expanded
@@ -68,7 +68,7 @@ def read(draft: Draft, *, at_work: bool) -> CommandGiven | ShellGiven | Draft | 
         return CommandGiven(command.name, arguments)
     if is_message(text):
         return draft
-    line, told = shell_line.read(expanded(draft))
+    line, told = shell_sign.read(expanded(draft))
     return ShellGiven(line, told) if line else None
 
 
@@ -81,4 +81,4 @@ def is_command(text: str) -> bool:
 
 def is_message(text: str) -> bool:
     """Whether a text is meant for the model: no command, and no line for a shell."""
-    return not is_command(text) and not text.startswith(shell_line.SIGN)
+    return not is_command(text) and not text.startswith(shell_sign.SIGN)
