@@ -37,9 +37,9 @@ CHOICES = 60
 """Definitions offered when the code does not fit."""
 MENDED = 8
 """Definitions in which small changes are tried."""
-MEND_SECONDS = 60.0
+MEND_SECONDS = 40.0
 """What all small changes together may take."""
-SMALLER_SECONDS = 30.0
+SMALLER_SECONDS = 15.0
 """The same where a change was found already, and a smaller one is looked for."""
 SMALL = 8
 """Words that differ, where a change is so small that no smaller one is looked for."""
