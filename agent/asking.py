@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator
 from typing import assert_never
 
 from agent import events
-from agent.deadline import Deadline
 from agent.errors import ModelError
 from agent.events import Event
 from agent.models.base import (
@@ -24,6 +23,7 @@ from agent.models.base import (
     Usage,
 )
 from agent.retrying import Patience
+from tools.deadline import Deadline
 from tools.errors import Cancelled
 
 _TICK = 0.05

@@ -21,7 +21,6 @@ from agent.asking import answer_to
 from agent.carrying_out import carried_out
 from agent.context import Context
 from agent.costs import Cost, Costing
-from agent.deadline import Deadline
 from agent.equipment import Equipment
 from agent.errors import AgentError, ContextOverflow, ModelError, NoSuchModel
 from agent.events import Compacted, Event, Origin, Status, Switched, Totals
@@ -36,6 +35,7 @@ from agent.repeats import STOP_AFTER, Repeats
 from agent.steering.moves import Ask, Moves, Reply, Rewind, Steering, Tell, Use, Verdict
 from agent.switching import GIVEN_UP
 from tools.base import Cancel, Prepared, Toolbox, ToolResult
+from tools.deadline import Deadline
 from tools.errors import Cancelled, ToolError
 from tools.workspace import Workspace
 

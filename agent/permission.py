@@ -14,12 +14,12 @@ from typing import Any
 
 from agent import events
 from agent.approval import Choice, Denial, Gate, denied
-from agent.deadline import Deadline
 from agent.events import Event, Origin, Status
 from agent.messages import ToolCall
 from agent.redaction import Redactor
 from agent.steering.moves import Verdict
 from tools.base import Effect, Prepared, Toolbox, ToolResult, failure
+from tools.deadline import Deadline
 from tools.errors import ToolError
 from tools.workspace import Workspace
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.base import Cancel, Heard
 from tools.errors import Cancelled
 from tools.interpreters import project_path
-from tools.live import aloud
+from tools.live import Piece, telling
 from tools.process import Finished, execute
 from tools.sandboxing.base import Sandbox
 from tools.text_filter import clip
@@ -29,7 +29,7 @@ _TOLD = 4_000
 Work = Callable[[Cancel, Heard], Finished]
 
 
-def running(line: str, root: Path, sandbox: Sandbox, kept: int = KEPT) -> Work:
+def running(line: str, root: Path, sandbox: Sandbox) -> Work:
     """What runs a line in a folder."""
 
     def work(cancel: Cancel, heard: Heard) -> Finished:
@@ -39,7 +39,7 @@ def running(line: str, root: Path, sandbox: Sandbox, kept: int = KEPT) -> Work:
             timeout=_TIMEOUT,
             cancel=cancel,
             env=project_path(root),
-            limit=kept,
+            limit=KEPT,
             sandbox=sandbox,
             heard=heard,
         )
@@ -53,20 +53,20 @@ def told(work: Work, cancel: Cancel, say: Callable[[str], None]) -> tuple[str, s
     Raises:
         ToolError: There is no shell, or no such folder.
     """
-    pieces, unended = aloud(work, cancel), ""
-    while True:
-        try:
-            piece = next(pieces)
-        except StopIteration as end:
-            done: Finished = end.value
-            break
-        except Cancelled:
-            return STOPPED, ""
+    unended = ""
+
+    def tell(piece: Piece) -> None:
+        nonlocal unended
         if piece.left_out:
             say(f"… {piece.left_out} bytes left out …")
         if piece.text:
             say(piece.text.removesuffix("\n"))
         unended = piece.line
+
+    try:
+        done = telling(work, cancel, tell)
+    except Cancelled:
+        return STOPPED, ""
     if unended:
         say(unended)
     return STOPPED if done.cancelled else done.ending, done.output

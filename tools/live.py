@@ -84,6 +84,23 @@ def aloud(
     return job.results[0]
 
 
+def telling(
+    work: Callable[[Cancel, Heard], T],
+    cancel: Cancel,
+    tell: Callable[[Piece], object],
+    *,
+    most: int = MOST,
+) -> T:
+    """As `aloud`, for who is told rather than looks: each piece is handed on."""
+    pieces = aloud(work, cancel, most=most)
+    while True:
+        try:
+            tell(next(pieces))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
 class _Job(Generic[T]):
     """Work in its thread; to the work, the flag that it looks at."""
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from tools.action import Action
 from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
+from tools.deadline import Deadline
 from tools.editing.splice import splice
 from tools.errors import Cancelled, ToolError
 from tools.syntax import symbols
@@ -55,17 +56,6 @@ class Mends:
     passing: tuple[Mend, ...]
 
 
-class _Until:
-    """Raised with another flag, or when the time is over."""
-
-    def __init__(self, cancel: Cancel, seconds: float) -> None:
-        self.cancel = cancel
-        self._end = time.monotonic() + seconds
-
-    def is_set(self) -> bool:
-        return self.cancel.is_set() or time.monotonic() > self._end
-
-
 class TryMends(Tool[TryMendsArguments]):
     name = "try_mends"
     description = "Try small changes of definitions, and say with which a failing test passes."
@@ -88,7 +78,8 @@ class TryMends(Tool[TryMendsArguments]):
             if left <= 0 or len(passing) == args.enough:
                 break
             tried += 1
-            if self._passes(args.test, mend, _Until(cancel, min(left, TRIAL_SECONDS))):
+            until = Deadline(cancel, time.monotonic() + min(left, TRIAL_SECONDS))
+            if self._passes(args.test, mend, until):
                 passing.append(mend)
         seconds = time.monotonic() - began
         where = ", ".join(definition.symbol for definition in args.definitions[:SHOWN])
@@ -116,7 +107,7 @@ class TryMends(Tool[TryMendsArguments]):
                 return data[symbol.start : symbol.end].decode()
         raise ToolError(f"There is no {place.symbol} in {place.path}.")
 
-    def _passes(self, test: str, mend: Mend, until: _Until) -> bool:
+    def _passes(self, test: str, mend: Mend, until: Deadline) -> bool:
         place = mend.definition
         before = self._workspace.peek(place.path)
         source = SourceText.of(before)

@@ -16,15 +16,11 @@ from pathlib import Path
 from textual.message import Message
 
 from agent.errors import AgentError
-from agent.shell_line import Work, note, running
+from agent.shell_line import KEPT, STOPPED, Work, note, running
 from tools.errors import Cancelled, ToolError
-from tools.live import Piece, aloud
-from tools.process import Finished
+from tools.live import Piece, telling
 from tools.sandboxing.base import Sandbox
 from tools.text_filter import printable
-
-_KEPT = 64_000
-"""Bytes of the output that are kept."""
 
 
 @dataclass
@@ -80,7 +76,7 @@ class ShellLines:
 
     def run(self, line: str, root: Path, sandbox: Sandbox, *, told: bool) -> bool:
         """Have a shell run a line in a folder; False while another one is at work."""
-        return self.start(line, running(line, root, sandbox, _KEPT), told=told)
+        return self.start(line, running(line, root, sandbox), told=told)
 
     def start(self, line: str, work: Work, *, told: bool) -> bool:
         """Have something done as a line is; False while another one is at work.
@@ -107,24 +103,14 @@ class ShellLines:
     def _work(self, line: str, work: Work, told: bool) -> None:
         started, code, output = time.monotonic(), None, ""
         try:
-            done = self._done(work)
+            done = telling(work, self._cancel, lambda it: self._post(ShellWrote(it)), most=KEPT)
             code, output = done.code, done.output
-            ending = "stopped" if done.cancelled else done.ending
+            ending = STOPPED if done.cancelled else done.ending
         except Cancelled:
-            ending = "stopped"
+            ending = STOPPED
         except (AgentError, ToolError, OSError) as error:
             ending = str(error)
             self._post(ShellWrote(Piece(printable(ending))))
         seconds = time.monotonic() - started
         self._at_work.release()
         self._post(ShellEnded(line, ending, code, output, seconds, told))
-
-    def _done(self, work: Work) -> Finished:
-        """Do it, and tell meanwhile what it prints."""
-        pieces = aloud(work, self._cancel, most=_KEPT)
-        while True:
-            try:
-                self._post(ShellWrote(next(pieces)))
-            except StopIteration as end:
-                done: Finished = end.value
-                return done

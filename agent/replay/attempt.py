@@ -19,7 +19,6 @@ from typing import Any
 from agent.approval import AllowAll
 from agent.conversation import Conversation
 from agent.costs import Cost
-from agent.deadline import Deadline
 from agent.errors import AgentError
 from agent.events import Status
 from agent.models.base import Usage
@@ -36,6 +35,7 @@ from agent.replay.sharing import place_of_work
 from agent.replay.store import Fitness, Store
 from agent.wanted import Wanted
 from tools.base import Cancel
+from tools.deadline import Deadline
 from tools.errors import Cancelled, ToolError
 from tools.snapshot_store import borrow
 

@@ -20,7 +20,6 @@ from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask, use
 from agent.steering.suspects import suspects
 from agent.verify import Judge
-from tools.base import ToolResult
 from tools.mend import Mends
 from tools.outline import Index, Ranked
 from tools.syntax import language_of
@@ -224,28 +223,27 @@ class Bench:
             "error": named[-1] if named else "",
             "seconds": MEND_SECONDS if self.reserve is None else SMALLER_SECONDS,
         }
-        tried = yield from self._use("try_mends", wanted)
+        trial = ToolCall(self._new_id(), "try_mends", wanted)
+        tried = yield from use(trial, by_model=False, needed=False)
         for mend in tried.details.passing if isinstance(tried.details, Mends) else ():
             arguments = {**mend.definition.model_dump(), "code": mend.code}
-            call = ToolCall("", "replace_symbol", arguments)
+            call = ToolCall(self._new_id(), "replace_symbol", arguments)
             whole = material.complete(self.workspace, self.index(), call)
-            if (yield from self._use(whole.name, whole.arguments)).ok:
+            if (yield from use(whole, by_model=False, needed=False)).ok:
                 after = yield from self.test()
                 if good(after):
                     return after
             yield Rewind(0, checkpoint, "That small change is not enough.")
         return None
 
-    def _use(
-        self, name: str, arguments: Mapping[str, object]
-    ) -> Generator[Move, Reply, ToolResult]:
-        return use(ToolCall(self._new_id(), name, arguments), by_model=False, needed=False)
-
     # --- what is kept
 
     def _found(self, checkpoint: int, run: TestRun) -> _Found:
         changes = self.workspace.changes(since=checkpoint)
-        size = sum(difference(_text(change.before), _text(change.after)) for change in changes)
+        size = sum(
+            difference(material.decode(change.before or b""), material.decode(change.after or b""))
+            for change in changes
+        )
         kept = self.workspace.changes(since=self.safe or 0)
         files = {change.path: change.after for change in kept if change.after is not None}
         return _Found(run, files, size)
@@ -265,10 +263,6 @@ class Bench:
             basis = self.workspace.peek(path) if self.workspace.exists(path) else None
             self.workspace.write(path, data, basis=basis)
         self.judge.see(reserve.run)
-
-
-def _text(data: bytes | None) -> str:
-    return (data or b"").decode("utf-8", "replace")
 
 
 def difference(before: str, after: str) -> int:

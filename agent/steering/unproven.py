@@ -68,24 +68,24 @@ def change(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Repl
         first = not tried
         after, problems = yield from bench.attempt(answer, question.form, tried)
         changed = bench.workspace.checkpoint() > checkpoint and not problems
-        passed: dict[str, str] = {}
-        if changed and (run is None or after is None or not compare(run, after).broken):
-            passed = written.passed(after) if written and after else {}
+        sound = changed and (run is None or after is None or not compare(run, after).broken)
+        if sound:
             if written is None:
                 return
             usable = usable or (answer, question.form)
         if first:
             attempts = _attempts(bench, shown, answer.text, judged=written is not None)
-        if first and written is not None:
-            whole = after if passed == written.files else None
-            if (yield from _smaller(bench, shown, written, whole, checkpoint)) is not None:
+        if written is not None:
+            passed = written.passed(after) if sound and after else {}
+            better = after if passed == written.files else None
+            if first:
+                better = yield from _smaller(bench, shown, written, better, checkpoint)
+            if better is not None:
                 return
-        elif written is not None and passed == written.files:
-            return
-        if written is not None and passed:
-            reason = "One of the tests that were written passes; leaving the others out."
-            yield from _settle(bench, start, passed, answer, question.form, reason)
-            return
+            if passed:
+                reason = "One of the tests that were written passes; leaving the others out."
+                yield from _settle(bench, start, passed, answer, question.form, reason)
+                return
         yield Rewind(0, checkpoint, "That is no change to keep; asking anew.")
         question = next(attempts, None)
     if usable is not None:

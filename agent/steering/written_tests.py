@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -62,9 +63,10 @@ def new_test(
         ran or tests,
         key=lambda path: not any(stem in PurePosixPath(path).stem for stem in likely),
     )
-    for path, source in material.readable(workspace, ordered).items():
+    for path in ordered:
         imports = [s for s in index.symbols(path) if s.kind is Kind.IMPORTS]
-        if imports:
+        source = material.readable(workspace, [path]).get(path, b"") if imports else b""
+        if source:
             place = _free_name(workspace, PurePosixPath(path).parent.as_posix())
             head = material.decode(source[: imports[0].end])
             if snippet is None:
@@ -88,10 +90,11 @@ def _asserting(
     if made and not hasattr(builtins, made[1]) and not _is_function(index, made[1]):
         return ""  # an object, of which nothing is asked
     before = snippet.before
+    read = functools.cache(functools.partial(material.text_of, workspace))
     try:
         for _ in range(MAX_GIVEN):
             names = lacking.unknown(head, f"{before}\n{snippet.value}")
-            given = dict.fromkeys(filter(None, (_given(workspace, tests, it) for it in names)))
+            given = dict.fromkeys(filter(None, (_given(read, tests, it) for it in names)))
             if not given:
                 break
             before = "\n".join(filter(None, [*given, before]))
@@ -116,11 +119,11 @@ def _is_function(index: Index, name: str) -> bool:
     )
 
 
-def _given(workspace: Workspace, tests: Sequence[str], name: str) -> str:
+def _given(read: Callable[[str], str], tests: Sequence[str], name: str) -> str:
     """How the tests there are make what they call by this name; empty if none does."""
     made = re.compile(rf"^[ \t]+({name} = .+)$", re.MULTILINE)
     for path in tests:
-        for match in made.finditer(material.text_of(workspace, path)):
+        for match in made.finditer(read(path)):
             with suppress(SyntaxError, ValueError):
                 return ast.unparse(ast.parse(match[1]))
     return ""

@@ -1,4 +1,4 @@
-"""When a turn must end: the user's wish, or the time.
+"""When work must end: the user's wish, or the time.
 
 Owns the moment. Must not know what is under way.
 """
