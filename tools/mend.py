@@ -1,31 +1,29 @@
-"""The tool that tries small changes of definitions against one test, and takes all of them back.
+"""The tool that tries small changes of definitions against one test, none of them in the tree.
 
 Owns the trial. Must not know which change is kept.
 """
 
 from __future__ import annotations
 
+import os.path
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import Field
 
 from tools.action import Action
 from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
-from tools.deadline import Deadline
 from tools.editing.splice import splice
-from tools.errors import Cancelled, ToolError
+from tools.errors import ToolError
 from tools.syntax import symbols
-from tools.testing.reports import TestRun
 from tools.tests import RunTests, RunTestsArguments
 from tools.text import SourceText
 from tools.workspace import Workspace
 
 SHOWN = 3
 """Definitions that are named to the user."""
-TRIAL_SECONDS = 10.0
-"""What one run of the test may take: a small change often makes a loop endless."""
 
 
 class Definition(Arguments):
@@ -70,59 +68,48 @@ class TryMends(Tool[TryMendsArguments]):
         return self._tests.action(RunTestsArguments(only=args.test))
 
     def run(self, args: TryMendsArguments, cancel: Cancel) -> ToolResult:
+        # 20 ms; only needed here
+        from tools.testing.runners import Trial
+
         began = time.monotonic()
-        passing: list[Mend] = []
-        tried = 0
-        for mend in self._mends(args):
-            left = began + args.seconds - time.monotonic()
-            if left <= 0 or len(passing) == args.enough:
-                break
-            tried += 1
-            until = Deadline(cancel, time.monotonic() + min(left, TRIAL_SECONDS))
-            if self._passes(args.test, mend, until):
-                passing.append(mend)
+        mends: list[Mend] = []
+        trials: list[Trial] = []
+        for mend, old, new in self._mends(args):
+            start = len(os.path.commonprefix((old, new)))
+            same = len(os.path.commonprefix((old[start:][::-1], new[start:][::-1])))
+            place = self._workspace.resolve(mend.definition.path)
+            mends.append(mend)
+            trials.append(Trial(place, start, len(old) - same, new[start : len(new) - same]))
+        left = began + args.seconds - time.monotonic()
+        outcomes = self._tests.trials(args.test, trials, max(left, 1), args.enough, cancel)
+        passing = tuple(mend for mend, passed in zip(mends, outcomes, strict=False) if passed)
         seconds = time.monotonic() - began
         where = ", ".join(definition.symbol for definition in args.definitions[:SHOWN])
         where += " …" if len(args.definitions) > SHOWN else ""
         count = f"{len(passing)} pass" if len(passing) != 1 else "1 passes"
-        changes = "small change" if tried == 1 else "small changes"
-        display = f"{tried} {changes} of {where}: {count} ({seconds:.1f} s)"
-        return ToolResult(output=display, display=display, details=Mends(tuple(passing)))
+        changes = "small change" if len(outcomes) == 1 else "small changes"
+        display = f"{len(outcomes)} {changes} of {where}: {count} ({seconds:.1f} s)"
+        return ToolResult(output=display, display=display, details=Mends(passing))
 
-    def _mends(self, args: TryMendsArguments) -> Iterator[Mend]:
-        """The likely changes of all definitions, then the others."""
+    def _mends(self, args: TryMendsArguments) -> Iterator[tuple[Mend, bytes, bytes]]:
+        """Each change, with its file as it is and as it would be; the likely ones first."""
         # 15 ms; only needed here
         from tools.editing.mends import mends
 
-        codes = {place: self._code(place) for place in args.definitions}
+        files = {place.path: self._workspace.peek(place.path) for place in args.definitions}
+        codes = {place: self._code(place, files[place.path]) for place in args.definitions}
         for likely in (True, False):
             for place, code in codes.items():
+                data = files[place.path]
+                source = SourceText.of(data)
                 for mended in mends(code, args.error, likely=likely):
-                    yield Mend(place, mended)
+                    with suppress(ToolError):  # a change that does not stand in its file
+                        text = splice(place.path, source.text, place.symbol, mended).text
+                        yield Mend(place, mended), data, source.with_text(text)
 
-    def _code(self, place: Definition) -> str:
-        data = SourceText.of(self._workspace.peek(place.path)).text.encode()
+    def _code(self, place: Definition, file: bytes) -> str:
+        data = SourceText.of(file).text.encode()
         for symbol in symbols(place.path, data):
             if symbol.name == place.symbol:
                 return data[symbol.start : symbol.end].decode()
         raise ToolError(f"There is no {place.symbol} in {place.path}.")
-
-    def _passes(self, test: str, mend: Mend, until: Deadline) -> bool:
-        place = mend.definition
-        before = self._workspace.peek(place.path)
-        source = SourceText.of(before)
-        try:
-            text = source.with_text(splice(place.path, source.text, place.symbol, mend.code).text)
-        except ToolError:
-            return False  # a change that does not stand in its file
-        checkpoint = self._workspace.checkpoint()
-        self._workspace.write(place.path, text, basis=before)
-        try:
-            run = self._tests.run(RunTestsArguments(only=test), until).details
-        except Cancelled:
-            if until.cancel.is_set():
-                raise
-            return False
-        finally:
-            self._workspace.restore(checkpoint)
-        return isinstance(run, TestRun) and test in run.passed

@@ -5,7 +5,9 @@ Owns what a model is told of a run. Must not know what a result is used for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -15,6 +17,9 @@ from tools.errors import ToolError
 from tools.sandboxing.base import UNCONFINED, Sandbox
 from tools.shell import program_for
 from tools.testing.commands import Runner, TestCommand, startable
+
+if TYPE_CHECKING:
+    from tools.testing.runners import Trial
 
 
 class RunTestsArguments(Arguments):
@@ -71,6 +76,17 @@ class RunTests(ProgramTool[RunTestsArguments]):
             output = f"All tests were run: {self._command} takes no names.\n{output}"
         parts = summary.replace(" in ", " (", 1).replace(" s", " s)", 1)
         return ToolResult(output=output, display=f"tests: {parts}", details=run)
+
+    def trials(
+        self, test: str, trials: Iterable[Trial], seconds: float, enough: int, cancel: Cancel
+    ) -> tuple[bool, ...]:
+        """With which changed files a failing test passes; see `tools.testing.runners`."""
+        from tools.testing.runners import run_trials  # as above
+
+        (only,) = self._only(RunTestsArguments(only=test))
+        return run_trials(
+            self._found(), self._root, cancel, seconds, only, trials, enough, self._sandbox
+        )
 
     def _found(self) -> TestCommand:
         """Once: what the tests ran with before a change, they run with after it."""

@@ -133,7 +133,7 @@ def test_it_stops_when_its_seconds_are_over_though_a_change_never_ends(tmp_path:
     unchanged(tmp_path, code.encode())
 
 
-def test_cancelled_in_the_middle_it_restores_the_file(tmp_path: Path) -> None:
+def test_cancelled_in_the_middle_it_ends_at_once(tmp_path: Path) -> None:
     endless = "    open('seen', 'a').close()\n    while True:\n        pass\n"
     repository(tmp_path, CODE.encode(), f"def test_three():\n{endless}")
     (tmp_path / ".git" / "info" / "exclude").write_text("seen\n")
@@ -154,9 +154,8 @@ def test_cancelled_in_the_middle_it_restores_the_file(tmp_path: Path) -> None:
     until = time.monotonic() + 20
     while not (tmp_path / "seen").exists() and time.monotonic() < until:
         time.sleep(0.02)
-    assert (tmp_path / "calc.py").read_bytes() != CODE.encode()
     cancel.set()
-    thread.join(20)
+    thread.join(5)
     assert ended
     unchanged(tmp_path, CODE.encode())
 
@@ -183,7 +182,7 @@ def test_what_is_not_there_is_said_in_one_line(
 def test_a_language_without_changes_runs_nothing(tmp_path: Path) -> None:
     repository(tmp_path, CODE.encode(), TEST)
     (tmp_path / "a.js").write_text("function f(a) {\n  return a < 1;\n}\n")
-    result = tried(tmp_path, "f", path="a.js", test="-x")
+    result = tried(tmp_path, "f", path="a.js")
     assert result.display.startswith("0 small changes of f")
 
 

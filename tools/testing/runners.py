@@ -8,11 +8,14 @@ written at the end alone, so that a crash or a test that never ends would leave 
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +83,58 @@ def run_tests(
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """A file with some of its bytes replaced."""
+
+    path: Path
+    start: int
+    end: int
+    code: bytes
+
+
+def run_trials(
+    command: TestCommand,
+    root: Path,
+    cancel: Cancel,
+    seconds: float,
+    test: str,
+    trials: Iterable[Trial],
+    enough: int,
+    sandbox: Sandbox = UNCONFINED,
+) -> tuple[bool, ...]:
+    """Whether one failing test of pytest's passes with each of these files in place of its own.
+
+    Nothing is written to the tree (see `tools.testing.forker`).
+
+    Args:
+        seconds: For all of them.
+        enough: How often it must pass before the rest is left out.
+
+    Returns:
+        As many as there was time for. None if the test passes without them, or cannot be run.
+
+    Raises:
+        Cancelled: `cancel` was set.
+    """
+    command = startable(command, root)
+    if command.runner is not Runner.PYTEST:
+        return ()
+    with tempfile.TemporaryDirectory(prefix="parity-trials-") as name:
+        folder = Path(name)
+        with (folder / "trials.jsonl").open("w", encoding="ascii") as lines:
+            for trial in trials:
+                code = base64.b64encode(trial.code).decode()
+                place = os.path.realpath(trial.path)
+                lines.write(json.dumps([place, trial.start, trial.end, code]) + "\n")
+        order = _Order(command, root, cancel, seconds, (test,), folder, sandbox, unheard)
+        with suppress(_NotStarted):
+            _pytest(order, "forker", {"PARITY_ENOUGH_TRIALS": str(enough)})
+        outcomes = folder / "outcomes.txt"
+        told = outcomes.read_text("ascii", "replace") if outcomes.exists() else ""
+        return tuple(line == "passed" for line in told.splitlines())
+
+
+@dataclass(frozen=True, slots=True)
 class _Order:
     """One run that was asked for."""
 
@@ -103,12 +158,14 @@ def _execute(
     order: _Order,
     argv: Sequence[str],
     first: signal.Signals = signal.SIGINT,
+    env: Mapping[str, str] = {},
 ) -> Finished:
     own = dict(order.command.env)
     path = [str(order.folder), *(str(order.root / name) for name in order.command.sources)]
     env = {
         **project_path(order.root),
         **own,
+        **env,
         "PYTHONPATH": os.pathsep.join([*path, *filter(None, [own.get("PYTHONPATH")])]),
         "PARITY_ONE_TEST_SECONDS": str(order.timeout / _SHARE),
         # What these tools would leave in the user's tree.
@@ -137,20 +194,7 @@ def _execute(
 
 def _run_pytest(order: _Order) -> TestRun:
     command, root, only, folder = order.command, order.root, order.only, order.folder
-    recorder = folder / "parity_recorder.py"
-    shutil.copyfile(Path(__file__).with_name("recorder.py"), recorder)
-    argv = command.argv
-    end = program_end(argv, "pytest") or program_end(argv, "py.test")
-    theirs = [word for word in argv[end:] if not only or not (root / word.split("::")[0]).exists()]
-    # Before the user's own options, which win; after the configured ones, which do not.
-    ours = ["-q", "-p", "parity_recorder", "-p", "no:cacheprovider", "--tb=short", "--color=no"]
-    ours += ["--maxfail=0", "--continue-on-collection-errors"]
-    settings = pytest_settings(root)
-    quiet = ["--no-cov"] if settings is not None and "--cov" in settings.addopts else []
-    done = _execute(order, [*argv[:end], *ours, *quiet, *theirs, *only])
-    if done.code == _USAGE and settings is not None and settings.addopts:
-        # Configured options of plugins that are not installed here.
-        done = _execute(order, [*argv[:end], *ours, "-o", "addopts=", *theirs, *only])
+    done = _pytest(order, "recorder")
     if done.code == _USAGE and only and "not found:" in done.output:
         raise ToolError(f"There is no test {', '.join(only)}.")
     places = Places(root)
@@ -161,6 +205,27 @@ def _run_pytest(order: _Order) -> TestRun:
     return _complete(
         command, done, [*ended, *stopped], record.broken or where, positions(record.interrupted)
     )
+
+
+def _pytest(order: _Order, plugin: str, env: Mapping[str, str] = {}) -> Finished:
+    """Run pytest with one of our plugins, which is copied to the order's folder."""
+    command, root, only = order.command, order.root, order.only
+    name = f"parity_{plugin}"
+    shutil.copyfile(Path(__file__).with_name(f"{plugin}.py"), order.folder / f"{name}.py")
+    argv = command.argv
+    end = program_end(argv, "pytest") or program_end(argv, "py.test")
+    theirs = [word for word in argv[end:] if not only or not (root / word.split("::")[0]).exists()]
+    # Before the user's own options, which win; after the configured ones, which do not.
+    ours = ["-q", "-p", name, "-p", "no:cacheprovider", "--tb=short", "--color=no"]
+    ours += ["--maxfail=0", "--continue-on-collection-errors"]
+    settings = pytest_settings(root)
+    quiet = ["--no-cov"] if settings is not None and "--cov" in settings.addopts else []
+    done = _execute(order, [*argv[:end], *ours, *quiet, *theirs, *only], env=env)
+    if done.code == _USAGE and settings is not None and settings.addopts:
+        # Configured options of plugins that are not installed here.
+        plain = ["-o", "addopts="]
+        done = _execute(order, [*argv[:end], *ours, *plain, *theirs, *only], env=env)
+    return done
 
 
 def _run_unittest(order: _Order) -> TestRun:

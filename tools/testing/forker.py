@@ -1,0 +1,147 @@
+"""A pytest plugin that runs the same tests again and again, each time with one file changed.
+
+pytest and its plugins are loaded once; each trial is a fork made before anything of the repository
+is imported. A changed file is given to the import system alone: nothing is written to the tree, and
+a program that a test starts sees the file as it is. The trials stand in `trials.jsonl` beside the
+copy of this file that is loaded, the outcomes go to `outcomes.txt`. It runs in the interpreter of
+the repository under test: it must import nothing but the standard library and pytest, nor need
+more than Python 3.6.
+"""
+
+import base64
+import json
+import os
+import signal
+import sys
+import time
+from importlib.machinery import SourceFileLoader
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from types import CodeType, FrameType
+
+_USAGE = 4
+"""pytest's exit code for options that it does not know and tests that do not exist."""
+_LEAST, _MOST, _FACTOR = 1.0, 10.0, 5.0
+"""Seconds that a trial has; between the two, it is so many times what the tests take unchanged.
+Many a change makes a loop endless."""
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> "Generator[None, None, None]":
+    # A worker of pytest-xdist is told the same plugins, and must work.
+    enough = int(os.environ.pop("PARITY_ENOUGH_TRIALS", "0"))
+    if enough:
+        _run(enough)
+    yield
+
+
+def _run(enough: int) -> None:
+    """Return in the children only."""
+    began = time.monotonic()
+    code = _fork(_MOST, "", b"")
+    if code is None:
+        return
+    if code in (0, _USAGE):
+        os._exit(code)  # what passes as it is tells nothing
+    taken = time.monotonic() - began
+    limit = min(max(_LEAST, _FACTOR * taken), _MOST) if taken < _MOST else _LEAST
+    passed = 0
+    with open(os.path.join(_FOLDER, "outcomes.txt"), "a", 1) as outcomes:
+        for path, data in _trials():
+            code = _fork(limit, path, data)
+            if code is None:
+                return
+            outcomes.write("passed\n" if code == 0 else "failed\n")
+            passed += code == 0
+            if passed == enough:
+                break
+    os._exit(1)
+
+
+def _trials() -> "Iterator[tuple[str, bytes]]":
+    """Each changed file: its path and what it holds."""
+    known = {}
+    with open(os.path.join(_FOLDER, "trials.jsonl"), encoding="ascii") as lines:
+        for line in lines:
+            path, start, end, text = json.loads(line)
+            if path not in known:
+                with open(path, "rb") as file:
+                    known[path] = file.read()
+            data = known[path]
+            yield path, data[:start] + base64.b64decode(text) + data[end:]
+
+
+def _fork(limit: float, path: str, data: bytes) -> "int | None":
+    """How the tests end with the file changed, their exit code; None in the child that runs them.
+
+    Args:
+        limit: Seconds after which the child is killed.
+        path: Empty for no change.
+    """
+    child = os.fork()
+    if not child:
+        if path:
+            _give(path, data)
+        return None
+    timer = signal.signal(signal.SIGALRM, _expire)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        status = os.waitpid(child, 0)[1]
+    except _Expired:
+        os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, timer)
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
+
+
+class _Expired(Exception):
+    pass
+
+
+def _expire(number: int, frame: "FrameType | None") -> None:
+    raise _Expired
+
+
+def _give(path: str, data: bytes) -> None:
+    """Let the modules of one file be made of these bytes."""
+    real = SourceFileLoader.get_code
+
+    def get_code(self: SourceFileLoader, fullname: str) -> "CodeType | None":
+        if os.path.realpath(self.path) == path:
+            return self.source_to_code(data, self.path)
+        return real(self, fullname)
+
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+
+
+class _Verdict:
+    """Ends the process as soon as it is known whether every test passed that was run."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = 0
+
+    def pytest_runtest_logreport(self, report: "pytest.TestReport") -> None:
+        if report.when == "call" and report.passed and not hasattr(report, "wasxfail"):
+            self.passed += 1
+        elif report.failed or report.when == "call":
+            self.failed += 1
+
+    def pytest_collectreport(self, report: "pytest.CollectReport") -> None:
+        self.failed += report.failed
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        sys.stdout.flush()
+        os._exit(0 if self.passed and not self.failed else 1)
+
+
+def pytest_configure(config: "pytest.Config") -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Verdict(), "parity-verdict")
