@@ -5,11 +5,13 @@ Owns the trial. Must not know which change is kept.
 
 from __future__ import annotations
 
-import os.path
+import itertools
 import time
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -22,8 +24,13 @@ from tools.tests import RunTests, RunTestsArguments
 from tools.text import SourceText
 from tools.workspace import Workspace
 
+if TYPE_CHECKING:
+    from tools.testing.runners import Trial
+
 SHOWN = 3
 """Definitions that are named to the user."""
+TOGETHER = 8
+"""Definitions of which all changes are tried before those of the next."""
 
 
 class Definition(Arguments):
@@ -35,8 +42,8 @@ class TryMendsArguments(Arguments):
     definitions: tuple[Definition, ...] = Field(description="where, the likeliest first")
     test: str = Field(description="a test that fails, as run_tests names it")
     error: str = Field("", description="the exception that it ends with")
+    rare: bool = Field(True, description="whether to try changes that are seldom right")
     seconds: float = Field(60, gt=0, description="when to stop")
-    enough: int = Field(4, gt=0, description="passing changes after which to stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,13 @@ class Mend:
 
     definition: Definition
     code: str
+    trial: Trial
+    """It in its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mends:
-    """The changes with which the test passes, the likeliest first."""
+    """With them the test passes and fewer fail: the fewest first, of these the likeliest."""
 
     passing: tuple[Mend, ...]
 
@@ -68,44 +77,63 @@ class TryMends(Tool[TryMendsArguments]):
         return self._tests.action(RunTestsArguments(only=args.test))
 
     def run(self, args: TryMendsArguments, cancel: Cancel) -> ToolResult:
-        # 20 ms; only needed here
-        from tools.testing.runners import Trial
-
-        began = time.monotonic()
-        mends: list[Mend] = []
-        trials: list[Trial] = []
-        for mend, old, new in self._mends(args):
-            start = len(os.path.commonprefix((old, new)))
-            same = len(os.path.commonprefix((old[start:][::-1], new[start:][::-1])))
-            place = self._workspace.resolve(mend.definition.path)
-            mends.append(mend)
-            trials.append(Trial(place, start, len(old) - same, new[start : len(new) - same]))
-        left = began + args.seconds - time.monotonic()
-        outcomes = self._tests.trials(args.test, trials, max(left, 1), args.enough, cancel)
-        passing = tuple(mend for mend, passed in zip(mends, outcomes, strict=False) if passed)
-        seconds = time.monotonic() - began
+        end = time.monotonic() + args.seconds
+        mends = tuple(self._mends(args))
+        fails, *rest = self._tried(mends, args.test, end, cancel)
+        mended = [mend for mend, failed in zip(mends, rest, strict=False) if fails and failed == 0]
+        passing = self._sound(mended, end, cancel)
+        seconds = args.seconds - (end - time.monotonic())
         where = ", ".join(definition.symbol for definition in args.definitions[:SHOWN])
         where += " …" if len(args.definitions) > SHOWN else ""
         count = f"{len(passing)} pass" if len(passing) != 1 else "1 passes"
-        changes = "small change" if len(outcomes) == 1 else "small changes"
-        display = f"{len(outcomes)} {changes} of {where}: {count} ({seconds:.1f} s)"
+        changes = "small change" if len(rest) == 1 else "small changes"
+        display = f"{len(rest)} {changes} of {where}: {count} ({seconds:.1f} s)"
         return ToolResult(output=display, display=display, details=Mends(passing))
 
-    def _mends(self, args: TryMendsArguments) -> Iterator[tuple[Mend, bytes, bytes]]:
-        """Each change, with its file as it is and as it would be; the likely ones first."""
+    def _tried(
+        self, mends: Sequence[Mend], only: str | None, end: float, cancel: Cancel
+    ) -> tuple[int | None, ...]:
+        seconds = max(end - time.monotonic(), 1)
+        return self._tests.trials((mend.trial for mend in mends), seconds, cancel, only) or (None,)
+
+    def _sound(self, mends: Sequence[Mend], end: float, cancel: Cancel) -> tuple[Mend, ...]:
+        """Those with which fewer tests fail, the fewest first."""
+        if not mends:
+            return ()
+        now, *rest = self._tried(mends, None, end, cancel)
+        sound = [
+            (failed, mend)
+            for mend, failed in zip(mends, rest, strict=False)
+            if now is not None and failed is not None and failed < now
+        ]
+        return tuple(mend for _, mend in sorted(sound, key=lambda pair: pair[0]))
+
+    def _mends(self, args: TryMendsArguments) -> Iterator[Mend]:
+        """Each change; the likely ones of some definitions before the others of any of them."""
         # 15 ms; only needed here
         from tools.editing.mends import mends
+        from tools.editing.mends.source import Rank
 
+        ranks = [Rank.USUAL, Rank.RARE, Rank.LAST] if args.rare else [Rank.USUAL]
         files = {place.path: self._workspace.peek(place.path) for place in args.definitions}
         codes = {place: self._code(place, files[place.path]) for place in args.definitions}
-        for likely in (True, False):
-            for place, code in codes.items():
-                data = files[place.path]
-                source = SourceText.of(data)
-                for mended in mends(code, args.error, likely=likely):
+        for first in range(0, len(codes), TOGETHER):
+            some = list(codes.items())[first : first + TOGETHER]
+            for wanted, (place, code) in itertools.product(([Rank.LIKELY], ranks), some):
+                source = SourceText.of(files[place.path])
+                for mended in mends(code, args.error, wanted):
                     with suppress(ToolError):  # a change that does not stand in its file
                         text = splice(place.path, source.text, place.symbol, mended).text
-                        yield Mend(place, mended), data, source.with_text(text)
+                        trial = self._trial(place.path, files[place.path], source.with_text(text))
+                        yield Mend(place, mended, trial)
+
+    def _trial(self, path: str, old: bytes, new: bytes) -> Trial:
+        from tools.testing.runners import Trial  # 20 ms; only needed here
+
+        start = _alike(old, new)
+        same = _alike(old[start:][::-1], new[start:][::-1])
+        place = self._workspace.resolve(path)
+        return Trial(place, start, len(old) - same, new[start : len(new) - same])
 
     def _code(self, place: Definition, file: bytes) -> str:
         data = SourceText.of(file).text.encode()
@@ -113,3 +141,9 @@ class TryMends(Tool[TryMendsArguments]):
             if symbol.name == place.symbol:
                 return data[symbol.start : symbol.end].decode()
         raise ToolError(f"There is no {place.symbol} in {place.path}.")
+
+
+def _alike(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    lengths = range(1, min(len(one), len(other)) + 1)
+    return bisect_left(lengths, True, key=lambda length: one[:length] != other[:length])

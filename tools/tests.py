@@ -78,15 +78,14 @@ class RunTests(ProgramTool[RunTestsArguments]):
         return ToolResult(output=output, display=f"tests: {parts}", details=run)
 
     def trials(
-        self, test: str, trials: Iterable[Trial], seconds: float, enough: int, cancel: Cancel
-    ) -> tuple[bool, ...]:
-        """With which changed files a failing test passes; see `tools.testing.runners`."""
+        self, trials: Iterable[Trial], seconds: float, cancel: Cancel, only: str | None = None
+    ) -> tuple[int | None, ...]:
+        """How many tests fail with each changed file; see `tools.testing.runners.run_trials`."""
         from tools.testing.runners import run_trials  # as above
 
-        (only,) = self._only(RunTestsArguments(only=test))
-        return run_trials(
-            self._found(), self._root, cancel, seconds, only, trials, enough, self._sandbox
-        )
+        chosen = self._only(RunTestsArguments(only=only))
+        command = self._found()
+        return run_trials(command, self._root, cancel, seconds, trials, chosen, self._sandbox)
 
     def _found(self) -> TestCommand:
         """Once: what the tests ran with before a change, they run with after it."""

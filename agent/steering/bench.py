@@ -16,6 +16,7 @@ from agent.models.base import Form, ModelSpec
 from agent.prompts import fill
 from agent.steering import material
 from agent.steering.evidence import Case, run_tests
+from agent.steering.fitted import fitted
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask, use
 from agent.steering.suspects import suspects
@@ -24,6 +25,7 @@ from tools.mend import Mends
 from tools.outline import Index, Ranked
 from tools.syntax import language_of
 from tools.testing.commands import Runner
+from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestRun
 from tools.text import opcodes
 from tools.workspace import Workspace
@@ -34,14 +36,15 @@ MAX_CODE = 6_000
 """Tokens of code, however large the window: a weak model loses its way in more."""
 CHOICES = 60
 """Definitions offered when the code does not fit."""
-MENDED = 8
+MENDED = 40
 """Definitions in which small changes are tried."""
-MEND_SECONDS = 40.0
+MEND_SECONDS = 60.0
 """What all small changes together may take."""
-SMALLER_SECONDS = 15.0
+SMALLER_SECONDS = 20.0
 """The same where a change was found already, and a smaller one is looked for."""
 SMALL = 8
 """Words that differ, where a change is so small that no smaller one is looked for."""
+FITTED = "That only gives the value that a test expects; write the rule behind it."
 _ERROR = re.compile(r"\b((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Invalid\w+))\b")
 _WORD = re.compile(r"\w+|[^\w \t]")
 
@@ -135,7 +138,10 @@ class Bench:
         if key in tried:
             return None, []
         tried.add(key)
+        checkpoint = self.workspace.checkpoint()
         problems = yield from self.apply(answer, form)
+        if not problems and self._fitted(checkpoint):
+            problems = [FITTED]
         if problems or not self.has_tests:
             return None, problems
         return (yield from self.test()), []
@@ -159,6 +165,20 @@ class Bench:
         # Where one of several calls changes something, the tests say whether that helps.
         return [] if changed else problems or ["Your answer holds no code."]
 
+    def _fitted(self, checkpoint: int) -> bool:
+        """Whether what was changed since gives a value that a test expects."""
+        return any(
+            fitted(
+                material.decode(change.before or b""), material.decode(change.after), self._tests
+            )
+            for change in self.workspace.changes(since=checkpoint)
+            if change.after is not None and language_of(change.path) == "python"
+        )
+
+    def _tests(self) -> str:
+        paths = filter(is_test_path, self.workspace.files())
+        return "\n".join(map(material.decode, material.readable(self.workspace, paths).values()))
+
     def write(self, path: str, content: str) -> Generator[Move, Reply, None]:
         call = ToolCall(self._new_id(), "write_file", {"path": path, "content": content})
         yield from use(call, by_model=False)
@@ -170,6 +190,8 @@ class Bench:
         better: TestRun | None,
         good: Callable[[TestRun], bool],
         checkpoint: int,
+        *,
+        sure: bool = True,
     ) -> Generator[Move, Reply, TestRun | None]:
         """Look for a small change where there is none, or a large one, which is often too much.
 
@@ -178,7 +200,10 @@ class Bench:
 
         Args:
             better: The run with the change that is in the tree; None: it does not help.
+            good: Whether a run of all tests with a change is good enough.
             checkpoint: Before that change.
+            sure: Whether the tests can be trusted. Where they cannot, and where a change was found
+                already, those that are seldom right are left out: one passes by chance.
 
         Returns:
             The run with what is in the tree now; None if nothing helped.
@@ -193,7 +218,10 @@ class Bench:
             yield Rewind(0, checkpoint, "It does not help; trying small changes.")
         left = better.failed if better is not None else None
         small = yield from self._mend(
-            shown, run, lambda after: good(after) and (left is None or after.failed <= left)
+            shown,
+            run,
+            lambda after: good(after) and (left is None or after.failed <= left),
+            rare=sure and better is None,
         )
         if small is None and better is not None:
             self.put_back()
@@ -203,13 +231,13 @@ class Bench:
         return small
 
     def _mend(
-        self, shown: Material, run: TestRun, good: Callable[[TestRun], bool]
+        self, shown: Material, run: TestRun, good: Callable[[TestRun], bool], *, rare: bool
     ) -> Generator[Move, Reply, TestRun | None]:
         """Try small changes of the likeliest definitions; the first good one stays in the tree.
 
         Args:
             run: The tests as they are; the first that fails is what must pass.
-            good: Whether a run of all tests with a change is good enough.
+            rare: Whether to try those that are seldom right.
         """
         case = next((case for case in run.failures if "::" in case.id), None)
         if case is None or run.runner is Runner.OTHER:
@@ -220,7 +248,8 @@ class Bench:
         wanted = {
             "definitions": [{"path": item.path, "symbol": item.symbol.name} for item in items],
             "test": case.id,
-            "error": named[-1] if named else "",
+            "error": named[-1].rpartition(".")[2] if named else "",
+            "rare": rare,
             "seconds": MEND_SECONDS if self.reserve is None else SMALLER_SECONDS,
         }
         trial = ToolCall(self._new_id(), "try_mends", wanted)

@@ -40,6 +40,8 @@ class _Written:
     run: TestRun
     """They fail in it."""
     files: dict[str, str] = field(default_factory=dict)
+    shown: bool = True
+    """Whether the issue shows the values that they ask for; else the model found them."""
 
     def passed(self, after: TestRun) -> dict[str, str]:
         """Those of the files whose test passes now."""
@@ -104,7 +106,9 @@ def _smaller(
         sound = not compare(written.run, after).broken
         return sound and written.passed(after) == written.files
 
-    return (yield from bench.smaller(shown, written.run, better, good, checkpoint))
+    return (
+        yield from bench.smaller(shown, written.run, better, good, checkpoint, sure=written.shown)
+    )
 
 
 def _settle(
@@ -145,6 +149,7 @@ def _reproduce(bench: Bench, task: str, run: TestRun) -> Generator[Move, Reply, 
         if len(written.files) < WRITTEN:
             yield from _write_test(bench, question, ranked, written, snippet=snippet)
     if not written.files:
+        written.shown = False
         for chance in range(ATTEMPTS):
             if len(written.files) < WRITTEN:
                 yield from _write_test(bench, question, ranked, written, chance=chance)

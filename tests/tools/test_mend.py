@@ -202,8 +202,80 @@ def test_the_likely_changes_of_all_come_before_the_others_of_any(tmp_path: Path)
     code = f"def first(x):\n    return x == 4\n\n\n{CODE}"
     repository(tmp_path, code.encode(), TEST)
     places = [{"path": "calc.py", "symbol": name} for name in ("first", "is_long")]
-    arguments = TryMendsArguments.model_validate({"definitions": places, "test": ID, "enough": 1})
-    result = tool(tmp_path).run(arguments, threading.Event())
-    assert ">= 3" in codes(result)[0]
-    assert result.display.startswith("1 small change of first, is_long: 1 passes")
+    arguments = TryMendsArguments.model_validate({"definitions": places, "test": ID})
+    found = codes(tool(tmp_path).run(arguments, threading.Event()))
+    assert ">= 3" in found[0]
+    assert "> 2" in "".join(found[1:])
     unchanged(tmp_path, code.encode())
+
+
+def test_what_is_seldom_right_can_be_left_out(tmp_path: Path) -> None:
+    code = "def is_long(text, other='four'):\n    return len(text) > 3\n"
+    repository(tmp_path, code.encode(), TEST)
+    some, every = (codes(tried(tmp_path, rare=rare)) for rare in (False, True))
+    assert set(some) < set(every)
+    assert any("len(other)" in code for code in every)
+
+
+def test_a_change_that_fails_more_tests_is_left_out(tmp_path: Path) -> None:
+    test = f"{TEST}\n\ndef test_two():\n    assert not is_long('ab')\n"
+    repository(tmp_path, CODE.encode(), test)
+    found = codes(tried(tmp_path))
+    assert any(">= 3" in code for code in found)
+    assert not any("< 3" in code or "!= 3" in code for code in found)
+
+
+def test_of_several_the_one_with_which_fewest_fail_comes_first(tmp_path: Path) -> None:
+    test = f"{TEST}\n\ndef test_two():\n    assert is_long('ab')\n"
+    repository(tmp_path, CODE.encode(), test)
+    found = codes(tried(tmp_path))
+    assert "< 3" not in found[0]
+    assert [code for code in found if ">= 3" in code]
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "import pytest\nfrom calc import is_long\n\n\ndef test_three():\n"
+        "    if is_long('abc') is False:\n        assert 0\n    pytest.skip()\n",
+        "def test_three():\n    pass\n",
+    ],
+    ids=["skipped", "passes as it is"],
+)
+def test_what_proves_nothing_is_no_passing_test(tmp_path: Path, test: str) -> None:
+    repository(tmp_path, CODE.encode(), test)
+    assert codes(tried(tmp_path)) == ()
+
+
+def test_a_process_that_is_killed_only_fails_its_own_change(tmp_path: Path) -> None:
+    code = (
+        "import os\n\n\ndef is_long(text):\n    if len(text) < 3:\n        os.abort()\n"
+        "    return 3 < len(text)\n"
+    )
+    repository(tmp_path, code.encode(), TEST)
+    assert any("3 <= len" in code for code in codes(tried(tmp_path)))
+
+
+def test_options_of_plugins_that_are_not_installed_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    repository(tmp_path, CODE.encode(), TEST)
+    assert any(">= 3" in code for code in codes(tried(tmp_path)))
+
+
+def test_a_conftest_that_imports_the_code_sees_the_change(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("from calc import is_long\n")
+    repository(
+        tmp_path, CODE.encode(), "from conftest import is_long\n\n\n" + TEST.partition("\n")[2]
+    )
+    assert any(">= 3" in code for code in codes(tried(tmp_path)))
+
+
+def test_other_runners_have_no_trials(tmp_path: Path) -> None:
+    repository(tmp_path, CODE.encode(), TEST)
+    workspace = Workspace(tmp_path)
+    tests = RunTests(workspace.root, parse_command(f"{sys.executable} -m unittest"), 60)
+    arguments = {"definitions": [{"path": "calc.py", "symbol": "is_long"}], "test": ID}
+    parsed = TryMendsArguments.model_validate(arguments)
+    result = TryMends(workspace, tests).run(parsed, threading.Event())
+    assert codes(result) == ()
+    assert result.display.startswith("0 small changes")

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 _USAGE = 4
-"""pytest's exit code for options that it does not know and tests that do not exist."""
+"""pytest's exit code for options that it does not know."""
+_FAILED, _MANY = 100, 100
+"""A child that came to an end leaves with the first of these and the number of tests that failed,
+of which so many are counted."""
 _LEAST, _MOST, _FACTOR = 1.0, 10.0, 5.0
 """Seconds that a trial has; between the two, it is so many times what the tests take unchanged.
 Many a change makes a loop endless."""
@@ -34,33 +37,34 @@ _FOLDER = os.path.dirname(os.path.abspath(__file__))
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> "Generator[None, None, None]":
     # A worker of pytest-xdist is told the same plugins, and must work.
-    enough = int(os.environ.pop("PARITY_ENOUGH_TRIALS", "0"))
-    if enough:
-        _run(enough)
+    if os.environ.pop("PARITY_TRIALS", ""):
+        _run()
     yield
 
 
-def _run(enough: int) -> None:
+def _run() -> None:
     """Return in the children only."""
     began = time.monotonic()
     code = _fork(_MOST, "", b"")
     if code is None:
         return
-    if code in (0, _USAGE):
-        os._exit(code)  # what passes as it is tells nothing
+    if code == _USAGE:
+        os._exit(code)
     taken = time.monotonic() - began
     limit = min(max(_LEAST, _FACTOR * taken), _MOST) if taken < _MOST else _LEAST
-    passed = 0
     with open(os.path.join(_FOLDER, "outcomes.txt"), "a", 1) as outcomes:
+        outcomes.write(_told(code))
         for path, data in _trials():
             code = _fork(limit, path, data)
             if code is None:
                 return
-            outcomes.write("passed\n" if code == 0 else "failed\n")
-            passed += code == 0
-            if passed == enough:
-                break
-    os._exit(1)
+            outcomes.write(_told(code))
+    os._exit(0)
+
+
+def _told(code: int) -> str:
+    """How many tests failed, or -1 where that is not known."""
+    return "{}\n".format(code - _FAILED if code >= _FAILED else -1)  # noqa: UP032
 
 
 def _trials() -> "Iterator[tuple[str, bytes]]":
@@ -118,20 +122,18 @@ def _give(path: str, data: bytes) -> None:
             return self.source_to_code(data, self.path)
         return real(self, fullname)
 
-    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
 
 
 class _Verdict:
-    """Ends the process as soon as it is known whether every test passed that was run."""
+    """Ends the process as soon as it is known how many tests failed, or did not run."""
 
     def __init__(self) -> None:
         self.passed = self.failed = 0
 
     def pytest_runtest_logreport(self, report: "pytest.TestReport") -> None:
-        if report.when == "call" and report.passed and not hasattr(report, "wasxfail"):
-            self.passed += 1
-        elif report.failed or report.when == "call":
-            self.failed += 1
+        self.passed += report.when == "call" and report.passed
+        self.failed += report.failed
 
     def pytest_collectreport(self, report: "pytest.CollectReport") -> None:
         self.failed += report.failed
@@ -139,7 +141,7 @@ class _Verdict:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         sys.stdout.flush()
-        os._exit(0 if self.passed and not self.failed else 1)
+        os._exit(_FAILED + min(self.failed, _MANY) if self.passed or self.failed else 1)
 
 
 def pytest_configure(config: "pytest.Config") -> None:

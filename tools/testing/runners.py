@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -97,21 +98,21 @@ def run_trials(
     root: Path,
     cancel: Cancel,
     seconds: float,
-    test: str,
     trials: Iterable[Trial],
-    enough: int,
+    only: Sequence[str] = (),
     sandbox: Sandbox = UNCONFINED,
-) -> tuple[bool, ...]:
-    """Whether one failing test of pytest's passes with each of these files in place of its own.
+) -> tuple[int | None, ...]:
+    """How many tests of pytest's fail with each of these files in place of its own.
 
     Nothing is written to the tree (see `tools.testing.forker`).
 
     Args:
         seconds: For all of them.
-        enough: How often it must pass before the rest is left out.
+        only: As for `run_tests`.
 
     Returns:
-        As many as there was time for. None if the test passes without them, or cannot be run.
+        First how many fail as it is, then a number for each trial that there was time for; None
+        where the tests did not come to an end. Empty where they cannot be run, or it is not pytest.
 
     Raises:
         Cancelled: `cancel` was set.
@@ -126,12 +127,13 @@ def run_trials(
                 code = base64.b64encode(trial.code).decode()
                 place = os.path.realpath(trial.path)
                 lines.write(json.dumps([place, trial.start, trial.end, code]) + "\n")
-        order = _Order(command, root, cancel, seconds, (test,), folder, sandbox, unheard)
+        order = _Order(command, root, cancel, seconds, only, folder, sandbox, unheard)
         with suppress(_NotStarted):
-            _pytest(order, "forker", {"PARITY_ENOUGH_TRIALS": str(enough)})
+            _pytest(order, "forker", {"PARITY_TRIALS": "1"})
         outcomes = folder / "outcomes.txt"
         told = outcomes.read_text("ascii", "replace") if outcomes.exists() else ""
-        return tuple(line == "passed" for line in told.splitlines())
+        counts = [line for line in told.splitlines() if re.fullmatch(r"-?\d+", line)]
+        return tuple(int(count) if int(count) >= 0 else None for count in counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,7 @@ def test_a_small_change_that_breaks_another_test_is_not_kept(tmp_path: Path) -> 
         "def test_triple():\n    assert triple(2) == 6\n"
     )
     seen = conduct(tmp_path, [call("half", LARGE)], tests, code=shared, mending=True)
-    rewound = [event.reason for event in seen if isinstance(event, events.Rewound)]
-    assert "That small change is not enough." in rewound
+    assert "try_mends" in tools(seen)
     assert ended(seen).status is Status.VERIFIED
     assert LARGE in code(tmp_path)
 

@@ -1,0 +1,84 @@
+"""Small changes of a Python definition that mend the commonest faults.
+
+A boundary, a condition, a constant, the wrong variable, something shared that should be a copy:
+most faults are one of a few slips, and a run of the tests is cheaper than an answer. The templates
+are of the kind of TBar's (Liu et al., "Revisiting Template-Based Automated Program Repair", 2019).
+Owns which definitions come of them, and in what order. Must not know whether a change mends
+anything.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Collection, Iterator
+
+from tools.editing.mends import expressions, statements, variables
+from tools.editing.mends.source import Change, Function, Rank, Source
+
+
+def mends(code: str, error: str = "", ranks: Collection[Rank] = tuple(Rank)) -> Iterator[str]:
+    """The definition with one small change each, the likeliest first; none if it is no Python.
+
+    Args:
+        code: A function, a class or a statement, as it stands in its file.
+        error: The exception that it lets through, where that is the fault.
+        ranks: The changes that are wanted.
+    """
+    # What is indented is read beneath a line of ours: text in it may stand further left.
+    head = "if 1:\n" if code[:1] in (" ", "\t") else ""
+    tree = _parsed(head + code)
+    if tree is None:
+        return
+    first = tree.body[0] if head else None
+    body = first.body if isinstance(first, ast.If) else tree.body
+    source = Source((head + code).encode(), tree, error)
+    try:
+        changes = sorted(change for statement in body for change in _changes(statement, source))
+        same = ast.dump(tree)
+    except RecursionError:
+        return
+    made: set[str] = set()
+    for change in changes:
+        if change.rank not in ranks:
+            continue
+        text = source.changed(change)
+        changed = _parsed(text)
+        if text in made or changed is None or ast.dump(changed) == same:
+            continue
+        made.add(text)
+        text = text.removeprefix(head)
+        yield f"{change.imports}\n\n\n{text}" if change.imports else text
+
+
+def _changes(node: ast.AST, source: Source, function: Function | None = None) -> Iterator[Change]:
+    """Those of a node and of all in it; `function` is the innermost that it is in."""
+    yield from expressions.changes(node, source)
+    yield from statements.changes(node, source, function)
+    if isinstance(node, Function):
+        if function is None:
+            yield from variables.changes(node, source)
+        function = node
+    for part in _parts(node):
+        yield from _changes(part, source, function)
+
+
+def _parts(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.JoinedStr() | ast.arg():
+            pass  # before Python 3.12 the places in the one are wrong; a type changes nothing
+        case ast.AnnAssign(value=value):
+            yield from () if value is None else (value,)
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            yield from (*node.decorator_list, node.args, *node.body)
+        case _:
+            yield from ast.iter_child_nodes(node)
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the code says, none is ours
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

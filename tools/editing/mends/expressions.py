@@ -1,0 +1,201 @@
+"""Slips within an expression: comparisons, conditions, operators, constants, calls."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tools.editing.mends.source import Change, Rank, Source, plain
+
+_COMPARISONS: dict[type[ast.cmpop], tuple[str, tuple[str, ...]]] = {
+    ast.Lt: ("<", ("<=", ">")),
+    ast.LtE: ("<=", ("<", ">=")),
+    ast.Gt: (">", (">=", "<")),
+    ast.GtE: (">=", (">", "<=")),
+    ast.Eq: ("==", ("!=",)),
+    ast.NotEq: ("!=", ("==",)),
+    ast.Is: ("is", ("is not",)),
+    ast.IsNot: ("is not", ("is",)),
+    ast.In: ("in", ("not in",)),
+    ast.NotIn: ("not in", ("in",)),
+}
+_OPERATORS: dict[type[ast.operator], tuple[str, tuple[str, ...]]] = {
+    ast.Add: ("+", ("-",)),
+    ast.Sub: ("-", ("+",)),
+    ast.Mult: ("*", ("/",)),
+    ast.Div: ("/", ("//", "*")),
+    ast.FloorDiv: ("//", ("/",)),
+}
+_NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
+_NORMAL = ("lower", "upper", "casefold", "strip")
+_KEYED = ("append", "add", "get", "setdefault")
+
+
+def changes(node: ast.AST, source: Source) -> Iterator[Change]:
+    """Those of one node, without what is in it."""
+    match node:
+        case ast.Compare():
+            yield from _comparison(node, source)
+        case ast.BoolOp():
+            yield from _boolean(node, source)
+        case ast.UnaryOp():
+            yield from _unary(node, source)
+        case ast.BinOp():
+            yield from _arithmetic(node, source)
+        case ast.Constant():
+            yield from _constant(node, source)
+        case ast.Subscript():
+            yield from _subscript(node, source)
+        case ast.Call():
+            yield from _call(node, source)
+        case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+            yield from _condition(test, source)
+        case ast.DictComp(value=ast.Attribute() as value):
+            yield source.copy(Rank.RARE, value, value)
+
+
+def _comparison(node: ast.Compare, source: Source) -> Iterator[Change]:
+    left = node.left
+    for operator, right in zip(node.ops, node.comparators, strict=True):
+        old, others = _COMPARISONS[type(operator)]
+        for number, new in enumerate(others):
+            boundary = number == 0 and old[0] in "<>"
+            rank = Rank.LIKELY if boundary else Rank.USUAL
+            yield source.operator(rank, left, right, old, new)
+        if isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
+            yield from _normalised(left, source)
+            yield from _normalised(right, source)
+        left = right
+    if len(node.ops) == 1 and isinstance(left, ast.Constant) and left.value is None:
+        # What is empty may be missing as well.
+        sign = "not " if isinstance(node.ops[0], ast.Is) else ""
+        operands = source.operands(node, [node.left, left], _COMPARISONS[type(node.ops[0])][0])
+        yield source.replace(Rank.USUAL, node, f"{sign}{operands[0]}")
+
+
+def _normalised(node: ast.expr, source: Source) -> Iterator[Change]:
+    """Case and blanks left aside."""
+    if not plain(node):
+        return
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name)) if name in _NORMAL:
+            return
+    for calls in ("lower()", "upper()", "strip()", "strip().lower()"):
+        yield source.replace(Rank.RARE, node, f"{source.text(node)}.{calls}")
+
+
+def _boolean(node: ast.BoolOp, source: Source) -> Iterator[Change]:
+    old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
+    for left, right in pairwise(node.values):
+        yield source.operator(Rank.LIKELY, left, right, old, new)
+    values = source.operands(node, node.values, old)
+    if old == "or" and len(values) == 2 and plain(node.values[0]):
+        text = f"({values[0]} if {values[0]} is not None else {values[1]})"
+        yield source.replace(Rank.USUAL, node, text)
+    for number in range(len(values)):
+        others = values[:number] + values[number + 1 :]
+        yield source.replace(Rank.RARE, node, f" {old} ".join(others))
+
+
+def _unary(node: ast.UnaryOp, source: Source) -> Iterator[Change]:
+    sign = {ast.Not: "not", ast.USub: "-"}.get(type(node.op))
+    if sign == "not" and plain(node.operand):  # what is empty may not be what is missing
+        yield source.replace(Rank.LIKELY, node, f"{source.text(node.operand)} is None")
+    if sign:
+        text = source.text(node).removeprefix(sign).lstrip()
+        yield source.replace(Rank.USUAL, node, text)
+
+
+def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
+    old, others = _OPERATORS.get(type(node.op), ("", ()))
+    one = isinstance(node.right, ast.Constant) and node.right.value == 1
+    if one and isinstance(node.op, ast.Add | ast.Sub):
+        left = source.operands(node, [node.left, node.right], old)[0]
+        yield source.replace(Rank.LIKELY, node, left)
+    for new in others:
+        rank = Rank.LIKELY if one else Rank.USUAL
+        yield source.operator(rank, node.left, node.right, old, new)
+    if source.error == "ZeroDivisionError" and isinstance(node.op, ast.Div | ast.FloorDiv):
+        left, right = source.operands(node, [node.left, node.right], old)
+        yield source.replace(Rank.LIKELY, node, f"({left} {old} {right} if {right} else 0)")
+
+
+def _constant(node: ast.Constant, source: Source) -> Iterator[Change]:
+    match node.value:
+        case bool(value):  # a default is what most calls rest on
+            rank = Rank.RARE if node in source.defaults else Rank.LIKELY
+            yield source.replace(rank, node, str(not value))
+        case int(value):
+            yield source.replace(Rank.USUAL, node, str(value + 1))
+            yield source.replace(Rank.USUAL, node, str(value - 1))
+
+
+def _subscript(node: ast.Subscript, source: Source) -> Iterator[Change]:
+    match node.slice:
+        case ast.Slice(lower=None, upper=None):
+            yield source.copy(Rank.USUAL, node, node.value)
+        case ast.Slice(lower=lower, upper=upper):
+            yield from _shifted(Rank.LIKELY, lower, source)
+            yield from _shifted(Rank.LIKELY, upper, source)
+        case key:
+            yield from _shifted(Rank.RARE, key, source)
+            if source.error == "KeyError" and isinstance(node.ctx, ast.Load):
+                for default in ("", ", 0"):
+                    text = f"{source.text(node.value)}.get({source.text(key)}{default})"
+                    yield source.replace(Rank.LIKELY, node, text)
+
+
+def _shifted(rank: Rank, node: ast.expr | None, source: Source) -> Iterator[Change]:
+    """One more and one less."""
+    if isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant):
+        return  # the number itself is changed
+    if node is not None and (isinstance(node, ast.BinOp) or plain(node)):
+        text = source.text(node)
+        yield source.replace(rank, node, f"{text} + 1")
+        yield source.replace(rank, node, f"{text} - 1")
+
+
+def _call(node: ast.Call, source: Source) -> Iterator[Change]:
+    match node:
+        case ast.Call(func=ast.Name(id="range"), args=args):
+            for argument in args:
+                yield from _shifted(Rank.LIKELY, argument, source)
+        case ast.Call(func=ast.Name(id="list" | "dict" | "set"), args=[ast.expr() as copied]):
+            yield source.copy(Rank.USUAL, node, copied)
+        case ast.Call(func=ast.Attribute(value=copied, attr="copy"), args=[]):
+            yield source.copy(Rank.USUAL, node, copied)
+        case ast.Call(func=ast.Attribute(attr="split" | "rsplit"), args=[ast.expr() as at]):
+            yield source.replace(Rank.USUAL, at, f"{source.text(at)}, 1")
+        case ast.Call(func=ast.Name(id="int") as function, args=[_]):
+            yield source.replace(Rank.USUAL, function, "round")
+            yield source.replace(Rank.USUAL, function, "math.ceil", "import math")
+        case ast.Call(func=ast.Name(id="round"), args=[ast.expr() as rounded]):
+            yield source.replace(Rank.USUAL, node, f"round({source.text(rounded)}, 2)")
+        case ast.Call(func=ast.Name(id="sorted") | ast.Attribute(attr="sort"), keywords=keywords):
+            if all(keyword.arg != "reverse" for keyword in keywords):
+                yield _with_keyword(node, "reverse=True", source)
+        case ast.Call(func=ast.Name(id=name) as function) if name in _NAMES:
+            yield source.replace(Rank.USUAL, function, _NAMES[name])
+            if source.error == "ValueError" and len(node.args) == 1 and name in ("min", "max"):
+                yield _with_keyword(node, "default=0", source, Rank.LIKELY)
+        case ast.Call(func=ast.Attribute(attr=name), args=[key, *_]) if name in _KEYED:
+            yield from _normalised(key, source)
+    if len(node.args) == 2 and not node.keywords:
+        one, other = node.args
+        text = f"{source.text(other)}, {source.text(one)}"
+        yield Change(Rank.RARE, source.start(one), source.end(other), text)
+
+
+def _with_keyword(node: ast.Call, keyword: str, source: Source, rank: Rank = Rank.USUAL) -> Change:
+    head = source.text(node)[:-1].rstrip().rstrip(",")
+    comma = ", " if node.args or node.keywords else ""
+    return source.replace(rank, node, f"{head}{comma}{keyword})")
+
+
+def _condition(test: ast.expr, source: Source) -> Iterator[Change]:
+    text = source.text(test)
+    if plain(test):
+        yield source.replace(Rank.USUAL, test, f"{text} is not None")
+    if not isinstance(test, ast.UnaryOp | ast.Compare):
+        yield source.replace(Rank.RARE, test, f"not ({text})")

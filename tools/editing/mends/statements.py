@@ -1,0 +1,145 @@
+"""Slips of a statement: what it keeps, adds up, leaves open behind a loop, catches, does early."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tools.editing.mends.source import (
+    Change,
+    Function,
+    Rank,
+    Source,
+    parameters,
+    with_defaults,
+)
+
+_COLLECTS = ("append", "add", "extend")
+_MOVES = ast.Assign | ast.AugAssign | ast.Expr | ast.If | ast.For
+"""Statements that may stand in the wrong order."""
+_ENDS = ast.Return | ast.Assign | ast.AugAssign | ast.Expr
+"""Statements that may belong behind a loop."""
+
+
+def changes(node: ast.AST, source: Source, function: Function | None) -> Iterator[Change]:
+    """Those of one node, without what is in it.
+
+    Args:
+        function: The innermost that it is in.
+    """
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            yield from _own_defaults(node, source)
+        case ast.Assign():
+            yield from _assigned(node, source, function)
+        case ast.AugAssign():
+            yield from _added(node, source)
+        case ast.Return(value=ast.expr() as value):
+            if isinstance(value, ast.Attribute):
+                yield source.copy(Rank.RARE, value, value)
+            yield from _bounded(value, source)
+        case ast.For() | ast.While():
+            yield from _behind(node, source)
+        case ast.ExceptHandler():
+            yield from _caught(node, source)
+        case ast.If(orelse=[ast.If() as other]) if source.text(other).startswith("elif"):
+            start = source.start(other)
+            yield Change(Rank.RARE, start, start + len("elif"), "if")
+        case ast.Continue():
+            yield source.replace(Rank.RARE, node, "break")
+        case ast.Break():
+            yield source.replace(Rank.RARE, node, "continue")
+        case ast.Expr(value=ast.Call()):
+            yield source.replace(Rank.RARE, node, "pass")
+    for name in ("body", "orelse"):
+        part = getattr(node, name, None)
+        if isinstance(part, list):  # a lambda's body is none
+            yield from _swapped(part, source)
+
+
+def _assigned(node: ast.Assign, source: Source, function: Function | None) -> Iterator[Change]:
+    (target, *_), value = node.targets, node.value
+    given = parameters(function) if function is not None else set()
+    if isinstance(target, ast.Attribute):
+        shared = isinstance(value, ast.Name) and value.id in given
+    else:
+        shared = isinstance(value, ast.Attribute | ast.IfExp | ast.Subscript)
+    if shared:
+        yield source.copy(Rank.RARE, value, value)
+    yield from _bounded(value, source)
+    sums = isinstance(value, ast.Name | ast.Attribute | ast.BinOp | ast.Call)
+    if sums and isinstance(target, ast.Name | ast.Attribute) and function is not None:
+        text = f"{source.text(target)} += {source.text(value)}"
+        yield source.replace(Rank.RARE, node, text)
+
+
+def _added(node: ast.AugAssign, source: Source) -> Iterator[Change]:
+    target, value = source.text(node.target), source.text(node.value)
+    yield source.replace(Rank.USUAL, node, f"{target} = {value}")
+    if isinstance(node.op, ast.Add | ast.Sub):
+        sign = "-" if isinstance(node.op, ast.Add) else "+"
+        yield source.replace(Rank.USUAL, node, f"{target} {sign}= {value}")
+    yield source.replace(Rank.RARE, node, "pass")
+
+
+def _bounded(node: ast.expr, source: Source) -> Iterator[Change]:
+    """A sum or a product that is rounded, or never below nothing."""
+    if isinstance(node, ast.BinOp):
+        text = source.text(node)
+        for new in (f"round({text}, 2)", f"round({text})", f"max({text}, 0)", f"abs({text})"):
+            yield source.replace(Rank.RARE, node, new)
+
+
+def _behind(node: ast.For | ast.While, source: Source) -> Iterator[Change]:
+    """The last statement of a loop behind it; what a loop collects once more behind it."""
+    margin, last = source.margin(node), node.body[-1]
+    if node.orelse:
+        return
+    if len(node.body) > 1 and isinstance(last, _ENDS) and source.margin(last):
+        start = source.line(last.lineno)
+        text = f"{margin}{source.text(last)}"
+        yield Change(Rank.USUAL, start, source.end(last), text)
+    at = source.end(node)
+    for part in ast.walk(node):
+        match part:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name), args=args)):
+                if name not in _COLLECTS:
+                    continue
+                used = [n.id for a in args for n in ast.walk(a) if isinstance(n, ast.Name)]
+                for test in (t for n in dict.fromkeys(used) for t in (f"{n} is not None", n)):
+                    text = f"\n{margin}if {test}:\n{margin}    {source.text(part)}"
+                    yield Change(Rank.RARE, at, at, text)
+
+
+def _swapped(body: list[ast.stmt], source: Source) -> Iterator[Change]:
+    for one, other in pairwise(body):
+        if isinstance(one, _MOVES) and isinstance(other, _MOVES):
+            gap = source.between(source.end(one), source.start(other))
+            text = f"{source.text(other)}{gap}{source.text(one)}"
+            yield Change(Rank.RARE, source.start(one), source.end(other), text)
+
+
+def _caught(node: ast.ExceptHandler, source: Source) -> Iterator[Change]:
+    kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    caught = [source.text(kind) for kind in kinds if kind is not None]
+    if source.error and node.type is not None and source.error not in caught:
+        text = f"({', '.join([*caught, source.error])})"
+        yield source.replace(Rank.LIKELY, node.type, text)
+
+
+def _own_defaults(node: Function, source: Source) -> Iterator[Change]:
+    """A new object at each call instead of one that all calls share."""
+    told = ast.get_docstring(node) is not None and len(node.body) > 1
+    first = node.body[1 if told else 0]
+    decorators = getattr(first, "decorator_list", ())
+    at = source.line(min((part.lineno for part in decorators), default=first.lineno))
+    margin = source.between(at, source.start(first))
+    margin = margin[: len(margin) - len(margin.lstrip(" \t"))]
+    for name, default in with_defaults(node):
+        # Else the body stands behind the head, on one line.
+        if isinstance(default, ast.List | ast.Dict | ast.Set) and at >= source.end(default):
+            value = source.text(default)
+            rest = source.between(source.end(default), at)
+            text = f"None{rest}{margin}if {name} is None:\n{margin}    {name} = {value}\n"
+            yield Change(Rank.LIKELY, source.start(default), at, text)

@@ -1,0 +1,38 @@
+"""Another variable of the same function, or another attribute of the same object."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+
+from tools.editing.mends.source import Change, Function, Rank, Source, parameters
+
+
+def changes(function: Function, source: Source) -> Iterator[Change]:
+    nodes = [node for part in function.body for node in _read(part)]
+    stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names = sorted((stored | parameters(function)) - {"self", "cls"})
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
+    # A method is no substitute for a value, nor the other way round.
+    attributes: defaultdict[tuple[str, bool], dict[str, None]] = defaultdict(dict)
+    for node in nodes:
+        if isinstance(node, ast.Attribute):
+            attributes[source.text(node.value), node in called][node.attr] = None
+    for node in nodes:
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) if name in names:
+                for other in names:
+                    yield source.replace(Rank.LAST, node, other)
+            case ast.Attribute(ctx=ast.Load()):
+                base = source.text(node.value)
+                for other in attributes[base, node in called]:
+                    yield source.replace(Rank.LAST, node, f"{base}.{other}")
+
+
+def _read(node: ast.AST) -> Iterator[ast.AST]:
+    """All but what stands in text: before Python 3.12 its places are wrong."""
+    yield node
+    if not isinstance(node, ast.JoinedStr):
+        for part in ast.iter_child_nodes(node):
+            yield from _read(part)
