@@ -5,7 +5,6 @@ Owns the trial. Must not know which change is kept.
 
 from __future__ import annotations
 
-import itertools
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -29,8 +28,10 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """Definitions that are named to the user."""
+ALL = 0.3
+"""Part of the time that is kept for all tests, with the changes with which the one passes."""
 TOGETHER = 8
-"""Definitions of which all changes are tried before those of the next."""
+"""Definitions of which all other changes are tried before those of the next."""
 
 
 class Definition(Arguments):
@@ -79,7 +80,7 @@ class TryMends(Tool[TryMendsArguments]):
     def run(self, args: TryMendsArguments, cancel: Cancel) -> ToolResult:
         end = time.monotonic() + args.seconds
         mends = tuple(self._mends(args))
-        fails, *rest = self._tried(mends, args.test, end, cancel)
+        fails, *rest = self._tried(mends, args.test, end - ALL * args.seconds, cancel)
         mended = [mend for mend, failed in zip(mends, rest, strict=False) if fails and failed == 0]
         passing = self._sound(mended, end, cancel)
         seconds = args.seconds - (end - time.monotonic())
@@ -109,19 +110,20 @@ class TryMends(Tool[TryMendsArguments]):
         return tuple(mend for _, mend in sorted(sound, key=lambda pair: pair[0]))
 
     def _mends(self, args: TryMendsArguments) -> Iterator[Mend]:
-        """Each change; the likely ones of some definitions before the others of any of them."""
+        """Each change: the likely ones of all definitions, then the others of some after some."""
         # 15 ms; only needed here
         from tools.editing.mends import mends
         from tools.editing.mends.source import Rank
 
         ranks = [Rank.USUAL, Rank.RARE, Rank.LAST] if args.rare else [Rank.USUAL]
         files = {place.path: self._workspace.peek(place.path) for place in args.definitions}
-        codes = {place: self._code(place, files[place.path]) for place in args.definitions}
-        for first in range(0, len(codes), TOGETHER):
-            some = list(codes.items())[first : first + TOGETHER]
-            for wanted, (place, code) in itertools.product(([Rank.LIKELY], ranks), some):
+        codes = [(place, self._code(place, files[place.path])) for place in args.definitions]
+        blocks = [codes[at : at + TOGETHER] for at in range(0, len(codes), TOGETHER)]
+        others = ((rank, block) for block in blocks for rank in ranks)
+        for rank, some in ((Rank.LIKELY, codes), *others):
+            for place, code in some:
                 source = SourceText.of(files[place.path])
-                for mended in mends(code, args.error, wanted):
+                for mended in mends(code, args.error, [rank]):
                     with suppress(ToolError):  # a change that does not stand in its file
                         text = splice(place.path, source.text, place.symbol, mended).text
                         trial = self._trial(place.path, files[place.path], source.with_text(text))

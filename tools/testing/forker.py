@@ -1,19 +1,21 @@
 """A pytest plugin that runs the same tests again and again, each time with one file changed.
 
-pytest and its plugins are loaded once; each trial is a fork made before anything of the repository
-is imported. A changed file is given to the import system alone: nothing is written to the tree, and
-a program that a test starts sees the file as it is. The trials stand in `trials.jsonl` beside the
-copy of this file that is loaded, the outcomes go to `outcomes.txt`. It runs in the interpreter of
-the repository under test: it must import nothing but the standard library and pytest, nor need
-more than Python 3.6.
+pytest, its plugins and what the tests import from elsewhere are loaded once; each trial is a fork
+made before anything of the repository is imported. A changed file is given to the import system
+alone: nothing is written to the tree, and a program that a test starts sees the file as it is. The
+trials stand in `trials.jsonl` beside the copy of this file that is loaded, the outcomes go to
+`outcomes.txt`. It runs in the interpreter of the repository under test: it must import nothing but
+the standard library and pytest, nor need more than Python 3.6.
 """
 
 import base64
+import importlib
 import json
 import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,7 @@ _LEAST, _MOST, _FACTOR = 1.0, 10.0, 5.0
 """Seconds that a trial has; between the two, it is so many times what the tests take unchanged.
 Many a change makes a loop endless."""
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
+_MODULES = os.path.join(_FOLDER, "modules.txt")
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -44,12 +47,16 @@ def pytest_load_initial_conftests() -> "Generator[None, None, None]":
 
 def _run() -> None:
     """Return in the children only."""
-    began = time.monotonic()
     code = _fork(_MOST, "", b"")
     if code is None:
         return
     if code == _USAGE:
         os._exit(code)
+    _import()
+    began = time.monotonic()
+    code = _fork(_MOST, "", b"")
+    if code is None:
+        return
     taken = time.monotonic() - began
     limit = min(max(_LEAST, _FACTOR * taken), _MOST) if taken < _MOST else _LEAST
     with open(os.path.join(_FOLDER, "outcomes.txt"), "a", 1) as outcomes:
@@ -60,6 +67,18 @@ def _run() -> None:
                 return
             outcomes.write(_told(code))
     os._exit(0)
+
+
+def _import() -> None:
+    """What a first run of the tests imported that is not the repository's own."""
+    try:
+        with open(_MODULES, encoding="utf-8") as file:
+            names = file.read().split()
+    except OSError:
+        return
+    for name in names:
+        with suppress(Exception):
+            importlib.import_module(name)
 
 
 def _told(code: int) -> str:
@@ -140,8 +159,16 @@ class _Verdict:
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
-        sys.stdout.flush()
+        if not os.path.exists(_MODULES):
+            with open(_MODULES, "w", encoding="utf-8") as file:
+                file.write("\n".join(filter(_elsewhere, list(sys.modules))))
         os._exit(_FAILED + min(self.failed, _MANY) if self.passed or self.failed else 1)
+
+
+def _elsewhere(name: str) -> bool:
+    path = getattr(sys.modules[name], "__file__", None) or ""
+    inside = path.startswith(os.getcwd() + os.sep) and "site-packages" not in path
+    return bool(path) and not inside and name not in ("__main__", "conftest")
 
 
 def pytest_configure(config: "pytest.Config") -> None:

@@ -40,7 +40,7 @@ def changes(node: ast.AST, source: Source, function: Function | None) -> Iterato
                 yield source.copy(Rank.RARE, value, value)
             yield from _bounded(value, source)
         case ast.For() | ast.While():
-            yield from _behind(node, source)
+            yield from _loop(node, source)
         case ast.ExceptHandler():
             yield from _caught(node, source)
         case ast.If(orelse=[ast.If() as other]) if source.text(other).startswith("elif"):
@@ -68,10 +68,6 @@ def _assigned(node: ast.Assign, source: Source, function: Function | None) -> It
     if shared:
         yield source.copy(Rank.RARE, value, value)
     yield from _bounded(value, source)
-    sums = isinstance(value, ast.Name | ast.Attribute | ast.BinOp | ast.Call)
-    if sums and isinstance(target, ast.Name | ast.Attribute) and function is not None:
-        text = f"{source.text(target)} += {source.text(value)}"
-        yield source.replace(Rank.RARE, node, text)
 
 
 def _added(node: ast.AugAssign, source: Source) -> Iterator[Change]:
@@ -91,8 +87,8 @@ def _bounded(node: ast.expr, source: Source) -> Iterator[Change]:
             yield source.replace(Rank.RARE, node, new)
 
 
-def _behind(node: ast.For | ast.While, source: Source) -> Iterator[Change]:
-    """The last statement of a loop behind it; what a loop collects once more behind it."""
+def _loop(node: ast.For | ast.While, source: Source) -> Iterator[Change]:
+    """Sums in a loop; its last statement behind it; what it collects once more behind it."""
     margin, last = source.margin(node), node.body[-1]
     if node.orelse:
         return
@@ -103,6 +99,10 @@ def _behind(node: ast.For | ast.While, source: Source) -> Iterator[Change]:
     at = source.end(node)
     for part in ast.walk(node):
         match part:
+            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value):
+                if not isinstance(value, ast.Constant | ast.List | ast.Dict):
+                    text = f"{source.text(target)} += {source.text(value)}"
+                    yield source.replace(Rank.RARE, part, text)
             case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name), args=args)):
                 if name not in _COLLECTS:
                     continue
