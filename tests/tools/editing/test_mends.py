@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 from difflib import ndiff
 from pathlib import Path
 
 import pytest
 
-from tools.editing import mends as module
+from tools.editing.mends import expressions as module
 from tools.editing.mends import mends
 from tools.syntax import Kind, symbols
 
@@ -75,6 +76,29 @@ def inside(line: str) -> str:
         ("return b if a else c", "return b if not (a) else c"),
         ("a.append(b)", "pass"),
         ("a += b", "pass"),
+        ("a += b", "a = b"),
+        ("a += b", "a -= b"),
+        ("return a is None", "return not a"),
+        ("return a is not None", "return a"),
+        ("return a == b", "return a.lower() == b"),
+        ("return a[b] in c", "return a[b].strip().lower() in c"),
+        ("return a // b + 1", "return -(-a // b)"),
+        ("return (a + b) // c", "return -(-(a + b) // c)"),
+        ("return int(a / b)", "return round(a / b)"),
+        ("return round(a)", "return round(a, 2)"),
+        ("return a * b", "return round(a * b, 2)"),
+        ("return a - b", "return max(a - b, 0)"),
+        ("return sorted(a)", "return sorted(a, reverse=True)"),
+        ("a.sort(key=b,)", "a.sort(key=b, reverse=True)"),
+        ("a.sort(key=lambda x: (x.b, x.c))", "a.sort(key=lambda x: (x.b, -x.c))"),
+        (
+            "return sorted(a, key=lambda x: (x.b, x.c), reverse=True)",
+            "return sorted(a, key=lambda x: (-x.b, x.c))",
+        ),
+        ("return g(a, b)", "return g(b, a)"),
+        ("return a - b", "return c - b"),
+        ("return a.x + a.y * b", "return a.x + a.x * b"),
+        ("a.add(b)", "a.add(b.strip())"),
     ],
 )
 def test_a_slip_is_mended(line: str, wanted: str) -> None:
@@ -92,6 +116,8 @@ def test_a_slip_is_mended(line: str, wanted: str) -> None:
         ("async def f(a):\n    return await g(a + 1)\n", "return await g(a)"),
         ("@cache(maxsize=2)\ndef f(a):\n    return a\n", "@cache(maxsize=3)"),
         ("RATE = 2\n", "RATE = 3"),
+        ("def f(a):\n    if a:\n        g()\n    elif a < 1:\n        h()\n", "if a < 1:"),
+        ("def f(a):\n    for x in a:\n        t = x\n    return t\n", "t += x"),
         ("class A:\n    size = 2\n", "size = 1"),
     ],
 )
@@ -124,6 +150,55 @@ def test_an_operator_is_found_behind_comments_and_line_ends() -> None:
     assert code.replace("# < and", "# < or") not in made
     split = "def f(a, b):\n    return (a is  # is it\n        not b)\n"
     assert split.replace("is  # is it\n        not b", "is b") in mends(split)
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "wanted"),
+    [
+        ("ZeroDivisionError", "return a / b", "return (a / b if b else 0)"),
+        ("KeyError", "return a[b]", "return a.get(b)"),
+        ("KeyError", "return a[b]", "return a.get(b, 0)"),
+        ("ValueError", "return max(a)", "return max(a, default=0)"),
+    ],
+)
+def test_an_error_has_changes_of_its_own(error: str, line: str, wanted: str) -> None:
+    assert wanted in changed(inside(line), error)
+    assert wanted not in changed(inside(line))
+
+
+def test_what_a_loop_leaves_open_is_closed_behind_it() -> None:
+    code = (
+        "def f(a):\n    found, first = [], None\n    for x in a:\n        if x:\n"
+        "            found.append(first)\n        first = x\n    return found\n"
+    )
+    closed = "        first = x\n    if first is not None:\n        found.append(first)\n"
+    assert code.replace("        first = x\n", closed) in mends(code)
+
+
+def test_the_last_statement_of_a_loop_may_stand_behind_it() -> None:
+    code = "def f(a):\n    for x in a:\n        g(x)\n        return x\n"
+    assert code.replace("        return", "    return") in mends(code)
+
+
+def test_two_statements_change_places() -> None:
+    code = "def f(a):\n    a.sort()\n    a = a[:3]\n    return a\n"
+    assert "def f(a):\n    a = a[:3]\n    a.sort()\n    return a\n" in mends(code)
+
+
+def test_nothing_is_set_against_itself() -> None:
+    lines = changed(inside("return (a.x - b.x, g(a.y, b.y), a < b)"))
+    assert "return (a.x - a.x, g(a.y, b.y), a < b)" not in lines
+    assert not [line for line in lines if "g(b.y, b.y)" in line or "b < b" in line]
+
+
+def test_large_numbers_come_last() -> None:
+    lines = changed("def f(a, b):\n    return a // 60 + b.c[b.d] + 7\n")
+    assert lines.index("return a // 60 + b.c[b.d] + 8") < lines.index(
+        "return a // 61 + b.c[b.d] + 7"
+    )
+    assert lines.index("return a // 60 + b.c[b.d + 1] + 7") < lines.index(
+        "return a // 61 + b.c[b.d] + 7"
+    )
 
 
 def test_the_likeliest_come_first() -> None:
@@ -218,17 +293,17 @@ def test_every_change_parses_and_is_one(code: str) -> None:
 
     made = list(mends(code, "KeyError"))
     assert len(made) == len(set(made))
-    plain = [text.removeprefix("import copy\n\n\n") for text in made]
+    plain = [re.sub(r"^import \w+\n\n\n", "", text) for text in made]
     assert tree(code) not in map(tree, plain)
 
 
 def test_every_change_of_real_code_parses() -> None:
     count = 0
     source = Path(module.__file__).read_bytes()
-    for symbol in symbols("mends.py", source):
+    for symbol in symbols("expressions.py", source):
         if symbol.kind in (Kind.FUNCTION, Kind.METHOD):
             for text in mends(source[symbol.start : symbol.end].decode(), "KeyError"):
-                plain = text.removeprefix("import copy\n\n\n")
+                plain = re.sub(r"^import \w+\n\n\n", "", text)
                 ast.parse(f"if 1:\n{plain}" if plain[0] == " " else plain)
                 count += 1
     assert count > 100

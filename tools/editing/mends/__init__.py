@@ -35,7 +35,7 @@ def mends(code: str, error: str = "", ranks: Collection[Rank] = tuple(Rank)) -> 
     source = Source((head + code).encode(), tree, error)
     try:
         changes = sorted(change for statement in body for change in _changes(statement, source))
-        same = ast.dump(tree)
+        same, twins = ast.dump(tree), _twins(tree)
     except RecursionError:
         return
     made: set[str] = set()
@@ -44,7 +44,7 @@ def mends(code: str, error: str = "", ranks: Collection[Rank] = tuple(Rank)) -> 
             continue
         text = source.changed(change)
         changed = _parsed(text)
-        if text in made or changed is None or ast.dump(changed) == same:
+        if text in made or changed is None or ast.dump(changed) == same or _twins(changed) > twins:
             continue
         made.add(text)
         text = text.removeprefix(head)
@@ -73,6 +73,22 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:
             yield from (*node.decorator_list, node.args, *node.body)
         case _:
             yield from ast.iter_child_nodes(node)
+
+
+def _twins(tree: ast.AST) -> int:
+    """How often the same stands twice where two are meant: `x < x`, `(a, a)`, `f(a, a)`."""
+    count = 0
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(left=left, comparators=[right]) | ast.BinOp(left=left, right=right):
+                parts = [left, right]
+            case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.Call(args=parts):
+                pass
+            case _:
+                continue
+        told = [ast.dump(part) for part in parts if not isinstance(part, ast.Constant)]
+        count += len(told) - len(set(told))
+    return count
 
 
 def _parsed(code: str) -> ast.Module | None:

@@ -29,6 +29,8 @@ _OPERATORS: dict[type[ast.operator], tuple[str, tuple[str, ...]]] = {
 }
 _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 _NORMAL = ("lower", "upper", "casefold", "strip")
+_COUNTED = 12
+"""The largest number that is taken for a count."""
 _KEYED = ("append", "add", "get", "setdefault")
 
 
@@ -110,6 +112,11 @@ def _unary(node: ast.UnaryOp, source: Source) -> Iterator[Change]:
 def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
     old, others = _OPERATORS.get(type(node.op), ("", ()))
     one = isinstance(node.right, ast.Constant) and node.right.value == 1
+    match node:  # what is begun counts as a whole
+        case ast.BinOp(op=ast.Add(), left=ast.BinOp(op=ast.FloorDiv()) as parts) if one:
+            yield source.replace(Rank.LIKELY, node, _rounded_up(parts, source))
+        case ast.BinOp(op=ast.FloorDiv()):
+            yield source.replace(Rank.USUAL, node, _rounded_up(node, source))
     if one and isinstance(node.op, ast.Add | ast.Sub):
         left = source.operands(node, [node.left, node.right], old)[0]
         yield source.replace(Rank.LIKELY, node, left)
@@ -121,14 +128,23 @@ def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
         yield source.replace(Rank.LIKELY, node, f"({left} {old} {right} if {right} else 0)")
 
 
+def _rounded_up(node: ast.BinOp, source: Source) -> str:
+    left, right = source.operands(node, [node.left, node.right], "//")
+    if isinstance(node.left, ast.BinOp) and not left.startswith("("):
+        left = f"({left})"
+    return f"-(-{left} // {right})"
+
+
 def _constant(node: ast.Constant, source: Source) -> Iterator[Change]:
     match node.value:
         case bool(value):  # a default is what most calls rest on
             rank = Rank.RARE if node in source.defaults else Rank.LIKELY
             yield source.replace(rank, node, str(not value))
         case int(value):
-            yield source.replace(Rank.USUAL, node, str(value + 1))
-            yield source.replace(Rank.USUAL, node, str(value - 1))
+            # A large number is rarely wrong by one, and then passes a test by chance.
+            rank = Rank.USUAL if abs(value) <= _COUNTED else Rank.LAST
+            yield source.replace(rank, node, str(value + 1))
+            yield source.replace(rank, node, str(value - 1))
 
 
 def _subscript(node: ast.Subscript, source: Source) -> Iterator[Change]:
@@ -172,9 +188,8 @@ def _call(node: ast.Call, source: Source) -> Iterator[Change]:
             yield source.replace(Rank.USUAL, function, "math.ceil", "import math")
         case ast.Call(func=ast.Name(id="round"), args=[ast.expr() as rounded]):
             yield source.replace(Rank.USUAL, node, f"round({source.text(rounded)}, 2)")
-        case ast.Call(func=ast.Name(id="sorted") | ast.Attribute(attr="sort"), keywords=keywords):
-            if all(keyword.arg != "reverse" for keyword in keywords):
-                yield _with_keyword(node, "reverse=True", source)
+        case ast.Call(func=ast.Name(id="sorted") | ast.Attribute(attr="sort")):
+            yield from _sorted(node, source)
         case ast.Call(func=ast.Name(id=name) as function) if name in _NAMES:
             yield source.replace(Rank.USUAL, function, _NAMES[name])
             if source.error == "ValueError" and len(node.args) == 1 and name in ("min", "max"):
@@ -185,6 +200,25 @@ def _call(node: ast.Call, source: Source) -> Iterator[Change]:
         one, other = node.args
         text = f"{source.text(other)}, {source.text(one)}"
         yield Change(Rank.RARE, source.start(one), source.end(other), text)
+
+
+def _sorted(node: ast.Call, source: Source) -> Iterator[Change]:
+    """The other way round, by all or by one of its keys."""
+    given = {keyword.arg: keyword for keyword in node.keywords}
+    if "reverse" not in given:
+        yield _with_keyword(node, "reverse=True", source)
+    match given.get("key"):
+        case ast.keyword(value=ast.Lambda(body=ast.Tuple(elts=keys))):
+            pass
+        case _:
+            return
+    if "reverse" not in given:
+        for key in keys:
+            yield source.replace(Rank.USUAL, key, f"-{source.text(key)}")
+    elif given["reverse"] is node.keywords[-1] and len(node.keywords) > 1:
+        start, end = source.end(node.keywords[-2].value), source.end(given["reverse"].value)
+        before = source.between(source.start(keys[0]), start)
+        yield Change(Rank.LIKELY, source.start(keys[0]), end, f"-{before}")
 
 
 def _with_keyword(node: ast.Call, keyword: str, source: Source, rank: Rank = Rank.USUAL) -> Change:
