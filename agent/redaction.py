@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -21,6 +20,7 @@ from pydantic import BaseModel
 from agent.secrets import Keys
 from tools.errors import ToolError
 from tools.process import is_secret_variable
+from tools.text import common_start
 from tools.workspace import is_secret
 
 SHORTEST = 12
@@ -205,9 +205,9 @@ def _without_parts(text: str, value: str, half: int, label: str, hidden: dict[st
         while (found := text.find(part, position)) >= 0:
             start, end = found, found + half
             if which == "first":
-                end += _alike(text[end:], value[half:])
+                end += common_start(text[end:], value[half:])
             else:
-                start -= _alike(text[position:start][::-1], value[:-half][::-1])
+                start -= common_start(text[position:start][::-1], value[:-half][::-1])
             mark = f"[redacted {label}, {which} {end - start} characters]"
             hidden[mark] = text[start:end]
             parts += [text[position:start], mark]
@@ -220,8 +220,3 @@ def _overlap(first: str, second: str, most: int) -> int:
     """How many characters, `most` at most, one text ends with and another begins with."""
     sizes = range(min(len(first), len(second), most), 0, -1)
     return next((size for size in sizes if first.endswith(second[:size])), 0)
-
-
-def _alike(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -6,7 +6,6 @@ Owns the trial. Must not know which change is kept.
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from tools.editing.splice import splice
 from tools.errors import ToolError
 from tools.syntax import symbols
 from tools.tests import RunTests, RunTestsArguments
-from tools.text import SourceText
+from tools.text import SourceText, common_start
 from tools.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -132,8 +131,8 @@ class TryMends(Tool[TryMendsArguments]):
     def _trial(self, path: str, old: bytes, new: bytes) -> Trial:
         from tools.testing.runners import Trial  # 20 ms; only needed here
 
-        start = _alike(old, new)
-        same = _alike(old[start:][::-1], new[start:][::-1])
+        start = common_start(old, new)
+        same = common_start(old[start:][::-1], new[start:][::-1])
         place = self._workspace.resolve(path)
         return Trial(place, start, len(old) - same, new[start : len(new) - same])
 
@@ -143,9 +142,3 @@ class TryMends(Tool[TryMendsArguments]):
             if symbol.name == place.symbol:
                 return data[symbol.start : symbol.end].decode()
         raise ToolError(f"There is no {place.symbol} in {place.path}.")
-
-
-def _alike(one: bytes, other: bytes) -> int:
-    """How many bytes both begin with."""
-    lengths = range(1, min(len(one), len(other)) + 1)
-    return bisect_left(lengths, True, key=lambda length: one[:length] != other[:length])

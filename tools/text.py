@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import AnyStr
 
 from tools.errors import ToolError
 from tools.text_filter import printable
@@ -109,6 +111,12 @@ def opcodes(before: Sequence[str], after: Sequence[str]) -> list[Opcode]:
     if tail:
         steps.append(("equal", len(before) - tail, len(before), len(after) - tail, len(after)))
     return steps
+
+
+def common_start(one: AnyStr, other: AnyStr) -> int:
+    """How many characters, or bytes, both begin with."""
+    lengths = range(1, min(len(one), len(other)) + 1)
+    return bisect_left(lengths, True, key=lambda length: one[:length] != other[:length])
 
 
 def line_delta(before: str, after: str) -> tuple[int, int]:

@@ -56,8 +56,6 @@ class _Found:
     run: TestRun
     files: Mapping[str, bytes]
     """What it takes to put it back."""
-    size: int
-    """Words that differ."""
 
 
 @dataclass(slots=True)
@@ -179,6 +177,12 @@ class Bench:
         paths = filter(is_test_path, self.workspace.files())
         return "\n".join(map(material.decode, material.readable(self.workspace, paths).values()))
 
+    def replacing(self, path: str, symbol: str, code: str) -> ToolCall:
+        """A call that replaces a definition, with the imports that the code lacks."""
+        arguments = {"path": path, "symbol": symbol, "code": code}
+        call = ToolCall(self._new_id(), "replace_symbol", arguments)
+        return material.complete(self.workspace, self.index(), call)
+
     def write(self, path: str, content: str) -> Generator[Move, Reply, None]:
         call = ToolCall(self._new_id(), "write_file", {"path": path, "content": content})
         yield from use(call, by_model=False)
@@ -209,8 +213,7 @@ class Bench:
             The run with what is in the tree now; None if nothing helped.
         """
         if better is not None:
-            self.reserve = self._found(checkpoint, better)
-            if self.reserve.size <= SMALL:
+            if self.hold(checkpoint, better) <= SMALL:
                 self.reserve = None
                 return better
             yield Rewind(0, checkpoint, "It helps; looking for a smaller change.")
@@ -255,10 +258,8 @@ class Bench:
         trial = ToolCall(self._new_id(), "try_mends", wanted)
         tried = yield from use(trial, by_model=False, needed=False)
         for mend in tried.details.passing if isinstance(tried.details, Mends) else ():
-            arguments = {**mend.definition.model_dump(), "code": mend.code}
-            call = ToolCall(self._new_id(), "replace_symbol", arguments)
-            whole = material.complete(self.workspace, self.index(), call)
-            if (yield from use(whole, by_model=False, needed=False)).ok:
+            call = self.replacing(mend.definition.path, mend.definition.symbol, mend.code)
+            if (yield from use(call, by_model=False, needed=False)).ok:
                 after = yield from self.test()
                 if good(after):
                     return after
@@ -267,15 +268,23 @@ class Bench:
 
     # --- what is kept
 
-    def _found(self, checkpoint: int, run: TestRun) -> _Found:
-        changes = self.workspace.changes(since=checkpoint)
-        size = sum(
-            difference(material.decode(change.before or b""), material.decode(change.after or b""))
-            for change in changes
-        )
+    def hold(self, checkpoint: int, run: TestRun) -> int:
+        """Put what is in the tree in reserve.
+
+        Args:
+            checkpoint: Before the change.
+            run: The tests with it.
+
+        Returns:
+            Words that differ.
+        """
         kept = self.workspace.changes(since=self.safe or 0)
         files = {change.path: change.after for change in kept if change.after is not None}
-        return _Found(run, files, size)
+        self.reserve = _Found(run, files)
+        return sum(
+            difference(material.decode(change.before or b""), material.decode(change.after or b""))
+            for change in self.workspace.changes(since=checkpoint)
+        )
 
     def put_back(self) -> None:
         """Return to the checkpoint before what is being tried, then to the change in reserve.

@@ -16,7 +16,7 @@ from agent.events import Status
 from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import Form
 from agent.prompts import fill
-from agent.steering import material, questions, unproven
+from agent.steering import alike, material, questions, unproven
 from agent.steering.bench import Bench
 from agent.steering.evidence import Evidence
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Verdict, ask
@@ -143,7 +143,8 @@ class Guided:
         if better is None:
             yield Rewind(0, checkpoint, "No attempt helped.")
             self.judge.see(run)  # the tree is again as this run saw it
-        return better
+            return None
+        return (yield from alike.mend(bench, task, better, checkpoint))
 
     def _attempt(
         self, trials: _Trials, question: Question

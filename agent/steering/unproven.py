@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
-from agent.steering import questions, written_tests
+from agent.steering import alike, questions, written_tests
 from agent.steering.bench import Bench
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask
@@ -83,6 +83,7 @@ def change(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Repl
             if first:
                 better = yield from _smaller(bench, shown, written, better, checkpoint)
             if better is not None:
+                yield from alike.mend(bench, task, better, checkpoint)
                 return
             if passed:
                 reason = "One of the tests that were written passes; leaving the others out."

@@ -1,0 +1,159 @@
+"""The same slip in other places: where a change replaced an expression, the same one elsewhere.
+
+An issue often tells of two symptoms, of which a test shows one. Owns which places are alike. Must
+not know how the first was found.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from agent.steering.bench import Bench
+from agent.steering.moves import Move, Reply, Rewind, Tell, use
+from agent.verify import compare
+from tools.editing.mends.source import Source
+from tools.outline import Index
+from tools.syntax import Kind, Symbol, language_of
+from tools.testing.find_tests import is_test_path
+from tools.testing.reports import TestRun
+from tools.text import common_start
+
+LEAST_WORDS = 2
+"""Names in an expression; one with fewer stands in many places for many reasons."""
+LEAST_LETTERS = 4
+"""Of a name, below which it may be in a text by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """An expression that was wrong."""
+
+    old: bytes
+    new: bytes
+    start: int
+    """Where it stood in its file."""
+
+
+def mend(bench: Bench, task: str, run: TestRun, checkpoint: int) -> Generator[Move, Reply, TestRun]:
+    """Mend the slip in the definitions that the task speaks of too, unless a test minds.
+
+    Args:
+        run: The tests with the change that is in the tree.
+        checkpoint: Before that change.
+
+    Returns:
+        The run with what is in the tree now.
+    """
+    changes = [
+        (change.path, found)
+        for change in bench.workspace.changes(since=checkpoint)
+        if change.before is not None
+        and change.after is not None
+        and not is_test_path(change.path)
+        and (found := slip(change.before, change.after))
+    ]
+    if len(changes) != 1:
+        return run
+    (where, wrong), index = changes[0], bench.index()
+    calls = []
+    for path, symbol in spoken_of(task, index):
+        data = bench.workspace.peek(path)
+        code = data[symbol.start : symbol.end]
+        inside = path == where and symbol.start <= wrong.start < symbol.end
+        mended = code if inside else corrected(code, wrong)
+        if mended != code:
+            with suppress(UnicodeDecodeError):
+                calls.append(bench.replacing(path, symbol.name, mended.decode()))
+    if not calls:
+        return run
+    bench.hold(checkpoint, run)
+    before = bench.workspace.checkpoint()
+    yield Tell("The same stands elsewhere in what the issue speaks of: mending it there too.")
+    for call in calls:
+        yield from use(call, by_model=False, needed=False)
+    after = yield from bench.test()
+    if compare(run, after).broken or after.failed > run.failed:
+        yield Rewind(0, before, "The tests mind that: it is left as it was there.")
+        bench.judge.see(run)
+        after = run
+    bench.reserve = None
+    return after
+
+
+def slip(before: bytes, after: bytes) -> Slip | None:
+    """The expression that a change of a Python file replaced; None if it is another change."""
+    start = common_start(before, after)
+    same = common_start(before[start:][::-1], after[start:][::-1])
+    more = len(after) - len(before)
+    now = set(_spans(after))
+    around = [
+        (last - first, first, last)
+        for first, last in _spans(before)
+        if first <= start and last >= len(before) - same and (first, last + more) in now
+    ]
+    if not around:
+        return None
+    _, first, last = min(around)
+    old, new = before[first:last], after[first : last + more]
+    words = set(re.findall(rb"[^\W\d]\w*", old))
+    return Slip(old, new, first) if len(words) >= LEAST_WORDS else None
+
+
+def corrected(code: bytes, wrong: Slip) -> bytes:
+    """A definition with the slip mended wherever it stands; the same if it does not."""
+    places = {span for span in _spans(code) if code[slice(*span)] == wrong.old}
+    for first, last in sorted(places, reverse=True):
+        if not code.startswith(wrong.new, first):
+            code = code[:first] + wrong.new + code[last:]
+    return code
+
+
+def spoken_of(task: str, index: Index) -> Iterator[tuple[str, Symbol]]:
+    """The functions of Python outside the tests that a task speaks of, by their own name, or their
+    class's or file's."""
+    text = task.casefold()
+    letters = re.sub(r"[^a-z]", "", text)
+    for path in index.paths:
+        if language_of(path) != "python" or is_test_path(path):
+            continue
+        for symbol in index.symbols(path):
+            if symbol.kind in (Kind.FUNCTION, Kind.METHOD):
+                names = [PurePosixPath(path).stem, *symbol.name.split(".")]
+                words = [part for name in names for part in re.findall(r"[A-Z]?[a-z]+", name)]
+                joined = [re.sub(r"[^a-z]", "", name.casefold()) for name in names]
+                if any(re.search(rf"\b{word.casefold()}", text) for word in _long(words)) or any(
+                    name in letters for name in _long(joined)
+                ):
+                    yield path, symbol
+
+
+def _long(names: list[str]) -> Iterator[str]:
+    return (name for name in names if len(name) >= LEAST_LETTERS)
+
+
+def _spans(code: bytes) -> Iterator[tuple[int, int]]:
+    """Where the expressions begin and end; none if it is no Python."""
+    head = b"if 1:\n" if code[:1] in (b" ", b"\t") else b""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(head + code)
+        source = Source(head + code, tree, "")
+        for node in _expressions(tree):
+            yield source.start(node) - len(head), source.end(node) - len(head)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+
+
+def _expressions(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.expr):
+        yield node
+    if not isinstance(node, ast.JoinedStr):  # before Python 3.12 the places in it are wrong
+        for part in ast.iter_child_nodes(node):
+            yield from _expressions(part)

@@ -1,0 +1,124 @@
+"""What a change replaced, where the same stands, and what becomes of it there."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agent import events
+from agent.events import Event, Status
+from agent.steering.alike import Slip, corrected, slip
+from tests.agent.steering.test_guided import call, ended
+from tests.agent.steering.test_guided import conduct as conduct_with
+
+CODE = """\
+def price(prices, name):
+    return prices[name.strip()]
+
+
+def take(store, name):
+    key = name.strip()
+    return store[key]
+
+
+def label(name):
+    return name.strip()
+"""
+TESTS = """\
+from calc import label, price, take
+
+
+def test_price():
+    assert price({"basil": 1}, "Basil") == 1
+
+
+def test_take():
+    assert take({"basil": 2}, "basil") == 2
+
+
+def test_label():
+    assert label(" Basil ") == "Basil"
+"""
+PRICE = "def price(prices, name):\n    return prices[name.strip().lower()]\n"
+TASK = '`price(prices, "Basil")` raises KeyError, and `take(store, "Basil")` does as well.'
+conduct = partial(conduct_with, code=CODE, tests=TESTS, task=TASK)
+
+
+def code(tmp_path: Path) -> str:
+    return (tmp_path / "repository" / "calc.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "old", "new"),
+    [
+        ("x = a[b.strip()]\n", "x = a[b.strip().lower()]\n", "b.strip()", "b.strip().lower()"),
+        ("if a.b is None:\n    c\n", "if not a.b:\n    c\n", "a.b is None", "not a.b"),
+        ("x = f(a.b + 1)\n", "x = f(a.b)\n", "a.b + 1", "a.b"),
+        ("é = größe < b\n", "é = größe <= b\n", "größe < b", "größe <= b"),
+        ("x = a.b\r\ny = 1\r\n", "x = a.c\r\ny = 1\r\n", "a.b", "a.c"),
+    ],
+)
+def test_the_expression_that_was_replaced_is_found(
+    before: str, after: str, old: str, new: str
+) -> None:
+    found = slip(before.encode(), after.encode())
+    assert found == Slip(old.encode(), new.encode(), before.encode().index(old.encode()))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x = a\n", "x = b\n"),
+        ("x = 1\n", "x = 2\n"),
+        ("x = a.b\n", "x = a.b\ny = 2\n"),
+        ("x = a.b\ny = a.b\n", "x = a.c\ny = a.c\n"),
+        ("x = a.b\n", "x = a.b\n"),
+        ("x = (\n", "x = (a.b\n"),
+        ("", "x = a.b\n"),
+        ("for a in b:\n    c(a)\n", "for a in b:\n    c(a)\n    break\n"),
+    ],
+    ids=["a name", "a number", "a line more", "two", "none", "no Python", "new", "a statement"],
+)
+def test_other_changes_are_no_slip(before: str, after: str) -> None:
+    assert slip(before.encode(), after.encode()) is None
+
+
+def test_every_place_in_a_definition_is_corrected_once() -> None:
+    wrong = Slip(b"a.b()", b"a.b().c()", 0)
+    code = b"    def f(self, a):\n        return a.b(), [a.b() for a in xa.b()], a.b().c()\n"
+    right = code.replace(b"return a.b()", b"return a.b().c()").replace(b"[a.b()", b"[a.b().c()")
+    assert corrected(code, wrong) == right
+    assert corrected(right, wrong) == right
+
+
+def test_the_same_slip_is_mended_where_the_issue_speaks_of_it(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [call("price", PRICE)])
+    assert ended(seen).status is Status.VERIFIED
+    mended = "key = name.strip().lower()"
+    assert code(tmp_path) == CODE.replace(
+        "prices[name.strip()", "prices[name.strip().lower()"
+    ).replace("key = name.strip()", mended)
+
+
+def test_it_is_left_where_the_issue_does_not(tmp_path: Path) -> None:
+    conduct(tmp_path, [call("price", PRICE)], task='`price(prices, "Basil")` raises KeyError.')
+    assert code(tmp_path) == CODE.replace("prices[name.strip()", "prices[name.strip().lower()")
+
+
+def test_it_is_left_where_a_test_minds(tmp_path: Path) -> None:
+    task = f"{TASK} The label is right."
+    seen = conduct(tmp_path, [call("price", PRICE)], task=task)
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert code(tmp_path) == CODE.replace("prices[name.strip()", "prices[name.strip().lower()")
+
+
+def test_what_was_mended_first_stays_where_the_turn_ends_meanwhile(tmp_path: Path) -> None:
+    def told(event: Event) -> bool:
+        return isinstance(event, events.Notice) and "elsewhere" in event.text
+
+    seen = conduct(tmp_path, [call("price", PRICE)], stop=told)
+    assert ended(seen).status is Status.INTERRUPTED
+    assert code(tmp_path) == CODE.replace("prices[name.strip()", "prices[name.strip().lower()")
