@@ -148,17 +148,18 @@ def _reproduce(bench: Bench, task: str, run: TestRun) -> Generator[Move, Reply, 
     written = _Written(run)
     for snippet in snippets(task)[:SNIPPETS]:
         if len(written.files) < WRITTEN:
-            yield from _write_test(bench, question, ranked, written, snippet=snippet)
+            yield from _write_test(bench, task, question, ranked, written, snippet=snippet)
     if not written.files:
         written.shown = False
         for chance in range(ATTEMPTS):
             if len(written.files) < WRITTEN:
-                yield from _write_test(bench, question, ranked, written, chance=chance)
+                yield from _write_test(bench, task, question, ranked, written, chance=chance)
     return written if written.files else None
 
 
 def _write_test(
     bench: Bench,
+    task: str,
     question: str,
     ranked: Sequence[Ranked],
     written: _Written,
@@ -182,8 +183,9 @@ def _write_test(
     problems = yield from bench.apply(answer, form)
     after = written.run if problems else (yield from bench.test())
     short = written_tests.short_test(bench.workspace, after, path)
-    known = written.files.values()
-    if short and written_tests.reproduces(written.run, after, path) and short not in known:
+    usable = short not in ("", *written.files.values())
+    usable = usable and not written_tests.expects_others(task, short)
+    if usable and written_tests.reproduces(written.run, after, path):
         written.files[path], written.run = short, after
         yield from bench.write(path, short)
         yield Rewind(0, bench.workspace.checkpoint(), "A failing test is there.")

@@ -153,6 +153,13 @@ def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
     )
 
 
+def expects_others(issue: str, test: str) -> bool:
+    """Whether a test expects an exception, and none of those that the issue names."""
+    named = set(re.findall(r"\b\w+(?:Error|Exception)\b", issue))
+    expected = set(re.findall(r"\b(?:raises|assertRaises\w*)\(\s*(?:\w+\.)*(\w+)", test))
+    return bool(named and expected and not named & expected)
+
+
 def shortened(call: ToolCall) -> ToolCall:
     """A call that writes a test, without what follows the test's first assertion."""
     content = str(call.arguments.get("content", ""))

@@ -174,3 +174,20 @@ def test_what_follows_the_first_assertion_is_left_out(content: str, wanted: str)
     call = ToolCall("a", "write_file", {"path": "test_a.py", "content": content})
     short = written_tests.shortened(call)
     assert short.arguments == {"path": "test_a.py", "content": wanted}
+
+
+@pytest.mark.parametrize(
+    ("issue", "test", "others"),
+    [
+        ("a `ValueError`", "with pytest.raises(Empty):\n    f()\n", True),
+        ("a `ValueError`", "with pytest.raises(ValueError):\n    f()\n", False),
+        ("`f` raises KeyError, not ValueError", "with raises(ValueError):\n    f()\n", False),
+        ("a `ValueError`", "self.assertRaises(shop.Empty, f)\n", True),
+        ("nothing happens", "with pytest.raises(Empty):\n    f()\n", False),
+        ("a `ValueError`", "assert f() == 1\n", False),
+    ],
+)
+def test_an_exception_that_the_issue_does_not_name_is_not_expected(
+    issue: str, test: str, others: bool
+) -> None:
+    assert written_tests.expects_others(issue, test) is others
