@@ -74,7 +74,7 @@ class TryMends(Tool[TryMendsArguments]):
         self._tests = tests
 
     def action(self, args: TryMendsArguments) -> Action | None:
-        return self._tests.action(RunTestsArguments(only=args.test))
+        return self._tests.action(RunTestsArguments())
 
     def run(self, args: TryMendsArguments, cancel: Cancel) -> ToolResult:
         end = time.monotonic() + args.seconds

@@ -194,7 +194,7 @@ def test_it_is_asked_about_like_the_tests_it_runs(tmp_path: Path) -> None:
     request = Gate(Mode.ASK, AllowAll(), tmp_path.resolve(), True).question(prepared)
     assert request is not None
     assert isinstance(request.action, Command)
-    assert request.action.chosen == (ID,)
+    assert request.action.chosen == ()
     assert Gate(Mode.PLAN, AllowAll(), tmp_path, True).forbidden("try_mends", prepared.effect)
 
 
