@@ -74,7 +74,7 @@ class TryMends(Tool[TryMendsArguments]):
         self._tests = tests
 
     def action(self, args: TryMendsArguments) -> Action | None:
-        return self._tests.action(RunTestsArguments())
+        return self._tests.action(RunTestsArguments(only=None))
 
     def run(self, args: TryMendsArguments, cancel: Cancel) -> ToolResult:
         end = time.monotonic() + args.seconds
@@ -116,29 +116,49 @@ class TryMends(Tool[TryMendsArguments]):
 
         ranks = [Rank.USUAL, Rank.RARE, Rank.LAST] if args.rare else [Rank.USUAL]
         files = {place.path: self._workspace.peek(place.path) for place in args.definitions}
-        codes = [(place, self._code(place, files[place.path])) for place in args.definitions]
-        blocks = [codes[at : at + TOGETHER] for at in range(0, len(codes), TOGETHER)]
+        every = [_Found.of(place, files[place.path]) for place in args.definitions]
+        blocks = [every[at : at + TOGETHER] for at in range(0, len(every), TOGETHER)]
         others = ((rank, block) for block in blocks for rank in ranks)
-        for rank, some in ((Rank.LIKELY, codes), *others):
-            for place, code in some:
-                source = SourceText.of(files[place.path])
-                for mended in mends(code, args.error, [rank]):
+        for rank, some in ((Rank.LIKELY, every), *others):
+            for found in some:
+                for mended in mends(found.code, args.error, [rank]):
                     with suppress(ToolError):  # a change that does not stand in its file
-                        text = splice(place.path, source.text, place.symbol, mended).text
-                        trial = self._trial(place.path, files[place.path], source.with_text(text))
-                        yield Mend(place, mended, trial)
+                        yield Mend(found.place, mended, self._trial(found, mended))
 
-    def _trial(self, path: str, old: bytes, new: bytes) -> Trial:
+    def _trial(self, found: _Found, mended: str) -> Trial:
         from tools.testing.runners import Trial  # 20 ms; only needed here
 
+        old, new = found.file, found.with_code(mended)
         start = common_start(old, new)
         same = common_start(old[start:][::-1], new[start:][::-1])
-        place = self._workspace.resolve(path)
-        return Trial(place, start, len(old) - same, new[start : len(new) - same])
+        path = self._workspace.resolve(found.place.path)
+        return Trial(path, start, len(old) - same, new[start : len(new) - same])
 
-    def _code(self, place: Definition, file: bytes) -> str:
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A definition in its file."""
+
+    place: Definition
+    file: bytes
+    before: str
+    code: str
+    after: str
+
+    @classmethod
+    def of(cls, place: Definition, file: bytes) -> _Found:
         data = SourceText.of(file).text.encode()
         for symbol in symbols(place.path, data):
             if symbol.name == place.symbol:
-                return data[symbol.start : symbol.end].decode()
+                parts = data[: symbol.start], data[symbol.start : symbol.end], data[symbol.end :]
+                return cls(place, file, *(part.decode() for part in parts))
         raise ToolError(f"There is no {place.symbol} in {place.path}.")
+
+    def with_code(self, code: str) -> bytes:
+        """The file with the definition so; an import that stands before it goes to the others."""
+        if code.startswith("import "):
+            text = f"{self.before}{self.code}{self.after}"
+            text = splice(self.place.path, text, self.place.symbol, code).text
+        else:  # hundreds of times, and the file may be long
+            text = f"{self.before}{code}{self.after}"
+        return SourceText.of(self.file).with_text(text)
