@@ -101,7 +101,7 @@ def slip(before: bytes, after: bytes) -> Slip | None:
         return None
     _, first, last = min(around)
     old, new = before[first:last], after[first : last + more]
-    words = set(re.findall(rb"[^\W\d]\w*", old))
+    words = set(re.findall(rb"[^\W\d]\w*", old)) - {b"self", b"cls"}
     return Slip(old, new, first) if len(words) >= LEAST_WORDS else None
 
 

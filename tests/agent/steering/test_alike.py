@@ -72,6 +72,7 @@ def test_the_expression_that_was_replaced_is_found(
     [
         ("x = a\n", "x = b\n"),
         ("x = 1\n", "x = 2\n"),
+        ("x = self.a()\n", "x = self.a() - self.b()\n"),
         ("x = a.b\n", "x = a.b\ny = 2\n"),
         ("x = a.b\ny = a.b\n", "x = a.c\ny = a.c\n"),
         ("x = a.b\n", "x = a.b\n"),
@@ -79,7 +80,7 @@ def test_the_expression_that_was_replaced_is_found(
         ("", "x = a.b\n"),
         ("for a in b:\n    c(a)\n", "for a in b:\n    c(a)\n    break\n"),
     ],
-    ids=["a name", "a number", "a line more", "two", "none", "no Python", "new", "a statement"],
+    ids=["a name", "a number", "a method", "a line more", "two", "none", "no Python", "new", "a statement"],
 )
 def test_other_changes_are_no_slip(before: str, after: str) -> None:
     assert slip(before.encode(), after.encode()) is None
