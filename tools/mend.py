@@ -16,10 +16,10 @@ from pydantic import Field
 from tools.action import Action
 from tools.base import Arguments, Cancel, Effect, Tool, ToolResult
 from tools.editing.splice import splice
-from tools.errors import ToolError
+from tools.errors import Cancelled, ToolError
 from tools.syntax import symbols
 from tools.tests import RunTests, RunTestsArguments
-from tools.text import SourceText, common_start
+from tools.text import SourceText, changed_span
 from tools.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ SHOWN = 3
 """Definitions that are named to the user."""
 ALL = 0.3
 """Part of the time that is kept for all tests, with the changes with which the one passes."""
+MAKING, MOST = 0.2, 2_000
+"""Part of the time after which no further changes are made, and how many at most."""
 TOGETHER = 8
 """Definitions of which all other changes are tried before those of the next."""
 
@@ -78,7 +80,13 @@ class TryMends(Tool[TryMendsArguments]):
 
     def run(self, args: TryMendsArguments, cancel: Cancel) -> ToolResult:
         end = time.monotonic() + args.seconds
-        mends = tuple(self._mends(args))
+        mends = []
+        for mend in self._mends(args):
+            if cancel.is_set():
+                raise Cancelled
+            mends.append(mend)
+            if len(mends) == MOST or time.monotonic() > end - (1 - MAKING) * args.seconds:
+                break
         fails, *rest = self._tried(mends, args.test, end - ALL * args.seconds, cancel)
         mended = [mend for mend, failed in zip(mends, rest, strict=False) if fails and failed == 0]
         passing = self._sound(mended, end, cancel)
@@ -97,16 +105,19 @@ class TryMends(Tool[TryMendsArguments]):
         return self._tests.trials((mend.trial for mend in mends), seconds, cancel, only) or (None,)
 
     def _sound(self, mends: Sequence[Mend], end: float, cancel: Cancel) -> tuple[Mend, ...]:
-        """Those with which fewer tests fail, the fewest first."""
+        """Those with which fewer tests fail, the fewest first; then those there was no time for."""
         if not mends:
             return ()
         now, *rest = self._tried(mends, None, end, cancel)
+        if now is None:
+            return tuple(mends)
         sound = [
             (failed, mend)
             for mend, failed in zip(mends, rest, strict=False)
-            if now is not None and failed is not None and failed < now
+            if failed is not None and failed < now
         ]
-        return tuple(mend for _, mend in sorted(sound, key=lambda pair: pair[0]))
+        best = sorted(sound, key=lambda pair: pair[0])
+        return (*(mend for _, mend in best), *mends[len(rest) :])
 
     def _mends(self, args: TryMendsArguments) -> Iterator[Mend]:
         """Each change: the likely ones of all definitions, then the others of some after some."""
@@ -129,10 +140,8 @@ class TryMends(Tool[TryMendsArguments]):
         from tools.testing.runners import Trial  # 20 ms; only needed here
 
         old, new = found.file, found.with_code(mended)
-        start = common_start(old, new)
-        same = common_start(old[start:][::-1], new[start:][::-1])
-        path = self._workspace.resolve(found.place.path)
-        return Trial(path, start, len(old) - same, new[start : len(new) - same])
+        start, end, stop = changed_span(old, new)
+        return Trial(self._workspace.resolve(found.place.path), start, end, new[start:stop])
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,13 @@ def common_start(one: AnyStr, other: AnyStr) -> int:
     return bisect_left(lengths, True, key=lambda length: one[:length] != other[:length])
 
 
+def changed_span(old: AnyStr, new: AnyStr) -> tuple[int, int, int]:
+    """Where two texts differ: the start in both, the end in the one and in the other."""
+    start = common_start(old, new)
+    same = common_start(old[start:][::-1], new[start:][::-1])
+    return start, len(old) - same, len(new) - same
+
+
 def line_delta(before: str, after: str) -> tuple[int, int]:
     """How many lines were added and how many removed."""
     added = removed = 0

@@ -7,12 +7,12 @@ not know how the first was found.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from agent.steering.bench import Bench
 from agent.steering.moves import Move, Reply, Rewind, Tell, use
@@ -22,12 +22,12 @@ from tools.outline import Index
 from tools.syntax import Kind, Symbol, language_of
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestRun
-from tools.text import common_start
+from tools.text import changed_span
 
 LEAST_WORDS = 2
 """Names in an expression; one with fewer stands in many places for many reasons."""
 LEAST_LETTERS = 4
-"""Of a name, below which it may be in a text by chance."""
+"""Of a name, below which it may stand in a text by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def mend(bench: Bench, task: str, run: TestRun, checkpoint: int) -> Generator[Mo
                 calls.append(bench.replacing(path, symbol.name, mended.decode()))
     if not calls:
         return run
-    bench.hold(checkpoint, run)
+    bench.hold(run)
     before = bench.workspace.checkpoint()
     yield Tell("The same stands elsewhere in what the issue speaks of: mending it there too.")
     for call in calls:
@@ -88,14 +88,13 @@ def mend(bench: Bench, task: str, run: TestRun, checkpoint: int) -> Generator[Mo
 
 def slip(before: bytes, after: bytes) -> Slip | None:
     """The expression that a change of a Python file replaced; None if it is another change."""
-    start = common_start(before, after)
-    same = common_start(before[start:][::-1], after[start:][::-1])
+    start, end, _ = changed_span(before, after)
     more = len(after) - len(before)
     now = set(_spans(after))
     around = [
         (last - first, first, last)
         for first, last in _spans(before)
-        if first <= start and last >= len(before) - same and (first, last + more) in now
+        if first <= start and last >= end and (first, last + more) in now
     ]
     if not around:
         return None
@@ -108,6 +107,8 @@ def slip(before: bytes, after: bytes) -> Slip | None:
 def corrected(code: bytes, wrong: Slip) -> bytes:
     """A definition with the slip mended wherever it stands; the same if it does not."""
     places = {span for span in _spans(code) if code[slice(*span)] == wrong.old}
+    if not _names(wrong.new) - _names(wrong.old) <= _names(code) | set(dir(builtins)):
+        return code  # what the new one takes is not there
     for first, last in sorted(places, reverse=True):
         if not code.startswith(wrong.new, first):
             code = code[:first] + wrong.new + code[last:]
@@ -115,44 +116,45 @@ def corrected(code: bytes, wrong: Slip) -> bytes:
 
 
 def spoken_of(task: str, index: Index) -> Iterator[tuple[str, Symbol]]:
-    """The functions of Python outside the tests that a task speaks of, by their own name, or their
-    class's or file's."""
-    text = task.casefold()
-    letters = re.sub(r"[^a-z]", "", text)
+    """The functions of Python outside the tests whose name, or class, stands in a task."""
+    words = {word for word in re.findall(r"\w+", task.casefold()) if len(word) >= LEAST_LETTERS}
     for path in index.paths:
-        if language_of(path) != "python" or is_test_path(path):
-            continue
-        for symbol in index.symbols(path):
-            if symbol.kind in (Kind.FUNCTION, Kind.METHOD):
-                names = [PurePosixPath(path).stem, *symbol.name.split(".")]
-                words = [part for name in names for part in re.findall(r"[A-Z]?[a-z]+", name)]
-                joined = [re.sub(r"[^a-z]", "", name.casefold()) for name in names]
-                if any(re.search(rf"\b{word.casefold()}", text) for word in _long(words)) or any(
-                    name in letters for name in _long(joined)
+        if language_of(path) == "python" and not is_test_path(path):
+            for symbol in index.symbols(path):
+                if symbol.kind in (Kind.FUNCTION, Kind.METHOD) and words & set(
+                    symbol.name.casefold().split(".")
                 ):
                     yield path, symbol
 
 
-def _long(names: list[str]) -> Iterator[str]:
-    return (name for name in names if len(name) >= LEAST_LETTERS)
+def _names(code: bytes) -> set[str]:
+    tree = _parsed(code.strip())
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set()
 
 
 def _spans(code: bytes) -> Iterator[tuple[int, int]]:
     """Where the expressions begin and end; none if it is no Python."""
     head = b"if 1:\n" if code[:1] in (b" ", b"\t") else b""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(head + code)
-        source = Source(head + code, tree, "")
+    tree = _parsed(head + code)
+    if tree is None:
+        return
+    source = Source(head + code, tree, "")
+    with suppress(RecursionError):
         for node in _expressions(tree):
             yield source.start(node) - len(head), source.end(node) - len(head)
+
+
+def _parsed(code: bytes) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the code says, none is ours
+            return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+        return None
 
 
 def _expressions(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.expr):
+    if isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", None), ast.Load | None):
         yield node
     if not isinstance(node, ast.JoinedStr):  # before Python 3.12 the places in it are wrong
         for part in ast.iter_child_nodes(node):

@@ -42,6 +42,8 @@ MEND_SECONDS = 60.0
 """What all small changes together may take."""
 SMALLER_SECONDS = 20.0
 """The same where a change was found already, and a smaller one is looked for."""
+MADE = 5
+"""Small changes that pass, of which one after the other is made."""
 SMALL = 8
 """Words that differ, where a change is so small that no smaller one is looked for."""
 FITTED = "That only gives the value that a test expects; write the rule behind it."
@@ -139,6 +141,7 @@ class Bench:
         checkpoint = self.workspace.checkpoint()
         problems = yield from self.apply(answer, form)
         if not problems and self._fitted(checkpoint):
+            yield Rewind(0, checkpoint, FITTED)
             problems = [FITTED]
         if problems or not self.has_tests:
             return None, problems
@@ -213,9 +216,9 @@ class Bench:
             The run with what is in the tree now; None if nothing helped.
         """
         if better is not None:
-            if self.hold(checkpoint, better) <= SMALL:
-                self.reserve = None
+            if self._size(checkpoint) <= SMALL:
                 return better
+            self.hold(better)
             yield Rewind(0, checkpoint, "It helps; looking for a smaller change.")
         else:
             yield Rewind(0, checkpoint, "It does not help; trying small changes.")
@@ -257,7 +260,7 @@ class Bench:
         }
         trial = ToolCall(self._new_id(), "try_mends", wanted)
         tried = yield from use(trial, by_model=False, needed=False)
-        for mend in tried.details.passing if isinstance(tried.details, Mends) else ():
+        for mend in tried.details.passing[:MADE] if isinstance(tried.details, Mends) else ():
             call = self.replacing(mend.definition.path, mend.definition.symbol, mend.code)
             if (yield from use(call, by_model=False, needed=False)).ok:
                 after = yield from self.test()
@@ -268,23 +271,18 @@ class Bench:
 
     # --- what is kept
 
-    def hold(self, checkpoint: int, run: TestRun) -> int:
-        """Put what is in the tree in reserve.
-
-        Args:
-            checkpoint: Before the change.
-            run: The tests with it.
-
-        Returns:
-            Words that differ.
-        """
-        kept = self.workspace.changes(since=self.safe or 0)
-        files = {change.path: change.after for change in kept if change.after is not None}
-        self.reserve = _Found(run, files)
+    def _size(self, checkpoint: int) -> int:
+        """Words by which files differ from what they were."""
         return sum(
             difference(material.decode(change.before or b""), material.decode(change.after or b""))
             for change in self.workspace.changes(since=checkpoint)
         )
+
+    def hold(self, run: TestRun) -> None:
+        """Put what is in the tree, and its run of the tests, in reserve."""
+        kept = self.workspace.changes(since=self.safe or 0)
+        files = {change.path: change.after for change in kept if change.after is not None}
+        self.reserve = _Found(run, files)
 
     def put_back(self) -> None:
         """Return to the checkpoint before what is being tried, then to the change in reserve.

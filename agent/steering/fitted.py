@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterator
 _USUAL = frozenset({*range(-10, 11), 12, 16, 24, 30, 31, 32, 60, 64, 100, 365, 366, 1000, 1024})
 """Numbers that mean something in many a rule."""
 
+_DIGITS = 3
+"""In a text that tells a value."""
+
 
 def fitted(before: str, after: str, tests: Callable[[], str]) -> bool:
-    """Whether changed Python code returns, or compares with, a value out of the tests.
+    """Whether changed Python code returns a value out of the tests.
 
-    What stands in tables and calculations is left alone: a rule may rest on it.
+    What stands in conditions, tables and calculations is left alone: a rule may rest on it.
 
     Args:
         before: A file's text.
@@ -34,7 +37,7 @@ def fitted(before: str, after: str, tests: Callable[[], str]) -> bool:
 
 
 def _answers(code: str) -> Iterator[ast.expr]:
-    """The expressions without a variable that are returned or compared with."""
+    """The expressions without a variable that are returned."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -45,8 +48,6 @@ def _answers(code: str) -> Iterator[ast.expr]:
         match node:
             case ast.Return(value=ast.expr() as value) if _constant(value):
                 yield value
-            case ast.Compare(ops=[ast.Eq()], left=left, comparators=[right]):
-                yield from filter(_constant, (left, right))
 
 
 def _constant(node: ast.expr) -> bool:
@@ -63,5 +64,5 @@ def _values(node: ast.expr) -> Iterator[str]:
                 pass
             case ast.Constant(value=int() | float() as number) if number not in _USUAL:
                 yield repr(number)
-            case ast.Constant(value=str() as text) if re.search(r"\d\D*\d", text):
+            case ast.Constant(value=str() as text) if len(re.findall(r"\d", text)) >= _DIGITS:
                 yield text

@@ -279,3 +279,41 @@ def test_other_runners_have_no_trials(tmp_path: Path) -> None:
     result = TryMends(workspace, tests).run(parsed, threading.Event())
     assert codes(result) == ()
     assert result.display.startswith("0 small changes")
+
+
+def test_a_worker_of_xdist_is_not_asked(tmp_path: Path) -> None:
+    repository(tmp_path, CODE.encode(), TEST)
+    workspace = Workspace(tmp_path)
+    command = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -p xdist.plugin -n 2"
+    tests = RunTests(workspace.root, parse_command(command), 60)
+    arguments = {"definitions": [{"path": "calc.py", "symbol": "is_long"}], "test": ID}
+    parsed = TryMendsArguments.model_validate(arguments)
+    found = codes(TryMends(workspace, tests).run(parsed, threading.Event()))
+    assert any(">= 3" in code for code in found)
+
+
+def test_where_all_tests_take_too_long_the_one_counts(tmp_path: Path) -> None:
+    slow = f"{TEST}\n\ndef test_slow():\n    import time\n    time.sleep(30)\n"
+    repository(tmp_path, CODE.encode(), slow)
+    assert any(">= 3" in code for code in codes(tried(tmp_path, seconds=8)))
+
+
+def test_what_came_along_with_other_modules_is_the_repositorys_own(tmp_path: Path) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    root.mkdir()
+    other.mkdir()
+    (other / "dependant.py").write_text("import calc\n")
+    test = f"import sys\n\nsys.path.append({str(other)!r})\nimport dependant\n{TEST}"
+    repository(root, CODE.encode(), test)
+    assert any(">= 3" in code for code in codes(tried(root)))
+
+
+def test_what_a_trial_started_ends_with_it(tmp_path: Path) -> None:
+    code = (
+        "import subprocess\n\n\ndef is_long(text):\n"
+        "    subprocess.Popen(['sleep', '311'])\n    return len(text) > 3\n"
+    )
+    repository(tmp_path, code.encode(), TEST)
+    tried(tmp_path)
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert "sleep 311" not in running.stdout.splitlines()

@@ -2,7 +2,8 @@
 
 pytest, its plugins and what the tests import from elsewhere are loaded once; each trial is a fork
 made before anything of the repository is imported. A changed file is given to the import system
-alone: nothing is written to the tree, and a program that a test starts sees the file as it is. The
+alone: the change is never written to the tree, and a program that a test starts sees the file as it
+is. The
 trials stand in `trials.jsonl` beside the copy of this file that is loaded, the outcomes go to
 `outcomes.txt`. It runs in the interpreter of the repository under test: it must import nothing but
 the standard library and pytest, nor need more than Python 3.6.
@@ -30,35 +31,48 @@ _USAGE = 4
 _FAILED, _MANY = 100, 100
 """A child that came to an end leaves with the first of these and the number of tests that failed,
 of which so many are counted."""
-_LEAST, _MOST, _FACTOR = 1.0, 10.0, 5.0
-"""Seconds that a trial has; between the two, it is so many times what the tests take unchanged.
-Many a change makes a loop endless."""
+_LEAST, _FACTOR = 1.0, 5.0
+"""Seconds that a trial has, or this many times what the tests take unchanged: many a change makes
+a loop endless."""
+_SHARE = 3
+"""The tests as they are may take this fraction of all the time."""
+_TICK = 0.002
+"""Seconds between two looks at a child."""
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _MODULES = os.path.join(_FOLDER, "modules.txt")
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> "Generator[None, None, None]":
-    # A worker of pytest-xdist is told the same plugins, and must work.
-    if os.environ.pop("PARITY_TRIALS", ""):
-        _run()
+    seconds = float(os.environ.pop("PARITY_TRIAL_SECONDS", "0"))
+    if seconds:
+        _run(seconds)
     yield
 
 
-def _run() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: "pytest.Config") -> None:
+    # A worker of pytest-xdist is a process of its own, without the change.
+    for name, value in (("numprocesses", 0), ("dist", "no"), ("tx", [])):
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)
+
+
+def _run(seconds: float) -> None:
     """Return in the children only."""
-    code = _fork(_MOST, "", b"")
+    most = seconds / _SHARE
+    code = _fork(most, "", b"")
     if code is None:
         return
     if code == _USAGE:
         os._exit(code)
     _import()
     began = time.monotonic()
-    code = _fork(_MOST, "", b"")
+    code = _fork(most, "", b"")
     if code is None:
         return
     taken = time.monotonic() - began
-    limit = min(max(_LEAST, _FACTOR * taken), _MOST) if taken < _MOST else _LEAST
+    limit = max(_LEAST, _FACTOR * taken) if taken < most else _LEAST
     with open(os.path.join(_FOLDER, "outcomes.txt"), "a", 1) as outcomes:
         outcomes.write(_told(code))
         for path, data in _trials():
@@ -79,6 +93,8 @@ def _import() -> None:
     for name in names:
         with suppress(Exception):
             importlib.import_module(name)
+    for name in [name for name in sys.modules if _own(name)]:
+        del sys.modules[name]  # it came along; each trial needs its own
 
 
 def _told(code: int) -> str:
@@ -108,28 +124,38 @@ def _fork(limit: float, path: str, data: bytes) -> "int | None":
     """
     child = os.fork()
     if not child:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         if path:
             _give(path, data)
         return None
-    timer = signal.signal(signal.SIGALRM, _expire)
-    signal.setitimer(signal.ITIMER_REAL, limit)
-    try:
-        status = os.waitpid(child, 0)[1]
-    except _Expired:
-        os.kill(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, timer)
+    with suppress(OSError):
+        os.setpgid(child, child)  # whichever of the two comes first
+
+    def leave(number: int, frame: "FrameType | None") -> None:
+        _kill(child)
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
+    end = time.monotonic() + limit
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        if time.monotonic() > end:
+            _kill(child)
+            os.waitpid(child, 0)
+            return -1
+        time.sleep(_TICK)
+    _kill(child)  # what it started
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
 
 
-class _Expired(Exception):
-    pass
-
-
-def _expire(number: int, frame: "FrameType | None") -> None:
-    raise _Expired
+def _kill(group: int) -> None:
+    with suppress(OSError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _give(path: str, data: bytes) -> None:
@@ -161,14 +187,22 @@ class _Verdict:
     def pytest_unconfigure(self) -> None:
         if not os.path.exists(_MODULES):
             with open(_MODULES, "w", encoding="utf-8") as file:
-                file.write("\n".join(filter(_elsewhere, list(sys.modules))))
+                file.write("\n".join(filter(_foreign, list(sys.modules))))
         os._exit(_FAILED + min(self.failed, _MANY) if self.passed or self.failed else 1)
 
 
-def _elsewhere(name: str) -> bool:
-    path = getattr(sys.modules[name], "__file__", None) or ""
-    inside = path.startswith(os.getcwd() + os.sep) and "site-packages" not in path
-    return bool(path) and not inside and name not in ("__main__", "conftest")
+def _foreign(name: str) -> bool:
+    return _file(name) != os.devnull and not _own(name) and name not in ("__main__", "conftest")
+
+
+def _own(name: str) -> bool:
+    """Whether a module is the repository's."""
+    path = os.path.realpath(_file(name))
+    return path.startswith(os.path.realpath(os.getcwd()) + os.sep) and "site-packages" not in path
+
+
+def _file(name: str) -> str:
+    return getattr(sys.modules[name], "__file__", None) or os.devnull
 
 
 def pytest_configure(config: "pytest.Config") -> None:

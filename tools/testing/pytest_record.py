@@ -6,6 +6,8 @@ They were written in a process that runs the repository's code: each is checked,
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,18 +99,23 @@ def _case(name: str, event: Mapping[str, Any], places: Places) -> TestCase:
 
 
 def _events(file: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(_LIMIT)
-    except FileNotFoundError:
-        return
-    for line in data.splitlines():
+    for line in left_behind(file, _LIMIT).splitlines():
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):  # torn by a kill, or not ours
             continue
         if isinstance(event, dict):
             yield event
+
+
+def left_behind(file: Path, limit: int) -> bytes:
+    """What a process wrote to a file, up to a limit; nothing if it put something else there."""
+    try:
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:
+            regular = stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
+            return opened.read(limit) if regular else b""
+    except OSError:
+        return b""
 
 
 def _string(event: Mapping[str, Any], name: str) -> str:

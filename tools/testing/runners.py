@@ -27,7 +27,7 @@ from tools.process import Finished, execute
 from tools.sandboxing.base import UNCONFINED, Sandbox
 from tools.testing.commands import Runner, TestCommand, program_end, startable
 from tools.testing.project_settings import pytest_settings
-from tools.testing.pytest_record import read_record
+from tools.testing.pytest_record import left_behind, read_record
 from tools.testing.reports import NONE_COLLECTED, Outcome, TestCase, TestRun
 from tools.testing.tracebacks import Place, Places, positions
 from tools.testing.unittest_output import read_unittest
@@ -104,7 +104,7 @@ def run_trials(
 ) -> tuple[int | None, ...]:
     """How many tests of pytest's fail with each of these files in place of its own.
 
-    Nothing is written to the tree (see `tools.testing.forker`).
+    None of them is written to the tree (see `tools.testing.forker`).
 
     Args:
         seconds: For all of them.
@@ -129,11 +129,10 @@ def run_trials(
                 lines.write(json.dumps([place, trial.start, trial.end, code]) + "\n")
         order = _Order(command, root, cancel, seconds, only, folder, sandbox, unheard)
         with suppress(_NotStarted):
-            _pytest(order, "forker", {"PARITY_TRIALS": "1"})
-        outcomes = folder / "outcomes.txt"
-        told = outcomes.read_text("ascii", "replace") if outcomes.exists() else ""
-        counts = [line for line in told.splitlines() if re.fullmatch(r"-?\d+", line)]
-        return tuple(int(count) if int(count) >= 0 else None for count in counts)
+            _pytest(order, "forker", {"PARITY_TRIAL_SECONDS": str(seconds)})
+        told = left_behind(folder / "outcomes.txt", _OUTPUT).decode("ascii", "replace")
+        counts = [int(line) for line in told.splitlines() if re.fullmatch(r"-?\d{1,3}", line)]
+        return tuple(count if count >= 0 else None for count in counts)
 
 
 @dataclass(frozen=True, slots=True)

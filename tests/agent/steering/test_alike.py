@@ -80,7 +80,17 @@ def test_the_expression_that_was_replaced_is_found(
         ("", "x = a.b\n"),
         ("for a in b:\n    c(a)\n", "for a in b:\n    c(a)\n    break\n"),
     ],
-    ids=["a name", "a number", "a method", "a line more", "two", "none", "no Python", "new", "a statement"],
+    ids=[
+        "a name",
+        "a number",
+        "a method",
+        "a line more",
+        "two",
+        "none",
+        "no Python",
+        "new",
+        "a statement",
+    ],
 )
 def test_other_changes_are_no_slip(before: str, after: str) -> None:
     assert slip(before.encode(), after.encode()) is None
