@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from agent.steering.bench import Bench
 from agent.steering.moves import Move, Reply, Rewind, Tell, use
@@ -28,6 +29,8 @@ LEAST_WORDS = 2
 """Names in an expression; one with fewer stands in many places for many reasons."""
 LEAST_LETTERS = 4
 """Of a name, below which it may stand in a text by chance."""
+
+_NAME = re.compile(rb"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +101,44 @@ def slip(before: bytes, after: bytes) -> Slip | None:
     ]
     if not around:
         return None
-    _, first, last = min(around)
-    old, new = before[first:last], after[first : last + more]
-    words = set(re.findall(rb"[^\W\d]\w*", old)) - {b"self", b"cls"}
-    return Slip(old, new, first) if len(words) >= LEAST_WORDS else None
+    for _, first, last in sorted(around):
+        if len(_words(before[first:last])) >= LEAST_WORDS:
+            return Slip(before[first:last], after[first : last + more], first)
+    return None
 
 
 def corrected(code: bytes, wrong: Slip) -> bytes:
-    """A definition with the slip mended wherever it stands; the same if it does not."""
-    places = {span for span in _spans(code) if code[slice(*span)] == wrong.old}
+    """A definition with the slip mended wherever it stands; the same if it does not.
+
+    Where another function was called, it is called for what goes by one of the same names, too:
+    after `int(minutes)` became `round(minutes)`, `int(leg.minutes())` becomes what it should be.
+    """
     if not _names(wrong.new) - _names(wrong.old) <= _names(code) | set(dir(builtins)):
         return code  # what the new one takes is not there
-    for first, last in sorted(places, reverse=True):
-        if not code.startswith(wrong.new, first):
+    old, new = (text.partition(b"(") for text in (wrong.old, wrong.new))
+    words = _words(old[2]) if old[1:] == new[1:] and _NAME.fullmatch(old[0]) else set()
+    for first, last in sorted(set(_spans(code)), reverse=True):
+        there = code[first:last]
+        if there == wrong.old and not code.startswith(wrong.new, first):
             code = code[:first] + wrong.new + code[last:]
+        elif there.startswith(old[0] + b"(") and words & _words(there[len(old[0]) :]):
+            code = code[:first] + new[0] + code[first + len(old[0]) :]
     return code
 
 
+def _words(code: bytes) -> set[bytes]:
+    return set(_NAME.findall(code)) - {b"self", b"cls"}
+
+
 def spoken_of(task: str, index: Index) -> Iterator[tuple[str, Symbol]]:
-    """The functions of Python outside the tests whose name, or class, stands in a task."""
+    """The functions of Python outside the tests whose name, class or file stands in a task."""
     words = {word for word in re.findall(r"\w+", task.casefold()) if len(word) >= LEAST_LETTERS}
     for path in index.paths:
         if language_of(path) == "python" and not is_test_path(path):
             for symbol in index.symbols(path):
+                names = {PurePosixPath(path).stem, *symbol.name.split(".")}
                 if symbol.kind in (Kind.FUNCTION, Kind.METHOD) and words & set(
-                    symbol.name.casefold().split(".")
+                    map(str.casefold, names)
                 ):
                     yield path, symbol
 

@@ -27,6 +27,8 @@ from tools.testing.find_tests import is_test_path
 from tools.testing.reports import Outcome, TestCase, TestRun
 from tools.workspace import Workspace
 
+_UNWRITTEN = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
+_MISCALLED = ("required positional argument", "unexpected keyword argument", "positional arg")
 MAX_GIVEN = 5
 """Names of an issue's code that are taken from the tests there are."""
 
@@ -144,12 +146,19 @@ def _test_head(run: TestRun) -> str:
 def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
     """Whether the new test fails for what the code does, not for how the test is written."""
     new = [case for case in after.failures if case.id.startswith(path)]
-    mistaken = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
     return (
         bool(new)
         and before.passed <= after.passed
-        and not any(word in case.message for case in new for word in mistaken)
+        and not any(_mistaken(case, path) for case in new)
         and all(case.outcome is Outcome.FAILED for case in new)
+    )
+
+
+def _mistaken(case: TestCase, path: str) -> bool:
+    """Whether a test cannot be run as it is written, or calls what is there in a wrong way."""
+    own = [place for place, _ in case.frames[-1:]] == [path]
+    return any(word in case.message for word in _UNWRITTEN) or (
+        own and any(words in case.message for words in _MISCALLED)
     )
 
 

@@ -58,6 +58,7 @@ def code(tmp_path: Path) -> str:
         ("x = f(a.b + 1)\n", "x = f(a.b)\n", "a.b + 1", "a.b"),
         ("é = größe < b\n", "é = größe <= b\n", "größe < b", "größe <= b"),
         ("x = a.b\r\ny = 1\r\n", "x = a.c\r\ny = 1\r\n", "a.b", "a.c"),
+        ("x = f(int(a), b)\n", "x = f(round(a), b)\n", "int(a)", "round(a)"),
     ],
 )
 def test_the_expression_that_was_replaced_is_found(
@@ -102,6 +103,26 @@ def test_every_place_in_a_definition_is_corrected_once() -> None:
     right = code.replace(b"return a.b()", b"return a.b().c()").replace(b"[a.b()", b"[a.b().c()")
     assert corrected(code, wrong) == right
     assert corrected(right, wrong) == right
+
+
+def test_another_function_is_called_for_what_goes_by_the_same_name() -> None:
+    wrong = Slip(b"int(minutes)", b"round(minutes)", 0)
+    code = b"def row(leg):\n    return [int(leg.minutes()), int(leg.km), print(int(minutes))]\n"
+    assert corrected(code, wrong) == code.replace(b"int(leg.m", b"round(leg.m").replace(
+        b"(int(minutes", b"(round(minutes"
+    )
+
+
+def test_what_is_not_known_there_is_not_put_there() -> None:
+    code = b"def g(prices, name):\n    return prices[name]\n"
+    assert corrected(code, Slip(b"prices[name]", b"prices.get(name, default)", 0)) == code
+    assert corrected(code, Slip(b"prices[name]", b"prices.get(name, None)", 0)) != code
+
+
+def test_what_is_assigned_is_left_alone() -> None:
+    code = b"def g(order):\n    order.total = 0\n    return order.total\n"
+    right = b"def g(order):\n    order.total = 0\n    return order.count\n"
+    assert corrected(code, Slip(b"order.total", b"order.count", 0)) == right
 
 
 def test_the_same_slip_is_mended_where_the_issue_speaks_of_it(tmp_path: Path) -> None:

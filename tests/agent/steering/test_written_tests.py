@@ -191,3 +191,21 @@ def test_an_exception_that_the_issue_does_not_name_is_not_expected(
     issue: str, test: str, others: bool
 ) -> None:
     assert written_tests.expects_others(issue, test) is others
+
+
+@pytest.mark.parametrize(
+    ("message", "place", "shows"),
+    [
+        ("E   TypeError: Reading() missing 1 required positional argument: 'x'", "t.py", False),
+        ("E   TypeError: Reading() missing 1 required positional argument: 'x'", "box.py", True),
+        ("E   NameError: name 'a' is not defined", "t.py", False),
+        ("E   assert 1 == 2", "t.py", True),
+    ],
+)
+def test_a_test_that_calls_what_is_there_wrongly_shows_nothing(
+    message: str, place: str, shows: bool
+) -> None:
+    before = TestRun(("pytest",), Runner.PYTEST, (), 0, "", 1.0)
+    case = TestCase("t.py::test_issue", Outcome.FAILED, message, (("t.py", 3), (place, 5)))
+    after = TestRun(("pytest",), Runner.PYTEST, (case,), 1, "", 1.0)
+    assert written_tests.reproduces(before, after, "t.py") is shows
