@@ -1,4 +1,4 @@
-"""Whether Python source is valid, judged by two parsers.
+"""Whether Python source is valid, judged by two parsers; its tree by Python's own.
 
 The running Python knows best, except for syntax of other versions; the grammar accepts those, and
 indentation that no Python does. Must not know symbols or edits.
@@ -6,6 +6,7 @@ indentation that no Python does. Must not know symbols or edits.
 
 from __future__ import annotations
 
+import ast
 import sys
 import warnings
 from typing import TYPE_CHECKING
@@ -74,3 +75,13 @@ def _other_version(problem: Problem, tree: Tree) -> bool:
                 return True
         stack.extend(node.children)
     return False
+
+
+def parsed(code: str | bytes) -> ast.Module | None:
+    """The tree of Python code; None if it is none, or too deep."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the code says, none is ours
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-import warnings
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from agent.steering.moves import Move, Reply, Rewind, Tell, use
 from agent.verify import compare
 from tools.editing.mends.source import Source
 from tools.outline import Index
+from tools.python_syntax import parsed
 from tools.syntax import Kind, Symbol, language_of
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestRun
@@ -144,29 +144,20 @@ def spoken_of(task: str, index: Index) -> Iterator[tuple[str, Symbol]]:
 
 
 def _names(code: bytes) -> set[str]:
-    tree = _parsed(code.strip())
+    tree = parsed(code.strip())
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set()
 
 
 def _spans(code: bytes) -> Iterator[tuple[int, int]]:
     """Where the expressions begin and end; none if it is no Python."""
     head = b"if 1:\n" if code[:1] in (b" ", b"\t") else b""
-    tree = _parsed(head + code)
+    tree = parsed(head + code)
     if tree is None:
         return
     source = Source(head + code, tree, "")
     with suppress(RecursionError):
         for node in _expressions(tree):
             yield source.start(node) - len(head), source.end(node) - len(head)
-
-
-def _parsed(code: bytes) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what the code says, none is ours
-            return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _expressions(node: ast.AST) -> Iterator[ast.expr]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+
+from tools.python_syntax import parsed
 
 _USUAL = frozenset({*range(-10, 11), 12, 16, 24, 30, 31, 32, 60, 64, 100, 365, 366, 1000, 1024})
 """Numbers that mean something in many a rule."""
@@ -38,11 +39,8 @@ def fitted(before: str, after: str, tests: Callable[[], str]) -> bool:
 
 def _answers(code: str) -> Iterator[ast.expr]:
     """The expressions without a variable that are returned."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(code)
+    if tree is None:
         return
     for node in ast.walk(tree):
         match node:

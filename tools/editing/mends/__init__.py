@@ -10,11 +10,11 @@ anything.
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Collection, Iterator
 
 from tools.editing.mends import expressions, statements, variables
 from tools.editing.mends.source import Change, Function, Rank, Source
+from tools.python_syntax import parsed
 
 
 def mends(code: str, error: str = "", ranks: Collection[Rank] = tuple(Rank)) -> Iterator[str]:
@@ -27,7 +27,7 @@ def mends(code: str, error: str = "", ranks: Collection[Rank] = tuple(Rank)) -> 
     """
     # What is indented is read beneath a line of ours: text in it may stand further left.
     head = "if 1:\n" if code[:1] in (" ", "\t") else ""
-    tree = _parsed(head + code)
+    tree = parsed(head + code)
     if tree is None:
         return
     first = tree.body[0] if head else None
@@ -43,7 +43,7 @@ def mends(code: str, error: str = "", ranks: Collection[Rank] = tuple(Rank)) -> 
         if change.rank not in ranks:
             continue
         text = source.changed(change)
-        changed = _parsed(text)
+        changed = parsed(text)
         if text in made or changed is None or ast.dump(changed) == same or _twins(changed) > twins:
             continue
         made.add(text)
@@ -89,12 +89,3 @@ def _twins(tree: ast.AST) -> int:
         told = [ast.dump(part) for part in parts if not isinstance(part, ast.Constant)]
         count += len(told) - len(set(told))
     return count
-
-
-def _parsed(code: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what the code says, none is ours
-            return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
