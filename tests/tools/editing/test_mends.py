@@ -191,6 +191,12 @@ def test_nothing_is_set_against_itself() -> None:
     assert not [line for line in lines if "g(b.y, b.y)" in line or "b < b" in line]
 
 
+def test_a_sign_is_taken_away_and_not_doubled() -> None:
+    lines = changed(inside("a.sort(key=lambda x: (-x.b, x.c))"))
+    assert "a.sort(key=lambda x: (x.b, x.c))" in lines
+    assert not [line for line in lines if "--" in line]
+
+
 def test_large_numbers_come_last() -> None:
     lines = changed("def f(a, b):\n    return a // 60 + b.c[b.d] + 7\n")
     assert lines.index("return a // 60 + b.c[b.d] + 8") < lines.index(

@@ -214,7 +214,10 @@ def _sorted(node: ast.Call, source: Source) -> Iterator[Change]:
             return
     if "reverse" not in given:
         for key in keys:
-            yield source.replace(Rank.USUAL, key, f"-{source.text(key)}")
+            if not isinstance(key, ast.UnaryOp):  # else its sign is taken away
+                yield source.replace(Rank.USUAL, key, f"-{source.text(key)}")
+    elif isinstance(keys[0], ast.UnaryOp):
+        return
     elif given["reverse"] is node.keywords[-1] and len(node.keywords) > 1:
         start, end = source.end(node.keywords[-2].value), source.end(given["reverse"].value)
         before = source.between(source.start(keys[0]), start)
