@@ -88,7 +88,8 @@ class TryMends(Tool[TryMendsArguments]):
             if len(mends) == MOST or time.monotonic() > end - (1 - MAKING) * args.seconds:
                 break
         fails, *rest = self._tried(mends, args.test, end - ALL * args.seconds, cancel)
-        mended = [mend for mend, failed in zip(mends, rest, strict=False) if fails and failed == 0]
+        # A test that does not come to an end fails, too.
+        mended = [m for m, failed in zip(mends, rest, strict=False) if fails != 0 and failed == 0]
         passing = self._sound(mended, end, cancel)
         seconds = args.seconds - (end - time.monotonic())
         where = ", ".join(definition.symbol for definition in args.definitions[:SHOWN])

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tools.python_syntax import parsed
 
 _USUAL = frozenset({*range(-10, 11), 12, 16, 24, 30, 31, 32, 60, 64, 100, 365, 366, 1000, 1024})
 """Numbers that mean something in many a rule."""
-
 _DIGITS = 3
 """In a text that tells a value."""
 
@@ -28,8 +26,8 @@ def fitted(before: str, after: str, tests: Callable[[], str]) -> bool:
         before: A file's text.
         tests: The text of the tests; asked for where the code has such a value.
     """
-    known = Counter(map(ast.dump, _answers(before)))
-    new = [node for node in _answers(after) if known[ast.dump(node)] == 0]
+    known = set(map(ast.dump, _answers(before)))
+    new = [node for node in _answers(after) if ast.dump(node) not in known]
     values = [value for node in new for value in _values(node)]
     if not values:
         return False

@@ -298,6 +298,12 @@ def test_where_all_tests_take_too_long_the_one_counts(tmp_path: Path) -> None:
     assert any(">= 3" in code for code in codes(tried(tmp_path, seconds=8)))
 
 
+def test_a_fault_that_makes_a_loop_endless_is_mended(tmp_path: Path) -> None:
+    code = "def is_long(text):\n    n = 0\n    while n < 3:\n        n -= 1\n    return n == 3\n"
+    repository(tmp_path, code.encode(), TEST)
+    assert any("n += 1" in code for code in codes(tried(tmp_path, seconds=25)))
+
+
 def test_what_came_along_with_other_modules_is_the_repositorys_own(tmp_path: Path) -> None:
     root, other = tmp_path / "root", tmp_path / "other"
     root.mkdir()

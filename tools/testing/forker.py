@@ -3,10 +3,9 @@
 pytest, its plugins and what the tests import from elsewhere are loaded once; each trial is a fork
 made before anything of the repository is imported. A changed file is given to the import system
 alone: the change is never written to the tree, and a program that a test starts sees the file as it
-is. The
-trials stand in `trials.jsonl` beside the copy of this file that is loaded, the outcomes go to
-`outcomes.txt`. It runs in the interpreter of the repository under test: it must import nothing but
-the standard library and pytest, nor need more than Python 3.6.
+is. The trials stand in `trials.jsonl` beside the copy of this file that is loaded, the outcomes go
+to `outcomes.txt`. It runs in the interpreter of the repository under test: it must import nothing
+but the standard library and pytest, nor need more than Python 3.6.
 """
 
 import base64
@@ -66,15 +65,18 @@ def _run(seconds: float) -> None:
         return
     if code == _USAGE:
         os._exit(code)
-    _import()
-    began = time.monotonic()
-    code = _fork(most, "", b"")
-    if code is None:
-        return
-    taken = time.monotonic() - began
-    limit = max(_LEAST, _FACTOR * taken) if taken < most else _LEAST
+    limit = _LEAST
+    if code >= _FAILED:  # it came to an end
+        _import()
+        began = time.monotonic()
+        code = _fork(most, "", b"")
+        if code is None:
+            return
+        limit = max(limit, _FACTOR * (time.monotonic() - began))
     with open(os.path.join(_FOLDER, "outcomes.txt"), "a", 1) as outcomes:
         outcomes.write(_told(code))
+        if code == _FAILED:
+            os._exit(0)  # none fails, so no change can make it better
         for path, data in _trials():
             code = _fork(limit, path, data)
             if code is None:
@@ -91,7 +93,7 @@ def _import() -> None:
     except OSError:
         return
     for name in names:
-        with suppress(Exception):
+        with suppress(Exception):  # theirs, which may raise anything out of its place
             importlib.import_module(name)
     for name in [name for name in sys.modules if _own(name)]:
         del sys.modules[name]  # it came along; each trial needs its own
@@ -206,5 +208,4 @@ def _file(name: str) -> str:
 
 
 def pytest_configure(config: "pytest.Config") -> None:
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Verdict(), "parity-verdict")
+    config.pluginmanager.register(_Verdict(), "parity-verdict")
