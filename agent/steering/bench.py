@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.messages import AssistantMessage, ToolCall, UserMessage
@@ -228,16 +228,23 @@ class Bench:
             run,
             lambda after: good(after) and (left is None or after.failed <= left),
             rare=sure and better is None,
+            seconds=MEND_SECONDS if better is None else SMALLER_SECONDS,
         )
-        if small is None and better is not None:
+        if small is not None:
+            self.reserve = None
+        elif better is not None:
             self.put_back()
             yield Tell("No smaller change helps: that one is back.")
-            return better
-        self.reserve = None
-        return small
+        return small or better
 
     def _mend(
-        self, shown: Material, run: TestRun, good: Callable[[TestRun], bool], *, rare: bool
+        self,
+        shown: Material,
+        run: TestRun,
+        good: Callable[[TestRun], bool],
+        *,
+        rare: bool,
+        seconds: float,
     ) -> Generator[Move, Reply, TestRun | None]:
         """Try small changes of the likeliest definitions; the first good one stays in the tree.
 
@@ -256,7 +263,7 @@ class Bench:
             "test": case.id,
             "error": named[-1].rpartition(".")[2] if named else "",
             "rare": rare,
-            "seconds": MEND_SECONDS if self.reserve is None else SMALLER_SECONDS,
+            "seconds": seconds,
         }
         trial = ToolCall(self._new_id(), "try_mends", wanted)
         tried = yield from use(trial, by_model=False, needed=False)
@@ -278,10 +285,13 @@ class Bench:
             for change in self.workspace.changes(since=checkpoint)
         )
 
-    def hold(self, run: TestRun) -> None:
-        """Put what is in the tree, and its run of the tests, in reserve."""
-        kept = self.workspace.changes(since=self.safe or 0)
-        files = {change.path: change.after for change in kept if change.after is not None}
+    def hold(self, run: TestRun, without: Container[str] = ()) -> None:
+        """Put what is in the tree but for some files, and its run of the tests, in reserve."""
+        files = {
+            change.path: change.after
+            for change in self.workspace.changes(since=self.safe or 0)
+            if change.after is not None and change.path not in without
+        }
         self.reserve = _Found(run, files)
 
     def put_back(self) -> None:

@@ -18,7 +18,7 @@ from os.path import commonprefix
 from pathlib import PurePosixPath
 
 from tools.syntax import Kind, Symbol, language_of
-from tools.testing.find_tests import is_test_path
+from tools.testing.find_tests import holds_tests, is_test_path
 
 MAX_FILES = 200
 """Files in which an import of the same name, or its definition, is looked for."""
@@ -162,7 +162,8 @@ def _defined_elsewhere(
     homes = [
         other
         for other in others
-        if any(s.name == name and s.kind is not Kind.IMPORTS for s in symbols(other))
+        if not holds_tests(other)
+        and any(s.name == name and s.kind is not Kind.IMPORTS for s in symbols(other))
     ]
     if len(homes) != 1:
         return None

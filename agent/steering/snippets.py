@@ -41,7 +41,7 @@ def snippets(issue: str) -> tuple[Snippet, ...]:
     calls in its prose."""
     found: list[Snippet] = []
     context: list[str] = []
-    blocks, prose = _parts(issue[:LONGEST].replace("\r\n", "\n"))
+    blocks, prose = blocks_and_prose(issue)
     for block in blocks:
         context = []
         here: list[Snippet] = []
@@ -65,13 +65,13 @@ def snippets(issue: str) -> tuple[Snippet, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _parts(issue: str) -> tuple[list[str], str]:
+def blocks_and_prose(issue: str) -> tuple[list[str], str]:
     """The blocks of code, fenced or indented, and what is not fenced."""
     blocks: list[list[str]] = []
     prose: list[str] = []
     fence = ""
     blank, indented = True, False
-    for line in issue.split("\n"):
+    for line in issue[:LONGEST].replace("\r\n", "\n").split("\n"):
         text = line.lstrip(" \t")
         if fence:
             if text.startswith(fence):

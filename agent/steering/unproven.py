@@ -7,7 +7,6 @@ without them. Owns this order. Must not know how an answer is tried.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -49,6 +48,57 @@ class _Written:
         return {p: text for p, text in self.files.items() if any(f.startswith(p) for f in fixed)}
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """An answer that breaks nothing."""
+
+    answer: AssistantMessage
+    form: Form
+    passes: dict[str, str]
+    """The written tests that pass with it: path and content."""
+
+
+@dataclass(slots=True)
+class _Trials:
+    """What was tried."""
+
+    bench: Bench
+    shared: str
+    """How every question begins."""
+    run: TestRun | None
+    """The tests before; None where there are none."""
+    written: _Written | None
+    checkpoint: int
+    """Where every attempt begins."""
+    tried: set[str] = field(default_factory=set)
+    best: _Change | None = None
+    """With which most of the written tests pass."""
+    said: str = ""
+    """The first answer's words."""
+
+    def attempt(self, question: Question) -> Generator[Move, Reply, tuple[bool, TestRun | None]]:
+        """Ask, apply, test.
+
+        Returns:
+            Whether the change that is in the tree now is one to keep, and the tests with it.
+        """
+        message = UserMessage(f"{self.shared}\n\n{question.text}")
+        answer = yield from ask(Ask(message, question.form, question.sampling))
+        self.said = self.said or answer.text
+        after, problems = yield from self.bench.attempt(answer, question.form, self.tried)
+        changed = self.bench.workspace.checkpoint() > self.checkpoint and not problems
+        broken = compare(self.run, after).broken if self.run and after else ()
+        if not changed or broken:
+            return False, after
+        if self.written is None or self.run is None:
+            return True, after
+        passes = self.written.passed(after) if after else {}
+        if self.best is None or len(passes) > len(self.best.passes):
+            self.best = _Change(answer, question.form, passes)
+            self.bench.hold(self.run, without=self.written.files)
+        return passes == self.written.files, after
+
+
 def change(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Reply, None]:
     """Change the code for a task that no test shows.
 
@@ -60,42 +110,25 @@ def change(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Repl
     shown = yield from bench.show(task, None)
     shared = fill("guided_task", task=task, code=shown.code, tests="")
     checkpoint = bench.workspace.checkpoint()
-    tried: set[str] = set()
-    usable: tuple[AssistantMessage, Form] | None = None
-    question: Question | None = questions.first(shown, bench.workspace)
-    attempts: Iterator[Question] = iter(())
-    while question is not None:
-        message = UserMessage(f"{shared}\n\n{question.text}")
-        answer = yield from ask(Ask(message, question.form, question.sampling))
-        first = not tried
-        after, problems = yield from bench.attempt(answer, question.form, tried)
-        changed = bench.workspace.checkpoint() > checkpoint and not problems
-        sound = changed and (run is None or after is None or not compare(run, after).broken)
-        if sound:
-            if written is None:
-                return
-            usable = usable or (answer, question.form)
-        if first:
-            attempts = _attempts(bench, shown, answer.text, judged=written is not None)
-        if written is not None:
-            passed = written.passed(after) if sound and after else {}
-            better = after if passed == written.files else None
-            if first:
-                better = yield from _smaller(bench, shown, written, better, checkpoint)
-            if better is not None:
-                yield from alike.mend(bench, task, better, checkpoint)
-                return
-            if passed:
-                reason = "One of the tests that were written passes; leaving the others out."
-                yield from _settle(bench, start, passed, answer, question.form, reason)
-                return
-        yield Rewind(0, checkpoint, "That is no change to keep; asking anew.")
-        question = next(attempts, None)
-    if usable is not None:
-        reason = "No change passes a test that was written; taking the first without them."
-        yield from _settle(bench, start, {}, *usable, reason)
+    trials = _Trials(bench, shared, run, written, checkpoint)
+    good, after = yield from trials.attempt(questions.first(shown, bench.workspace))
+    if written is not None:
+        after = yield from _smaller(bench, shown, written, after if good else None, checkpoint)
+        good = after is not None
+    for question in _attempts(bench, shown, trials.said, written):
+        if good or (question is None and trials.best is not None and trials.best.passes):
+            break
+        if question is not None:
+            yield Rewind(0, checkpoint, "That is no change to keep; asking anew.")
+            good, after = yield from trials.attempt(question)
+    if good:
+        if after is not None and written is not None:
+            yield from alike.mend(bench, task, after, checkpoint)
+    elif trials.best is not None:
+        yield from _settle(bench, start, trials.best)
     else:
         yield Rewind(0, start, "No attempt helped.")
+    bench.reserve = None
 
 
 def _smaller(
@@ -112,29 +145,31 @@ def _smaller(
     )
 
 
-def _settle(
-    bench: Bench,
-    start: int,
-    tests: dict[str, str],
-    answer: AssistantMessage,
-    form: Form,
-    reason: str,
-) -> Generator[Move, Reply, None]:
-    """Return to the start, then leave these tests and the answer's change."""
+def _settle(bench: Bench, start: int, best: _Change) -> Generator[Move, Reply, None]:
+    """Return to the start, then leave the best change and the tests that pass with it."""
+    reason = "No change passes a test that was written; taking the first without them."
+    if best.passes:
+        reason = "Not all tests that were written pass; leaving the others out."
     yield Rewind(0, start, reason)
-    for path, text in tests.items():
+    for path, text in best.passes.items():
         yield from bench.write(path, text)
-    yield from bench.attempt(answer, form, set())
+    yield from bench.attempt(best.answer, best.form, set())
 
 
-def _attempts(bench: Bench, shown: Material, said: str, *, judged: bool) -> Iterator[Question]:
-    """The questions after the first where no test of the project's own fails."""
-    if not judged:
-        return questions.rewrites(shown, bench.workspace, said, named_only=True)
-    return itertools.chain(
-        questions.rewrites(shown, bench.workspace, said),
-        questions.variations(shown, bench.workspace, said),
-    )
+def _attempts(
+    bench: Bench, shown: Material, said: str, written: _Written | None
+) -> Iterator[Question | None]:
+    """The questions after the first; None where a change that passes some tests is enough.
+
+    Where the tests' values are a guess it is not worth long to look for a change that passes them.
+    """
+    named_only = written is None
+    sure = written is not None and written.shown
+    for question in questions.rewrites(shown, bench.workspace, said, named_only=named_only):
+        yield from (question,) if sure else (None, question)
+    if sure:
+        yield None
+        yield from questions.variations(shown, bench.workspace, said)
 
 
 def _reproduce(bench: Bench, task: str, run: TestRun) -> Generator[Move, Reply, _Written | None]:
@@ -178,16 +213,24 @@ def _write_test(
     sampling = replace(questions.VARIED, seed=chance) if chance else None
     form = Form((call,), required=True, max_calls=1, max_thought=120)
     answer = yield from ask(Ask(UserMessage(question), form, sampling, max_tokens=700))
+    calls = answer.calls
     if snippet is not None:
-        answer = replace(answer, calls=tuple(map(written_tests.shortened, answer.calls)))
-    problems = yield from bench.apply(answer, form)
-    after = written.run if problems else (yield from bench.test())
-    short = written_tests.short_test(bench.workspace, after, path)
-    usable = short not in ("", *written.files.values())
-    usable = usable and not written_tests.expects_others(task, short)
-    if usable and written_tests.reproduces(written.run, after, path):
-        written.files[path], written.run = short, after
-        yield from bench.write(path, short)
-        yield Rewind(0, bench.workspace.checkpoint(), "A failing test is there.")
-    else:
+        calls = tuple(map(written_tests.shortened, calls))
+    stated = tuple(written_tests.as_stated(task, call) for call in calls)
+    index = bench.index()
+    for version in (stated, calls) if stated != calls else (calls,):
+        completed = (
+            written_tests.complete(bench.workspace, index, written.run, call) for call in version
+        )
+        answer = replace(answer, calls=tuple(completed))
+        problems = yield from bench.apply(answer, form)
+        after = written.run if problems else (yield from bench.test())
+        short = written_tests.short_test(bench.workspace, after, path)
+        usable = short not in ("", *written.files.values())
+        usable = usable and not written_tests.expects_others(task, short)
+        if usable and written_tests.reproduces(task, written.run, after, path):
+            written.files[path], written.run = short, after
+            yield from bench.write(path, short)
+            yield Rewind(0, bench.workspace.checkpoint(), "A failing test is there.")
+            return
         yield Rewind(0, checkpoint, "That is no new failing test; asking anew.")

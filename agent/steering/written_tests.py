@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -18,7 +17,9 @@ from textwrap import indent
 
 from agent.messages import ToolCall
 from agent.steering import lacking, material
+from agent.steering.borrowed import asking, borrowed
 from agent.steering.snippets import Snippet
+from agent.steering.stated import brought_to, exceptions
 from agent.steering.suspects import called
 from tools.outline import Index, Ranked
 from tools.syntax import Kind
@@ -29,6 +30,10 @@ from tools.workspace import Workspace
 
 _UNWRITTEN = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
 _MISCALLED = ("required positional argument", "unexpected keyword argument", "positional arg")
+_RAISED = re.compile(r"^E\s+(?:\w+\.)*([A-Z]\w*)(?::|$)", re.MULTILINE)
+_ASSERTED = ("AssertionError", "Failed")
+_OUTSIDE = ("FileNotFoundError", "SystemExit")
+"""What a test that was not given its files or arguments ends with."""
 MAX_GIVEN = 5
 """Names of an issue's code that are taken from the tests there are."""
 
@@ -58,13 +63,7 @@ def new_test(
         snippet: What the issue shows; the test then does that and asserts its value, up to the
             equals sign. The opening is empty if that takes names which mean nothing here.
     """
-    tests = [path for path in index.paths if is_test_path(path) and path.endswith(".py")]
-    ran = [path for path in tests if any(case.id.startswith(path) for case in run.cases)]
-    likely = {PurePosixPath(item.path).stem for item in ranked[:5]}
-    ordered = sorted(
-        ran or tests,
-        key=lambda path: not any(stem in PurePosixPath(path).stem for stem in likely),
-    )
+    ordered = _nearest_tests(index, run, ranked)
     for path in ordered:
         imports = [s for s in index.symbols(path) if s.kind is Kind.IMPORTS]
         source = material.readable(workspace, [path]).get(path, b"") if imports else b""
@@ -74,8 +73,26 @@ def new_test(
             if snippet is None:
                 return place, f"{head}\n\n\n{_test_head(run)}"
             return place, _asserting(workspace, index, run, place, head, ordered, snippet)
-    beside = any(path.startswith("tests/") for path in tests)
+    beside = any(path.startswith("tests/") for path in ordered)
     return _free_name(workspace, "tests" if beside else "."), ""
+
+
+def _nearest_tests(index: Index, run: TestRun, ranked: Sequence[Ranked]) -> list[str]:
+    """The files of Python's tests that ran, those that are named as the likeliest suspects first;
+    all there are if none ran."""
+    tests = [path for path in index.paths if is_test_path(path) and path.endswith(".py")]
+    ran = [path for path in tests if any(case.id.startswith(path) for case in run.cases)]
+    likely = {PurePosixPath(item.path).stem for item in ranked[:5]}
+    return sorted(
+        ran or tests,
+        key=lambda path: not any(stem in PurePosixPath(path).stem for stem in likely),
+    )
+
+
+def _sources(workspace: Workspace, index: Index, ordered: Sequence[str]) -> dict[str, str]:
+    """Those files' text, and that of what pytest gives to them."""
+    common = [path for path in index.paths if PurePosixPath(path).name == "conftest.py"]
+    return {path: material.text_of(workspace, path) for path in (*ordered, *common)}
 
 
 def _asserting(
@@ -91,26 +108,56 @@ def _asserting(
     made = re.match(r"(\w+)\(", snippet.value)
     if made and not hasattr(builtins, made[1]) and not _is_function(index, made[1]):
         return ""  # an object, of which nothing is asked
-    before = snippet.before
-    read = functools.cache(functools.partial(material.text_of, workspace))
+    before, value = snippet.before, snippet.value
+    sources = _sources(workspace, index, tests)
     try:
         for _ in range(MAX_GIVEN):
-            names = lacking.unknown(head, f"{before}\n{snippet.value}")
-            given = dict.fromkeys(filter(None, (_given(read, tests, it) for it in names)))
+            names = lacking.unknown(head, f"{before}\n{value}")
+            taken = borrowed(names, sources)
+            names = lacking.unknown(f"{head}\n{taken.code}", f"{before}\n{value}")
+            others = [name for name in names if name not in taken.fixtures]
+            given = dict.fromkeys(filter(None, (_given(sources, it) for it in others)))
             if not given:
                 break
             before = "\n".join(filter(None, [*given, before]))
-        code = f"{before}\n{snippet.value}"
-        imports = material.imports(workspace, index, place, head, code)
-        if lacking.unknown(f"{head}\n{imports}", code):
-            return ""
+        code = f"{before}\n{value}"
+        imports = material.imports(workspace, index, place, head, f"{taken.code}\n{code}")
+        lacks = lacking.unknown(f"{head}\n{imports}\n{taken.code}", code)
     except (SyntaxError, ValueError, RecursionError):
         return ""
-    body = f"{before}\nassert {snippet.value} == ".lstrip()
-    test = _test_head(run)
+    if set(lacks) - set(taken.fixtures) or (taken.fixtures and run.runner is Runner.UNITTEST):
+        return ""
+    body = f"{before}\nassert {value} == ".lstrip()
+    test = _test_head(run, taken.fixtures)
     margin = test.rpartition("\n")[2]
-    imports = f"{imports}\n" if imports else ""
-    return f"{imports}{head}\n\n\n{test}{indent(body, margin).lstrip()}"
+    top = f"{imports}\n{head}" if imports else head
+    return "\n\n\n".join(filter(None, (top, taken.code, f"{test}{indent(body, margin).lstrip()}")))
+
+
+def complete(workspace: Workspace, index: Index, run: TestRun, call: ToolCall) -> ToolCall:
+    """A call that writes a test, with what it lacks of what the tests there are have: fixtures,
+    constants, imports."""
+    content, path = str(call.arguments.get("content", "")), str(call.arguments.get("path", ""))
+    try:
+        names = lacking.unknown("", content)
+    except (SyntaxError, ValueError, RecursionError):
+        return call
+    taken = borrowed(names, _sources(workspace, index, _nearest_tests(index, run, ())))
+    if run.runner is not Runner.UNITTEST:
+        content = asking(content, taken.fixtures)
+    first = re.search(r"^(?:@|def |class )", content, re.MULTILINE)
+    at = first.start() if first else len(content)
+    code = f"{taken.code}\n\n\n" if taken.code else ""
+    content = f"{content[:at]}{code}{content[at:]}"
+    lines = material.imports(workspace, index, path, "", content)
+    content = f"{lines}\n{content}" if lines else content
+    return replace(call, arguments={**call.arguments, "content": content})
+
+
+def as_stated(issue: str, call: ToolCall) -> ToolCall:
+    """A call that writes a test, what it expects brought to what the issue states."""
+    content = str(call.arguments.get("content", ""))
+    return replace(call, arguments={**call.arguments, "content": brought_to(issue, content)})
 
 
 def _is_function(index: Index, name: str) -> bool:
@@ -121,11 +168,11 @@ def _is_function(index: Index, name: str) -> bool:
     )
 
 
-def _given(read: Callable[[str], str], tests: Sequence[str], name: str) -> str:
+def _given(tests: Mapping[str, str], name: str) -> str:
     """How the tests there are make what they call by this name; empty if none does."""
     made = re.compile(rf"^[ \t]+({name} = .+)$", re.MULTILINE)
-    for path in tests:
-        for match in made.finditer(read(path)):
+    for source in tests.values():
+        for match in made.finditer(source):
             with suppress(SyntaxError, ValueError):
                 return ast.unparse(ast.parse(match[1]))
     return ""
@@ -137,34 +184,38 @@ def _free_name(workspace: Workspace, folder: str) -> str:
     return next(name for name in names if not workspace.exists(name))
 
 
-def _test_head(run: TestRun) -> str:
+def _test_head(run: TestRun, fixtures: Sequence[str] = ()) -> str:
     if run.runner is Runner.UNITTEST:
         return "class IssueTest(unittest.TestCase):\n    def test_issue(self):\n        "
-    return "def test_issue():\n    "
+    return f"def test_issue({', '.join(fixtures)}):\n    "
 
 
-def reproduces(before: TestRun, after: TestRun, path: str) -> bool:
+def reproduces(issue: str, before: TestRun, after: TestRun, path: str) -> bool:
     """Whether the new test fails for what the code does, not for how the test is written."""
     new = [case for case in after.failures if case.id.startswith(path)]
     return (
         bool(new)
         and before.passed <= after.passed
-        and not any(_mistaken(case, path) for case in new)
+        and not any(_mistaken(issue, case, path) for case in new)
         and all(case.outcome is Outcome.FAILED for case in new)
     )
 
 
-def _mistaken(case: TestCase, path: str) -> bool:
-    """Whether a test cannot be run as it is written, or calls what is there in a wrong way."""
+def _mistaken(issue: str, case: TestCase, path: str) -> bool:
+    """Whether a test ends with an exception that is its own fault, or none that the issue is of."""
+    raised = next(reversed(_RAISED.findall(case.message)), "")
     own = [place for place, _ in case.frames[-1:]] == [path]
-    return any(word in case.message for word in _UNWRITTEN) or (
-        own and any(words in case.message for words in _MISCALLED)
-    )
+    if any(word in case.message for word in (*_UNWRITTEN, *(_MISCALLED if own else ()))):
+        return True
+    if not raised or raised in _ASSERTED or raised in issue:
+        return False
+    absent = "'NoneType'" in case.message  # something is missing in what was returned
+    return bool(exceptions(issue)) or raised in _OUTSIDE or (own and not absent)
 
 
 def expects_others(issue: str, test: str) -> bool:
     """Whether a test expects an exception, and none of those that the issue names."""
-    named = set(re.findall(r"\b\w+(?:Error|Exception)\b", issue))
+    named = exceptions(issue)
     expected = set(re.findall(r"\b(?:raises|assertRaises\w*)\(\s*(?:\w+\.)*(\w+)", test))
     return bool(named and expected and not named & expected)
 

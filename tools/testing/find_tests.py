@@ -29,8 +29,13 @@ _UNITTEST_STYLE = re.compile(r"^(?:import|from)\s+(?:unittest|django\.test)\b|\b
 
 def is_test_path(path: str) -> bool:
     """Whether a file is part of the tests, by its place or name."""
-    *folders, name = path.split("/")
-    return not _TEST_FOLDERS.isdisjoint(folders) or _TEST_NAME.fullmatch(name) is not None
+    *folders, _ = path.split("/")
+    return not _TEST_FOLDERS.isdisjoint(folders) or holds_tests(path)
+
+
+def holds_tests(path: str) -> bool:
+    """Whether a file's name says that it holds tests, or what pytest gives to them."""
+    return _TEST_NAME.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def find_command(root: Path, files: Sequence[str]) -> TestCommand | None:

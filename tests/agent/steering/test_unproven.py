@@ -67,8 +67,19 @@ def test_test_and_change_stay_where_the_turn_ends_while_a_smaller_one_is_sought(
     assert (tmp_path / "repository" / "test_issue.py").read_text() == TEST_OF_ISSUE
 
 
-def test_a_limit_leaves_neither_test_nor_change(tmp_path: Path) -> None:
-    seen = conduct(tmp_path, [WRITTEN, call("half", HALF_NO_BETTER)], steps=2)
+def test_a_limit_leaves_what_the_end_would_have_left(tmp_path: Path) -> None:
+    worse = call("half", "def half(x):\n    return x + 1\n")
+    seen = conduct(tmp_path, [WRITTEN, worse, call("half", HALF_NO_BETTER)], steps=3)
+    end = ended(seen)
+    assert end.status is Status.STEP_LIMIT
+    assert end.changed == ("calc.py",)
+    assert left(tmp_path) == {"calc.py", "test_calc.py"}
+    assert code(tmp_path) != CODE
+
+
+def test_a_limit_leaves_no_test_without_its_change(tmp_path: Path) -> None:
+    worse = call("half", "def half(x):\n    return x + 1\n")
+    seen = conduct(tmp_path, [WRITTEN, worse], steps=2)
     assert ended(seen).changed == ()
     assert left(tmp_path) == {"calc.py", "test_calc.py"}
     assert code(tmp_path) == CODE

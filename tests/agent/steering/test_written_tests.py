@@ -208,4 +208,4 @@ def test_a_test_that_calls_what_is_there_wrongly_shows_nothing(
     before = TestRun(("pytest",), Runner.PYTEST, (), 0, "", 1.0)
     case = TestCase("t.py::test_issue", Outcome.FAILED, message, (("t.py", 3), (place, 5)))
     after = TestRun(("pytest",), Runner.PYTEST, (case,), 1, "", 1.0)
-    assert written_tests.reproduces(before, after, "t.py") is shows
+    assert written_tests.reproduces("", before, after, "t.py") is shows

@@ -70,7 +70,7 @@ class Source:
     def text(self, node: Node) -> str:
         return self.between(self.start(node), self.end(node))
 
-    def between(self, start: int, end: int) -> str:
+    def between(self, start: int, end: int | None = None) -> str:
         return self._data[start:end].decode()
 
     def line(self, number: int) -> int:

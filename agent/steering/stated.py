@@ -1,0 +1,105 @@
+"""The values that an issue states, and a test's expectations brought to them.
+
+A weak model that copies a value into a test copies it nearly; what the issue itself says is what is
+wanted. Owns which parts of an issue are values. Must not know how a test is asked for.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from agent.steering.snippets import blocks_and_prose
+from tools.editing.mends.source import Source
+from tools.python_syntax import parsed
+
+NEAR = 0.75
+"""How alike two values must be for the one to be meant by the other, of 1."""
+SHORTEST = 4
+"""Characters of a value that may be meant by another."""
+LONGEST = 2_000
+"""Characters of a value that are compared."""
+_QUOTED = re.compile(r"`([^`\n]+)`|\"([^\"\n]+)\"|(?<!\w)'([^'\n]+)'(?!\w)")
+_REMARK = re.compile(r"#\s*(?:->|=>|==?|returns|gives)?\s*(.+)")
+_EXCEPTION = re.compile(r"\b(?:\w+\.)*([A-Z]\w*(?:Error|Exception))\b")
+_RAISES = re.compile(r"\b(?:raises|assertRaises)\(\s*((?:\w+\.)*\w+)")
+
+_COPIED = (str, list, tuple, dict, set)
+"""What is copied wrongly; a number is right or wrong."""
+
+
+def exceptions(text: str) -> frozenset[str]:
+    """The exceptions that a text names."""
+    return frozenset(_EXCEPTION.findall(text))
+
+
+def brought_to(issue: str, test: str) -> str:
+    """A test whose first expectation is what the issue states, where it is nearly that.
+
+    An exception that it expects is the one that the issue names, if it names but one.
+    """
+    match [*exceptions(issue)], _RAISES.search(test):
+        case [only], re.Match() as found if found[1].rpartition(".")[2] != only:
+            test = f"{test[: found.start(1)]}{only}{test[found.end(1) :]}"
+    tree = parsed(test)
+    expected = _expected(tree) if tree is not None else None
+    meant = _meant(_literal(expected), issue) if expected is not None else None
+    if tree is None or expected is None or meant is None:
+        return test
+    source = Source(test.encode(), tree, "")
+    before, after = source.between(0, source.start(expected)), source.between(source.end(expected))
+    return f"{before}{meant!r}{after}"
+
+
+def _expected(tree: ast.Module) -> ast.expr | None:
+    """What the first assertion compares with."""
+    asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    match min(asserts, key=lambda node: node.lineno, default=None):
+        case ast.Assert(test=ast.Compare(ops=[ast.Eq()], comparators=[right])):
+            return right
+    return None
+
+
+def _meant(value: object, issue: str) -> object:
+    """The value of the issue that is nearest to this one; None if this is one of them."""
+    own = repr(value)
+    if not isinstance(value, _COPIED) or not SHORTEST <= len(own) - 2 <= LONGEST:
+        return None
+    best: object = None
+    likeness = NEAR
+    for other in _values(issue):
+        if other == value:
+            return None
+        told = repr(other)[:LONGEST]
+        if isinstance(other, str) == isinstance(value, str):
+            here = SequenceMatcher(None, own, told, autojunk=False).ratio()
+            if here > likeness:
+                best, likeness = other, here
+    return best
+
+
+def _values(issue: str) -> Iterator[object]:
+    """What it quotes, answers of the interpreter, lines and remarks of its blocks."""
+    blocks, prose = blocks_and_prose(issue)
+    for match in _QUOTED.finditer(prose):
+        yield from _read(next(filter(None, match.groups())))
+    for block in blocks:
+        yield block.strip("\n")
+        for line in block.splitlines():
+            yield from _read(line.strip())
+            for remark in _REMARK.finditer(line):
+                yield from _read(remark[1])
+
+
+def _read(text: str) -> Iterator[object]:
+    value = _literal(text)
+    yield value if isinstance(value, _COPIED) else text
+
+
+def _literal(code: str | ast.expr) -> object:
+    try:
+        return ast.literal_eval(code)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
