@@ -302,13 +302,22 @@ class Bench:
         """
         if self.safe is not None and self.workspace.checkpoint() > self.safe:
             self.workspace.restore(self.safe)
-        reserve, self.reserve = self.reserve, None
-        if reserve is None:
-            return
-        for path, data in reserve.files.items():
+        self.bring_back()
+        self.reserve = None
+
+    def bring_back(self) -> TestRun | None:
+        """Make the change in reserve where it is not in the tree; the tests with it.
+
+        Raises:
+            ToolError: A file cannot be written.
+        """
+        if self.reserve is None:
+            return None
+        for path, data in self.reserve.files.items():
             basis = self.workspace.peek(path) if self.workspace.exists(path) else None
             self.workspace.write(path, data, basis=basis)
-        self.judge.see(reserve.run)
+        self.judge.see(self.reserve.run)
+        return self.reserve.run
 
 
 def difference(before: str, after: str) -> int:

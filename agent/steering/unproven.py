@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.messages import AssistantMessage, UserMessage
+from agent.messages import UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
 from agent.steering import alike, questions, written_tests
@@ -29,7 +29,9 @@ SNIPPETS = 6
 ATTEMPTS = 4
 """Tries at writing tests of the model's own where the issue shows no value."""
 WRITTEN = 2
-"""How many tests are wanted: a weak model's test is wrong as often as right."""
+"""How many tests of its own are wanted: a weak model's test is wrong as often as right."""
+SHOWN = 3
+"""How many are wanted of values that the issue shows."""
 
 
 @dataclass(slots=True)
@@ -37,66 +39,54 @@ class _Written:
     """Tests of the issue that the model wrote, in the tree."""
 
     run: TestRun
-    """They fail in it."""
+    """The tests with what is kept of the changes."""
     files: dict[str, str] = field(default_factory=dict)
+    """Their content by path."""
     shown: bool = True
     """Whether the issue shows the values that they ask for; else the model found them."""
+    best: int = -1
+    """How many pass with the change in reserve; less than none: there is no change."""
 
-    def passed(self, after: TestRun) -> dict[str, str]:
-        """Those of the files whose test passes now."""
-        fixed = compare(self.run, after).fixed
-        return {p: text for p, text in self.files.items() if any(f.startswith(p) for f in fixed)}
+    def passing(self, run: TestRun) -> dict[str, str]:
+        failed = {name.partition("::")[0] for name in run.failed}
+        return {path: text for path, text in self.files.items() if path not in failed}
 
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """An answer that breaks nothing."""
-
-    answer: AssistantMessage
-    form: Form
-    passes: dict[str, str]
-    """The written tests that pass with it: path and content."""
+    def done(self, run: TestRun) -> bool:
+        return self.passing(run) == self.files
 
 
 @dataclass(slots=True)
 class _Trials:
-    """What was tried."""
+    """What was tried to make one more of the written tests pass."""
 
     bench: Bench
+    written: _Written
     shared: str
     """How every question begins."""
-    run: TestRun | None
-    """The tests before; None where there are none."""
-    written: _Written | None
     checkpoint: int
     """Where every attempt begins."""
     tried: set[str] = field(default_factory=set)
-    best: _Change | None = None
-    """With which most of the written tests pass."""
-    said: str = ""
-    """The first answer's words."""
 
-    def attempt(self, question: Question) -> Generator[Move, Reply, tuple[bool, TestRun | None]]:
+    def attempt(self, question: Question) -> Generator[Move, Reply, tuple[TestRun | None, str]]:
         """Ask, apply, test.
 
         Returns:
-            Whether the change that is in the tree now is one to keep, and the tests with it.
+            The run of the tests if all that were written pass in it; and what the model said.
         """
-        message = UserMessage(f"{self.shared}\n\n{question.text}")
-        answer = yield from ask(Ask(message, question.form, question.sampling))
-        self.said = self.said or answer.text
+        answer = yield from ask(_asked(self.shared, question))
         after, problems = yield from self.bench.attempt(answer, question.form, self.tried)
         changed = self.bench.workspace.checkpoint() > self.checkpoint and not problems
-        broken = compare(self.run, after).broken if self.run and after else ()
-        if not changed or broken:
-            return False, after
-        if self.written is None or self.run is None:
-            return True, after
-        passes = self.written.passed(after) if after else {}
-        if self.best is None or len(passes) > len(self.best.passes):
-            self.best = _Change(answer, question.form, passes)
-            self.bench.hold(self.run, without=self.written.files)
-        return passes == self.written.files, after
+        return (after if changed and after and self.good(after) else None), answer.text
+
+    def good(self, after: TestRun) -> bool:
+        """Whether all written tests pass with what is in the tree; the best so far is kept."""
+        if compare(self.written.run, after).broken:
+            return False
+        passing = self.written.passing(after)
+        if len(passing) > self.written.best:
+            self.written.best = len(passing)
+            self.bench.hold(after, without=self.written.files.keys() - passing)
+        return passing == self.written.files
 
 
 def change(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Reply, None]:
@@ -107,65 +97,83 @@ def change(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Repl
     """
     start = bench.workspace.checkpoint()
     written = (yield from _reproduce(bench, task, run)) if run is not None else None
-    shown = yield from bench.show(task, None)
-    shared = fill("guided_task", task=task, code=shown.code, tests="")
-    checkpoint = bench.workspace.checkpoint()
-    trials = _Trials(bench, shared, run, written, checkpoint)
-    good, after = yield from trials.attempt(questions.first(shown, bench.workspace))
-    if written is not None:
-        after = yield from _smaller(bench, shown, written, after if good else None, checkpoint)
-        good = after is not None
-    for question in _attempts(bench, shown, trials.said, written):
-        if good or (question is None and trials.best is not None and trials.best.passes):
-            break
-        if question is not None:
-            yield Rewind(0, checkpoint, "That is no change to keep; asking anew.")
-            good, after = yield from trials.attempt(question)
-    if good:
-        if after is not None and written is not None:
-            yield from alike.mend(bench, task, after, checkpoint)
-    elif trials.best is not None:
-        yield from _settle(bench, start, trials.best)
-    else:
+    if written is None:
+        yield from _unjudged(bench, task, run)
+        return
+    better = True
+    while better and not written.done(written.run):
+        better = yield from _improve(bench, task, written)
+    if written.best < 0:
         yield Rewind(0, start, "No attempt helped.")
+    elif not written.done(written.run):
+        reason = "No change passes a test that was written; leaving the tests out."
+        if written.best:
+            reason = "Not all tests that were written pass; leaving the others out."
+        yield Rewind(0, start, reason)
+        bench.bring_back()
+        yield from bench.test()
     bench.reserve = None
 
 
-def _smaller(
-    bench: Bench, shown: Material, written: _Written, better: TestRun | None, checkpoint: int
-) -> Generator[Move, Reply, TestRun | None]:
-    """As `Bench.smaller`, with all written tests as the judge."""
-
-    def good(after: TestRun) -> bool:
-        sound = not compare(written.run, after).broken
-        return sound and written.passed(after) == written.files
-
-    return (
-        yield from bench.smaller(shown, written.run, better, good, checkpoint, sure=written.shown)
+def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Reply, bool]:
+    """Make more of the written tests pass; whether some do now, and it is worth going on."""
+    shown = yield from bench.show(task, None)
+    shared = fill("guided_task", task=task, code=shown.code, tests="")
+    checkpoint, before = bench.workspace.checkpoint(), written.best
+    trials = _Trials(bench, written, shared, checkpoint)
+    after, said = yield from trials.attempt(questions.first(shown, bench.workspace))
+    after = yield from bench.smaller(
+        shown, written.run, after, trials.good, checkpoint, sure=written.shown
     )
+    for question in _attempts(bench, shown, said, sure=written.shown):
+        if after is not None or (question is None and written.best > max(before, 0)):
+            break
+        if question is not None:
+            yield Rewind(0, checkpoint, "That is no change to keep; asking anew.")
+            after, _ = yield from trials.attempt(question)
+    if after is None and written.shown and written.best > max(before, 0):
+        yield Rewind(0, checkpoint, "More of the tests that were written pass; going on.")
+        after = bench.bring_back()
+    if after is None:
+        return False
+    written.run = yield from alike.mend(bench, task, after, checkpoint)
+    bench.hold(written.run, without=written.files.keys() - written.passing(written.run))
+    return True
 
 
-def _settle(bench: Bench, start: int, best: _Change) -> Generator[Move, Reply, None]:
-    """Return to the start, then leave the best change and the tests that pass with it."""
-    reason = "No change passes a test that was written; taking the first without them."
-    if best.passes:
-        reason = "Not all tests that were written pass; leaving the others out."
-    yield Rewind(0, start, reason)
-    for path, text in best.passes.items():
-        yield from bench.write(path, text)
-    yield from bench.attempt(best.answer, best.form, set())
+def _unjudged(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Reply, None]:
+    """Leave the first change that breaks nothing."""
+    shown = yield from bench.show(task, None)
+    shared = fill("guided_task", task=task, code=shown.code, tests="")
+    start = bench.workspace.checkpoint()
+    tried: set[str] = set()
+    question: Question | None = questions.first(shown, bench.workspace)
+    others: Iterator[Question] | None = None
+    while question is not None:
+        answer = yield from ask(_asked(shared, question))
+        after, problems = yield from bench.attempt(answer, question.form, tried)
+        broken = compare(run, after).broken if run and after else ()
+        if bench.workspace.checkpoint() > start and not problems and not broken:
+            return
+        yield Rewind(0, start, "That is no change to keep; asking anew.")
+        others = others or questions.rewrites(shown, bench.workspace, answer.text, named_only=True)
+        question = next(others, None)
+    yield Tell("No attempt helped.")
 
 
-def _attempts(
-    bench: Bench, shown: Material, said: str, written: _Written | None
-) -> Iterator[Question | None]:
+def _asked(shared: str, question: Question) -> Ask:
+    message = UserMessage(f"{shared}\n\n{question.text}")
+    return Ask(message, question.form, question.sampling)
+
+
+def _attempts(bench: Bench, shown: Material, said: str, *, sure: bool) -> Iterator[Question | None]:
     """The questions after the first; None where a change that passes some tests is enough.
 
-    Where the tests' values are a guess it is not worth long to look for a change that passes them.
+    Args:
+        sure: Whether the tests can be trusted. Where they cannot it is not worth long to look for
+            a change that passes them.
     """
-    named_only = written is None
-    sure = written is not None and written.shown
-    for question in questions.rewrites(shown, bench.workspace, said, named_only=named_only):
+    for question in questions.rewrites(shown, bench.workspace, said):
         yield from (question,) if sure else (None, question)
     if sure:
         yield None
@@ -182,7 +190,7 @@ def _reproduce(bench: Bench, task: str, run: TestRun) -> Generator[Move, Reply, 
     )
     written = _Written(run)
     for snippet in snippets(task)[:SNIPPETS]:
-        if len(written.files) < WRITTEN:
+        if len(written.files) < SHOWN:
             yield from _write_test(bench, task, question, ranked, written, snippet=snippet)
     if not written.files:
         written.shown = False
