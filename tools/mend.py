@@ -124,16 +124,18 @@ class TryMends(Tool[TryMendsArguments]):
         """Each change: the likely ones of all definitions, then the others of some after some."""
         # 15 ms; only needed here
         from tools.editing.mends import mends
+        from tools.editing.mends.neighbours import neighbours
         from tools.editing.mends.source import Rank
 
         ranks = [Rank.USUAL, Rank.RARE, Rank.LAST] if args.rare else [Rank.USUAL]
         files = {place.path: self._workspace.peek(place.path) for place in args.definitions}
+        known = {path: neighbours(SourceText.of(file).text) for path, file in files.items()}
         every = [_Found.of(place, files[place.path]) for place in args.definitions]
         blocks = [every[at : at + TOGETHER] for at in range(0, len(every), TOGETHER)]
         others = ((rank, block) for block in blocks for rank in ranks)
         for rank, some in ((Rank.LIKELY, every), *others):
             for found in some:
-                for mended in mends(found.code, args.error, [rank]):
+                for mended in mends(found.code, args.error, [rank], known[found.place.path]):
                     with suppress(ToolError):  # a change that does not stand in its file
                         yield Mend(found.place, mended, self._trial(found, mended))
 

@@ -154,7 +154,7 @@ def _spans(code: bytes) -> Iterator[tuple[int, int]]:
     tree = parsed(head + code)
     if tree is None:
         return
-    source = Source(head + code, tree, "")
+    source = Source(head + code, tree)
     with suppress(RecursionError):
         for node in _expressions(tree):
             yield source.start(node) - len(head), source.end(node) - len(head)

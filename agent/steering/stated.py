@@ -48,16 +48,37 @@ def brought_to(issue: str, test: str) -> str:
     meant = _meant(_literal(expected), issue) if expected is not None else None
     if tree is None or expected is None or meant is None:
         return test
-    source = Source(test.encode(), tree, "")
+    source = Source(test.encode(), tree)
     before, after = source.between(0, source.start(expected)), source.between(source.end(expected))
     return f"{before}{meant!r}{after}"
 
 
-def _expected(tree: ast.Module) -> ast.expr | None:
-    """What the first assertion compares with."""
+def holds(issue: str, test: str) -> bool:
+    """Whether what a test expects at last is what the issue states."""
+    tree = parsed(test)
+    if tree is None:
+        return False
+    raises = _RAISES.findall(test)
+    if raises and not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
+        return raises[-1].rpartition(".")[2] in exceptions(issue)
+    expected = _expected(tree, last=True)
+    value = _literal(expected) if expected is not None else None
+    match value:
+        case str():
+            return value in issue
+        case list() | tuple() | dict() | set():
+            return any(value == other for other in _values(issue))
+    if not isinstance(expected, ast.Constant | ast.UnaryOp):
+        return False
+    return re.search(rf"(?<![\w.]){re.escape(repr(value))}(?!\w|\.\d)", issue) is not None
+
+
+def _expected(tree: ast.Module, *, last: bool = False) -> ast.expr | None:
+    """What the first or the last assertion compares with."""
     asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    match min(asserts, key=lambda node: node.lineno, default=None):
-        case ast.Assert(test=ast.Compare(ops=[ast.Eq()], comparators=[right])):
+    asserts.sort(key=lambda node: node.lineno)
+    match asserts[-1 if last else 0] if asserts else None:
+        case ast.Assert(test=ast.Compare(ops=[ast.Eq() | ast.Is()], comparators=[right])):
             return right
     return None
 

@@ -19,6 +19,7 @@ from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask
 from agent.steering.questions import Question
 from agent.steering.snippets import Snippet, snippets
+from agent.steering.stated import holds
 from agent.steering.suspects import suspects
 from agent.verify import compare
 from tools.outline import Ranked
@@ -42,8 +43,8 @@ class _Written:
     """The tests with what is kept of the changes."""
     files: dict[str, str] = field(default_factory=dict)
     """Their content by path."""
-    shown: bool = True
-    """Whether the issue shows the values that they ask for; else the model found them."""
+    sure: bool = True
+    """Whether the issue shows what they ask for; else the model found it."""
     best: int = -1
     """How many pass with the change in reserve; less than none: there is no change."""
 
@@ -123,15 +124,15 @@ def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Repl
     trials = _Trials(bench, written, shared, checkpoint)
     after, said = yield from trials.attempt(questions.first(shown, bench.workspace))
     after = yield from bench.smaller(
-        shown, written.run, after, trials.good, checkpoint, sure=written.shown
+        shown, written.run, after, trials.good, checkpoint, sure=written.sure
     )
-    for question in _attempts(bench, shown, said, sure=written.shown):
+    for question in _attempts(bench, shown, said, sure=written.sure):
         if after is not None or (question is None and written.best > max(before, 0)):
             break
         if question is not None:
             yield Rewind(0, checkpoint, "That is no change to keep; asking anew.")
             after, _ = yield from trials.attempt(question)
-    if after is None and written.shown and written.best > max(before, 0):
+    if after is None and written.sure and written.best > max(before, 0):
         yield Rewind(0, checkpoint, "More of the tests that were written pass; going on.")
         after = bench.bring_back()
     if after is None:
@@ -183,6 +184,7 @@ def _attempts(bench: Bench, shown: Material, said: str, *, sure: bool) -> Iterat
 def _reproduce(bench: Bench, task: str, run: TestRun) -> Generator[Move, Reply, _Written | None]:
     """Have failing tests written; None if none fails as it should."""
     yield Tell("No test fails yet: asking for tests that do.")
+    start = bench.workspace.checkpoint()
     ranked = suspects(bench.index(), task, None, "")
     like = written_tests.like_tests(bench.workspace, bench.index(), run, ranked)
     question = fill(
@@ -193,10 +195,16 @@ def _reproduce(bench: Bench, task: str, run: TestRun) -> Generator[Move, Reply, 
         if len(written.files) < SHOWN:
             yield from _write_test(bench, task, question, ranked, written, snippet=snippet)
     if not written.files:
-        written.shown = False
         for chance in range(ATTEMPTS):
             if len(written.files) < WRITTEN:
                 yield from _write_test(bench, task, question, ranked, written, chance=chance)
+        stated = {path: text for path, text in written.files.items() if holds(task, text)}
+        written.sure = bool(stated)
+        if stated and stated != written.files:
+            yield Rewind(0, start, "One of them asks for what the issue says; only that one stays.")
+            for path, text in stated.items():
+                yield from bench.write(path, text)
+            written.files, written.run = stated, (yield from bench.test())
     return written if written.files else None
 
 

@@ -12,18 +12,25 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
-from tools.editing.mends import expressions, statements, variables
+from tools.editing.mends import expressions, guarding, statements, variables
+from tools.editing.mends.neighbours import Neighbours
 from tools.editing.mends.source import Change, Function, Rank, Source
 from tools.python_syntax import parsed
 
 
-def mends(code: str, error: str = "", ranks: Collection[Rank] = tuple(Rank)) -> Iterator[str]:
+def mends(
+    code: str,
+    error: str = "",
+    ranks: Collection[Rank] = tuple(Rank),
+    around: Neighbours | None = None,
+) -> Iterator[str]:
     """The definition with one small change each, the likeliest first; none if it is no Python.
 
     Args:
         code: A function, a class or a statement, as it stands in its file.
         error: The exception that it lets through, where that is the fault.
         ranks: The changes that are wanted.
+        around: What the functions of its module do.
     """
     # What is indented is read beneath a line of ours: text in it may stand further left.
     head = "if 1:\n" if code[:1] in (" ", "\t") else ""
@@ -32,7 +39,7 @@ def mends(code: str, error: str = "", ranks: Collection[Rank] = tuple(Rank)) -> 
         return
     first = tree.body[0] if head else None
     body = first.body if isinstance(first, ast.If) else tree.body
-    source = Source((head + code).encode(), tree, error)
+    source = Source((head + code).encode(), tree, error, around)
     try:
         changes = sorted(change for statement in body for change in _changes(statement, source))
         same, twins = ast.dump(tree), _twins(tree)
@@ -56,6 +63,7 @@ def _changes(node: ast.AST, source: Source, function: Function | None = None) ->
     yield from expressions.changes(node, source)
     yield from statements.changes(node, source, function)
     if isinstance(node, Function):
+        yield from guarding.changes(node, source)
         if function is None:
             yield from variables.changes(node, source)
         function = node

@@ -11,6 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tools.editing.mends.neighbours import Neighbours
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Node = ast.expr | ast.stmt
@@ -42,9 +46,17 @@ class Change:
 class Source:
     """A definition as bytes, with its tree."""
 
-    def __init__(self, data: bytes, tree: ast.Module, error: str) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        tree: ast.Module,
+        error: str = "",
+        neighbours: Neighbours | None = None,
+    ) -> None:
         self.error = error
         """The exception that the definition lets through; empty where that is not known."""
+        self.neighbours = neighbours
+        """What the functions of its module do."""
         self.defaults = {
             default
             for node in ast.walk(tree)
@@ -120,6 +132,17 @@ def with_defaults(node: Function) -> Iterator[tuple[str, ast.expr]]:
     for argument, other in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
         if other is not None:
             yield argument.arg, other
+
+
+def beginning(node: Function, source: Source) -> tuple[int, str]:
+    """Where a function's first statement may be put before the others, and the blanks before each;
+    none if its body stands on the line of its head."""
+    told = ast.get_docstring(node) is not None and len(node.body) > 1
+    first = node.body[1 if told else 0]
+    decorators = getattr(first, "decorator_list", ())
+    at = source.line(min((part.lineno for part in decorators), default=first.lineno))
+    margin = source.between(at, source.start(first))
+    return at, margin[: len(margin) - len(margin.lstrip(" \t"))]
 
 
 def parameters(node: Function) -> set[str]:

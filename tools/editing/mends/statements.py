@@ -11,6 +11,7 @@ from tools.editing.mends.source import (
     Function,
     Rank,
     Source,
+    beginning,
     parameters,
     with_defaults,
 )
@@ -114,7 +115,8 @@ def _loop(node: ast.For | ast.While, source: Source) -> Iterator[Change]:
 
 def _swapped(body: list[ast.stmt], source: Source) -> Iterator[Change]:
     for one, other in pairwise(body):
-        if isinstance(one, _MOVES) and isinstance(other, _MOVES):
+        told = isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
+        if isinstance(one, _MOVES) and isinstance(other, _MOVES) and not told:
             gap = source.between(source.end(one), source.start(other))
             text = f"{source.text(other)}{gap}{source.text(one)}"
             yield Change(Rank.RARE, source.start(one), source.end(other), text)
@@ -130,12 +132,7 @@ def _caught(node: ast.ExceptHandler, source: Source) -> Iterator[Change]:
 
 def _own_defaults(node: Function, source: Source) -> Iterator[Change]:
     """A new object at each call instead of one that all calls share."""
-    told = ast.get_docstring(node) is not None and len(node.body) > 1
-    first = node.body[1 if told else 0]
-    decorators = getattr(first, "decorator_list", ())
-    at = source.line(min((part.lineno for part in decorators), default=first.lineno))
-    margin = source.between(at, source.start(first))
-    margin = margin[: len(margin) - len(margin.lstrip(" \t"))]
+    at, margin = beginning(node, source)
     for name, default in with_defaults(node):
         # Else the body stands behind the head, on one line.
         if isinstance(default, ast.List | ast.Dict | ast.Set) and at >= source.end(default):

@@ -1,4 +1,4 @@
-"""Another variable of the same function, or another attribute of the same object."""
+"""Another variable of the same function, another attribute of the same object, another call."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
+from tools.editing.mends.neighbours import variable
 from tools.editing.mends.source import Change, Function, Rank, Source, parameters
 
 
@@ -19,6 +20,7 @@ def changes(function: Function, source: Source) -> Iterator[Change]:
     for node in nodes:
         if isinstance(node, ast.Attribute):
             attributes[source.text(node.value), node in called][node.attr] = None
+    yield from _called(nodes, source)
     for node in nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Load()) if name in names:
@@ -28,6 +30,25 @@ def changes(function: Function, source: Source) -> Iterator[Change]:
                 base = source.text(node.value)
                 for other in attributes[base, node in called]:
                     yield source.replace(Rank.LAST, node, f"{base}.{other}")
+
+
+def _called(nodes: list[ast.AST], source: Source) -> Iterator[Change]:
+    """What the functions of the module call with a variable of the same name: instead of what is
+    called with it here, or where nothing is."""
+    known = source.neighbours.calls if source.neighbours is not None else ()
+    about = {node: variable(node) for node in nodes if isinstance(node, ast.Call)}
+    inside = {id(part) for node, name in about.items() if name for part in ast.walk(node)}
+    for node in nodes:
+        match node:
+            case ast.Call():
+                name, rank = about[node], Rank.USUAL
+            case ast.Name(id=name, ctx=ast.Load()) if id(node) not in inside:
+                rank = Rank.RARE
+            case _:
+                continue
+        for text, other in known:
+            if other == name:
+                yield source.replace(rank, node, text)
 
 
 def _read(node: ast.AST) -> Iterator[ast.AST]:

@@ -1,0 +1,89 @@
+"""What the other functions of a module do, and one of them may have forgotten.
+
+Owns what of a module is worth taking over. Must not know into which definition it goes.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import dedent
+
+from tools.editing.mends.source import Function, Source, parameters
+from tools.python_syntax import parsed
+
+LONGEST = 60
+"""Characters of a call."""
+_BUILT_IN = frozenset(dir(builtins))
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """An `if` at a function's beginning that ends it."""
+
+    text: str
+    given: frozenset[str]
+    """The function's parameters that it asks about."""
+
+    def about(self, name: str) -> Guard:
+        """The same guard of another parameter, where it asks about one."""
+        (own,) = self.given
+        return Guard(re.sub(rf"\b{own}\b", name, self.text), frozenset((name,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    guards: tuple[Guard, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
+    """What is called with one variable, and that variable."""
+
+
+def neighbours(module: str) -> Neighbours:
+    """What the functions of a module do, each once."""
+    tree = parsed(module)
+    if tree is None:
+        return Neighbours()
+    source = Source(module.encode(), tree)
+    functions = [node for node in ast.walk(tree) if isinstance(node, Function)]
+    found = dict.fromkeys(guard for node in functions for guard in guards(node, source))
+    calls = (call for node in functions for part in node.body for call in _calls(part, source))
+    return Neighbours(tuple(found), tuple(dict.fromkeys(calls)))
+
+
+def guards(function: Function, source: Source) -> Iterator[Guard]:
+    """Those of a function."""
+    given = parameters(function) - {"self", "cls"}
+    for node in function.body[ast.get_docstring(function) is not None :]:
+        match node:
+            case ast.If(body=[ast.Raise() | ast.Return()], orelse=[], test=test):
+                asked = {part.id for part in ast.walk(test) if isinstance(part, ast.Name)}
+                used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+                if asked & given:
+                    text = dedent(source.margin(node) + source.text(node))
+                    yield Guard(text, frozenset(used & given))
+            case _:
+                return
+
+
+def variable(node: ast.Call) -> str:
+    """The one variable that a call is about; empty if there is none, or another."""
+    called = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
+    used = {
+        part.id for part in ast.walk(node) if isinstance(part, ast.Name) and id(part) not in called
+    }
+    used -= {"self", "cls", *_BUILT_IN}
+    return used.pop() if len(used) == 1 else ""
+
+
+def _calls(node: ast.AST, source: Source) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.JoinedStr):  # before Python 3.12 the places in it are wrong
+        return
+    if isinstance(node, ast.Call) and (name := variable(node)):
+        text = source.text(node)
+        if len(text) <= LONGEST and "\n" not in text:
+            yield text, name
+    for part in ast.iter_child_nodes(node):
+        yield from _calls(part, source)
