@@ -85,3 +85,12 @@ def parsed(code: str | bytes) -> ast.Module | None:
             return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def definition(code: str) -> tuple[str, ast.Module | None]:
+    """The tree of a definition as it stands in its file, and the line that was put above it.
+
+    What is indented is read beneath a line of ours: text in it may stand further left.
+    """
+    head = "if 1:\n" if code[:1] in (" ", "\t") else ""
+    return head, parsed(head + code)

@@ -1,4 +1,4 @@
-"""The same slip in other places: where a change replaced an expression, the same one elsewhere.
+"""The same slip in other places: an expression that a change replaced, a guard that it put in.
 
 An issue often tells of two symptoms, of which a test shows one. Owns which places are alike. Must
 not know how the first was found.
@@ -14,12 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from agent.steering import material
 from agent.steering.bench import Bench
 from agent.steering.moves import Move, Reply, Rewind, Tell, use
 from agent.verify import compare
-from tools.editing.mends.source import Source
+from tools.editing.mends.guarding import guarded
+from tools.editing.mends.neighbours import Guard, guards
+from tools.editing.mends.source import Function, Source
 from tools.outline import Index
-from tools.python_syntax import parsed
+from tools.python_syntax import definition, parsed
 from tools.syntax import Kind, Symbol, language_of
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestRun
@@ -54,22 +57,23 @@ def mend(bench: Bench, task: str, run: TestRun, checkpoint: int) -> Generator[Mo
         The run with what is in the tree now.
     """
     changes = [
-        (change.path, found)
+        (change.path, change.before, change.after)
         for change in bench.workspace.changes(since=checkpoint)
-        if change.before is not None
-        and change.after is not None
-        and not is_test_path(change.path)
-        and (found := slip(change.before, change.after))
+        if change.before is not None and change.after is not None and not is_test_path(change.path)
     ]
     if len(changes) != 1:
         return run
-    (where, wrong), index = changes[0], bench.index()
+    ((where, old, new),) = changes
+    wrong, guard = slip(old, new), missed(old, new)
+    index = bench.index()
     calls = []
     for path, symbol in spoken_of(task, index):
         data = bench.workspace.peek(path)
-        code = data[symbol.start : symbol.end]
-        inside = path == where and symbol.start <= wrong.start < symbol.end
-        mended = code if inside else corrected(code, wrong)
+        mended = code = data[symbol.start : symbol.end]
+        if guard is not None and path == where:
+            mended = guarded(material.decode(code), guard).encode()
+        elif wrong is not None and not (path == where and symbol.start <= wrong.start < symbol.end):
+            mended = corrected(code, wrong)
         if mended != code:
             with suppress(UnicodeDecodeError):
                 calls.append(bench.replacing(path, symbol.name, mended.decode()))
@@ -105,6 +109,27 @@ def slip(before: bytes, after: bytes) -> Slip | None:
         if len(_words(before[first:last])) >= LEAST_WORDS:
             return Slip(before[first:last], after[first : last + more], first)
     return None
+
+
+def missed(before: bytes, after: bytes) -> Guard | None:
+    """The guard that a change of a Python file put into a function; None if it is another."""
+    had, has = (_guards(material.decode(data)) for data in (before, after))
+    new = [guard for name, own in has.items() for guard in own if guard not in had.get(name, ())]
+    return new[0] if len(new) == 1 else None
+
+
+def _guards(module: str) -> dict[str, list[Guard]]:
+    """Those of each function, by its name."""
+    tree = parsed(module)
+    if tree is None:
+        return {}
+    source = Source(module.encode(), tree)
+    return {
+        f"{getattr(holder, 'name', '')}.{node.name}": list(guards(node, source))
+        for holder in ast.walk(tree)
+        for node in getattr(holder, "body", ())
+        if isinstance(node, Function)
+    }
 
 
 def corrected(code: bytes, wrong: Slip) -> bytes:
@@ -150,11 +175,13 @@ def _names(code: bytes) -> set[str]:
 
 def _spans(code: bytes) -> Iterator[tuple[int, int]]:
     """Where the expressions begin and end; none if it is no Python."""
-    head = b"if 1:\n" if code[:1] in (b" ", b"\t") else b""
-    tree = parsed(head + code)
+    try:
+        head, tree = definition(code.decode())
+    except UnicodeDecodeError:
+        return
     if tree is None:
         return
-    source = Source(head + code, tree)
+    source = Source(head.encode() + code, tree)
     with suppress(RecursionError):
         for node in _expressions(tree):
             yield source.start(node) - len(head), source.end(node) - len(head)

@@ -38,7 +38,7 @@ class Snippet:
 
 def snippets(issue: str) -> tuple[Snippet, ...]:
     """What the issue's code blocks end with, print or remark on, the last of each first; then the
-    calls in its prose."""
+    calls in its prose. An interpreter's silence is an answer, too, once it has answered."""
     found: list[Snippet] = []
     context: list[str] = []
     blocks, prose = blocks_and_prose(issue)
@@ -46,12 +46,14 @@ def snippets(issue: str) -> tuple[Snippet, ...]:
         context = []
         here: list[Snippet] = []
         shown = _shown(block)
+        prompted = ">>>" in block
         nodes = _parse("\n".join(text for text, _ in shown))
         for number, node in enumerate(nodes):
             value = _value(node)
             printed = isinstance(node, ast.Expr) and value is not node.value
             remarked = any(remark for _, remark in shown[node.lineno - 1 : node.end_lineno])
-            if value is not None and (printed or remarked or number == len(nodes) - 1):
+            silent = prompted and bool(here)
+            if value is not None and (printed or remarked or silent or number == len(nodes) - 1):
                 here.append(Snippet("\n".join(context), _plain(value)))
             if not printed:
                 context.append(ast.unparse(node))

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from agent.messages import UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
-from agent.steering import alike, questions, written_tests
+from agent.steering import alike, material, questions, written_tests
 from agent.steering.bench import Bench
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask
 from agent.steering.questions import Question
+from agent.steering.showing import shows
 from agent.steering.snippets import Snippet, snippets
-from agent.steering.stated import holds
 from agent.steering.suspects import suspects
 from agent.verify import compare
 from tools.outline import Ranked
@@ -43,8 +43,8 @@ class _Written:
     """The tests with what is kept of the changes."""
     files: dict[str, str] = field(default_factory=dict)
     """Their content by path."""
-    sure: bool = True
-    """Whether the issue shows what they ask for; else the model found it."""
+    sure: set[str] = field(default_factory=set)
+    """Those of which the issue says what they ask for; of the others the model does."""
     best: int = -1
     """How many pass with the change in reserve; less than none: there is no change."""
 
@@ -118,15 +118,16 @@ def change(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Repl
 
 def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Reply, bool]:
     """Make more of the written tests pass; whether some do now, and it is worth going on."""
-    shown = yield from bench.show(task, None)
+    # Which tests fail says where to look, if they can be trusted.
+    shown = yield from bench.show(task, written.run if written.sure else None)
     shared = fill("guided_task", task=task, code=shown.code, tests="")
     checkpoint, before = bench.workspace.checkpoint(), written.best
     trials = _Trials(bench, written, shared, checkpoint)
     after, said = yield from trials.attempt(questions.first(shown, bench.workspace))
     after = yield from bench.smaller(
-        shown, written.run, after, trials.good, checkpoint, sure=written.sure
+        shown, written.run, after, trials.good, checkpoint, sure=bool(written.sure)
     )
-    for question in _attempts(bench, shown, said, sure=written.sure):
+    for question in _attempts(bench, shown, said, sure=bool(written.sure)):
         if after is not None or (question is None and written.best > max(before, 0)):
             break
         if question is not None:
@@ -198,13 +199,12 @@ def _reproduce(bench: Bench, task: str, run: TestRun) -> Generator[Move, Reply, 
         for chance in range(ATTEMPTS):
             if len(written.files) < WRITTEN:
                 yield from _write_test(bench, task, question, ranked, written, chance=chance)
-        stated = {path: text for path, text in written.files.items() if holds(task, text)}
-        written.sure = bool(stated)
-        if stated and stated != written.files:
-            yield Rewind(0, start, "One of them asks for what the issue says; only that one stays.")
-            for path, text in stated.items():
+        if written.sure and len(written.sure) < len(written.files):
+            yield Rewind(0, start, "Not all of them ask for what the issue says; the others go.")
+            written.files = {path: written.files[path] for path in sorted(written.sure)}
+            for path, text in written.files.items():
                 yield from bench.write(path, text)
-            written.files, written.run = stated, (yield from bench.test())
+            written.run = yield from bench.test()
     return written if written.files else None
 
 
@@ -241,12 +241,13 @@ def _write_test(
         answer = replace(answer, calls=tuple(completed))
         problems = yield from bench.apply(answer, form)
         after = written.run if problems else (yield from bench.test())
-        short = written_tests.short_test(bench.workspace, after, path)
-        usable = short not in ("", *written.files.values())
-        usable = usable and not written_tests.expects_others(task, short)
-        if usable and written_tests.reproduces(task, written.run, after, path):
-            written.files[path], written.run = short, after
-            yield from bench.write(path, short)
+        source = material.text_of(bench.workspace, path) if not problems else ""
+        found = shows(task, source, written.run, after, path)
+        if found is not None and found.source not in written.files.values():
+            written.files[path], written.run = found.source, after
+            if found.sure or snippet is not None:
+                written.sure.add(path)
+            yield from bench.write(path, found.source)
             yield Rewind(0, bench.workspace.checkpoint(), "A failing test is there.")
             return
         yield Rewind(0, checkpoint, "That is no new failing test; asking anew.")

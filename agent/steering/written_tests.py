@@ -1,7 +1,7 @@
 """Tests that a model writes where none of the project's own shows an issue.
 
-Owns where such a test goes, how it begins, and whether it shows the issue. Must not know how tests
-are asked for or run.
+Owns where such a test goes, how it begins, and what it takes from those there are. Must not know
+how tests are asked for or run, nor whether one shows the issue.
 """
 
 from __future__ import annotations
@@ -19,21 +19,15 @@ from agent.messages import ToolCall
 from agent.steering import lacking, material
 from agent.steering.borrowed import asking, borrowed
 from agent.steering.snippets import Snippet
-from agent.steering.stated import brought_to, exceptions
+from agent.steering.stated import brought_to
 from agent.steering.suspects import called
 from tools.outline import Index, Ranked
 from tools.syntax import Kind
 from tools.testing.commands import Runner
 from tools.testing.find_tests import is_test_path
-from tools.testing.reports import Outcome, TestCase, TestRun
+from tools.testing.reports import TestCase, TestRun
 from tools.workspace import Workspace
 
-_UNWRITTEN = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
-_MISCALLED = ("required positional argument", "unexpected keyword argument", "positional arg")
-_RAISED = re.compile(r"^E\s+(?:\w+\.)*([A-Z]\w*)(?::|$)", re.MULTILINE)
-_ASSERTED = ("AssertionError", "Failed")
-_OUTSIDE = ("FileNotFoundError", "SystemExit")
-"""What a test that was not given its files or arguments ends with."""
 MAX_GIVEN = 5
 """Names of an issue's code that are taken from the tests there are."""
 
@@ -190,36 +184,6 @@ def _test_head(run: TestRun, fixtures: Sequence[str] = ()) -> str:
     return f"def test_issue({', '.join(fixtures)}):\n    "
 
 
-def reproduces(issue: str, before: TestRun, after: TestRun, path: str) -> bool:
-    """Whether the new test fails for what the code does, not for how the test is written."""
-    new = [case for case in after.failures if case.id.startswith(path)]
-    return (
-        bool(new)
-        and before.passed <= after.passed
-        and not any(_mistaken(issue, case, path) for case in new)
-        and all(case.outcome is Outcome.FAILED for case in new)
-    )
-
-
-def _mistaken(issue: str, case: TestCase, path: str) -> bool:
-    """Whether a test ends with an exception that is its own fault, or none that the issue is of."""
-    raised = next(reversed(_RAISED.findall(case.message)), "")
-    own = [place for place, _ in case.frames[-1:]] == [path]
-    if any(word in case.message for word in (*_UNWRITTEN, *(_MISCALLED if own else ()))):
-        return True
-    if not raised or raised in _ASSERTED or raised in issue:
-        return False
-    absent = "'NoneType'" in case.message  # something is missing in what was returned
-    return bool(exceptions(issue)) or raised in _OUTSIDE or (own and not absent)
-
-
-def expects_others(issue: str, test: str) -> bool:
-    """Whether a test expects an exception, and none of those that the issue names."""
-    named = exceptions(issue)
-    expected = set(re.findall(r"\b(?:raises|assertRaises\w*)\(\s*(?:\w+\.)*(\w+)", test))
-    return bool(named and expected and not named & expected)
-
-
 def shortened(call: ToolCall) -> ToolCall:
     """A call that writes a test, without what follows the test's first assertion."""
     content = str(call.arguments.get("content", ""))
@@ -230,24 +194,3 @@ def shortened(call: ToolCall) -> ToolCall:
     ends = [node.end_lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     lines = content.splitlines(keepends=True)[: min(filter(None, ends), default=None)]
     return replace(call, arguments={**call.arguments, "content": "".join(lines)})
-
-
-def short_test(workspace: Workspace, run: TestRun, path: str) -> str:
-    """A new test's file without what follows the statement at which it fails; empty if none fails.
-
-    What a weak model asserts first is what the issue says; what comes after, it makes up.
-    """
-    case = next((case for case in run.failures if case.id.startswith(path)), None)
-    line = max((at for place, at in case.frames if place == path), default=0) if case else 0
-    source = material.readable(workspace, [path]).get(path, b"").decode("utf-8", "replace")
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return ""
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    for function in functions:
-        for statement in function.body:
-            if statement.lineno <= line <= (statement.end_lineno or 0):
-                lines = source.splitlines(keepends=True)
-                return "".join(lines[: statement.end_lineno] + lines[function.end_lineno :])
-    return source if case else ""

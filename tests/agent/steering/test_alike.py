@@ -9,7 +9,7 @@ import pytest
 
 from agent import events
 from agent.events import Event, Status
-from agent.steering.alike import Slip, corrected, slip
+from agent.steering.alike import Slip, corrected, missed, slip
 from tests.agent.steering.test_guided import call, ended
 from tests.agent.steering.test_guided import conduct as conduct_with
 
@@ -154,3 +154,58 @@ def test_what_was_mended_first_stays_where_the_turn_ends_meanwhile(tmp_path: Pat
     seen = conduct(tmp_path, [call("price", PRICE)], stop=told)
     assert ended(seen).status is Status.INTERRUPTED
     assert code(tmp_path) == CODE.replace("prices[name.strip()", "prices[name.strip().lower()")
+
+
+BANK = """\
+def pay(balance, amount):
+    \"\"\"In.\"\"\"
+    return balance + amount
+
+
+def draw(balance, amount):
+    return balance - amount
+
+
+def show(balance):
+    return str(balance)
+"""
+BANKING = """\
+import pytest
+
+from calc import draw, pay
+
+
+def test_pay():
+    with pytest.raises(ValueError):
+        pay(1, -1)
+
+
+def test_draw():
+    assert draw(3, 2) == 1
+"""
+GUARD = "    if amount <= 0:\n        raise ValueError(amount)\n"
+PAY = f"def pay(balance, amount):\n{GUARD}    return balance + amount\n"
+
+
+def test_a_guard_goes_into_the_other_functions_that_the_issue_speaks_of(tmp_path: Path) -> None:
+    task = "`pay(1, -1)` and `draw(1, -1)` should raise a ValueError; `show` is right."
+    seen = conduct(tmp_path, [call("pay", PAY)], task=task, code=BANK, tests=BANKING)
+    assert ended(seen).status is Status.VERIFIED
+    _, draw, show = code(tmp_path).split("\n\n\n")
+    assert draw == f"def draw(balance, amount):\n{GUARD}    return balance - amount"
+    assert show == "def show(balance):\n    return str(balance)\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "missing"),
+    [
+        (BANK, BANK.replace('    """In."""\n', GUARD), True),
+        (BANK, BANK.replace("    return balance", f"{GUARD}    return balance"), False),
+        (BANK, BANK.replace("balance + amount", "amount"), False),
+        (BANK, "def pay(:\n", False),
+    ],
+    ids=["one", "two", "another change", "no Python"],
+)
+def test_the_guard_that_a_change_put_in_is_found(before: str, after: str, missing: bool) -> None:
+    found = missed(before.encode(), after.encode())
+    assert (found is not None) is missing

@@ -176,36 +176,62 @@ def test_what_follows_the_first_assertion_is_left_out(content: str, wanted: str)
     assert short.arguments == {"path": "test_a.py", "content": wanted}
 
 
-@pytest.mark.parametrize(
-    ("issue", "test", "others"),
-    [
-        ("a `ValueError`", "with pytest.raises(Empty):\n    f()\n", True),
-        ("a `ValueError`", "with pytest.raises(ValueError):\n    f()\n", False),
-        ("`f` raises KeyError, not ValueError", "with raises(ValueError):\n    f()\n", False),
-        ("a `ValueError`", "self.assertRaises(shop.Empty, f)\n", True),
-        ("nothing happens", "with pytest.raises(Empty):\n    f()\n", False),
-        ("a `ValueError`", "assert f() == 1\n", False),
-    ],
-)
-def test_an_exception_that_the_issue_does_not_name_is_not_expected(
-    issue: str, test: str, others: bool
-) -> None:
-    assert written_tests.expects_others(issue, test) is others
+FIXTURES = """\
+import pytest
+
+from boxes import Box, fill
+
+SIZES = [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("message", "place", "shows"),
-    [
-        ("E   TypeError: Reading() missing 1 required positional argument: 'x'", "t.py", False),
-        ("E   TypeError: Reading() missing 1 required positional argument: 'x'", "box.py", True),
-        ("E   NameError: name 'a' is not defined", "t.py", False),
-        ("E   assert 1 == 2", "t.py", True),
-    ],
-)
-def test_a_test_that_calls_what_is_there_wrongly_shows_nothing(
-    message: str, place: str, shows: bool
-) -> None:
-    before = TestRun(("pytest",), Runner.PYTEST, (), 0, "", 1.0)
-    case = TestCase("t.py::test_issue", Outcome.FAILED, message, (("t.py", 3), (place, 5)))
-    after = TestRun(("pytest",), Runner.PYTEST, (case,), 1, "", 1.0)
-    assert written_tests.reproduces("", before, after, "t.py") is shows
+def biggest():
+    return max(SIZES)
+
+
+@pytest.fixture
+def shelf():
+    return Box(biggest())
+
+
+def test_fill(shelf):
+    assert fill(shelf) == 3
+"""
+
+
+def test_what_a_fixture_gives_is_asked_for(tmp_path: Path) -> None:
+    _, text = opening(tmp_path, Snippet("", "fill(shelf, SIZES[0])"), tests=FIXTURES)
+    head = FIXTURES.partition("def test_fill")[0].replace("fill\n\nSIZES", "fill\n\n\nSIZES")
+    assert text == f"{head}def test_issue(shelf):\n    assert fill(shelf, SIZES[0]) == "
+
+
+def test_a_fixture_of_a_conftest_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("import pytest\n\n\n@pytest.fixture\ndef low(): ...\n")
+    assert opening(tmp_path, Snippet("", "fill(low)"))[1].endswith(
+        "fill\n\n\ndef test_issue(low):\n    assert fill(low) == "
+    )
+
+
+def test_a_class_has_no_fixtures(tmp_path: Path) -> None:
+    assert opening(tmp_path, Snippet("", "fill(shelf)"), Runner.UNITTEST, FIXTURES)[1] == ""
+
+
+def test_what_a_written_test_lacks_is_added(tmp_path: Path) -> None:
+    (tmp_path / "boxes.py").write_text(BOXES)
+    (tmp_path / "test_boxes.py").write_text(FIXTURES)
+    workspace = Workspace(tmp_path)
+    cases = (TestCase("test_boxes.py::test_fill", Outcome.PASSED, ""),)
+    run = TestRun(("pytest",), Runner.PYTEST, cases, 0, "", 1.0)
+    content = (
+        "from boxes import fill\n\n\ndef test_issue():\n"
+        "    Path(tmp_path, 'a').touch()\n    assert fill(shelf) == 4\n"
+    )
+    call = ToolCall("a", "write_file", {"path": "test_issue.py", "content": content})
+    done = written_tests.complete(workspace, Index.build(workspace, None), run, call)
+    fixture = FIXTURES[FIXTURES.index("SIZES") : FIXTURES.index("def test_fill")]
+    imports = "import pytest\nfrom boxes import Box\nfrom pathlib import Path\n"
+    lines, _, rest = str(done.arguments["content"]).partition("from boxes import fill\n\n\n")
+    assert set(lines.splitlines()) == set(imports.splitlines())
+    assert rest == (
+        f"{fixture}def test_issue(shelf, tmp_path):\n"
+        "    Path(tmp_path, 'a').touch()\n    assert fill(shelf) == 4\n"
+    )

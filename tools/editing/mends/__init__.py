@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from tools.editing.mends import expressions, guarding, statements, variables
 from tools.editing.mends.neighbours import Neighbours
 from tools.editing.mends.source import Change, Function, Rank, Source
-from tools.python_syntax import parsed
+from tools.python_syntax import definition, parsed
 
 
 def mends(
@@ -32,9 +32,7 @@ def mends(
         ranks: The changes that are wanted.
         around: What the functions of its module do.
     """
-    # What is indented is read beneath a line of ours: text in it may stand further left.
-    head = "if 1:\n" if code[:1] in (" ", "\t") else ""
-    tree = parsed(head + code)
+    head, tree = definition(code)
     if tree is None:
         return
     first = tree.body[0] if head else None

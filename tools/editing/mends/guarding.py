@@ -1,13 +1,15 @@
-"""What a function does not look out for: a guard that its neighbours have, an exception."""
+"""What a function does not look out for: what comes in, what its neighbours refuse, an error."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from textwrap import indent
 
-from tools.editing.mends.neighbours import guards
+from tools.editing.mends.neighbours import Guard, guards
 from tools.editing.mends.source import Change, Function, Rank, Source, beginning, parameters
+from tools.python_syntax import definition
 
 _Simple = ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return
 _Raising = ast.Call | ast.Subscript | ast.BinOp
@@ -17,25 +19,54 @@ _SLIPS = frozenset(("TypeError", "AttributeError", "IndexError", "ZeroDivisionEr
 
 def changes(function: Function, source: Source) -> Iterator[Change]:
     """Those of a function whose body stands below its head."""
-    yield from _guarded(function, source)
+    at, margin = beginning(function, source)
+    if not margin:
+        return
+    for text in (*_normalised(function, source), *_guards(function, source)):
+        yield Change(Rank.USUAL, at, at, f"{indent(text, margin)}\n")
     if source.error:
         yield from _handled(function.body, source, _ends(function), looped=False)
 
 
-def _guarded(function: Function, source: Source) -> Iterator[Change]:
+def guarded(code: str, guard: Guard) -> str:
+    """A function with a guard before all else; the same if it has it, or no such parameters."""
+    head, tree = definition(code)
+    functions = [node for node in ast.walk(tree) if isinstance(node, Function)] if tree else []
+    if tree is None or not functions:
+        return code
+    function, source = functions[0], Source((head + code).encode(), tree)
+    has = {other.text for other in guards(function, source)}
+    at, margin = beginning(function, source)
+    if not margin or guard.text in has or not guard.given <= parameters(function):
+        return code
+    change = Change(Rank.USUAL, at, at, f"{indent(guard.text, margin)}\n")
+    return source.changed(change).removeprefix(head)
+
+
+def _normalised(function: Function, source: Source) -> Iterator[str]:
+    """A parameter that is brought into one form before it is used more than once."""
+    known = source.neighbours.calls if source.neighbours is not None else ()
+    used = Counter(part.id for part in ast.walk(function) if isinstance(part, ast.Name))
+    for argument in (*function.args.posonlyargs, *function.args.args):
+        name, kind = argument.arg, argument.annotation
+        if used[name] < 2 or name in ("self", "cls"):
+            continue
+        if kind is None or "str" in ast.unparse(kind):
+            yield f"{name} = {name}.lower()"
+            yield f"{name} = {name}.strip()"
+        yield from (f"{name} = {text}" for text, other in known if other == name)
+
+
+def _guards(function: Function, source: Source) -> Iterator[str]:
     """The neighbours' guards, of parameters of the same name and then of others."""
     has = {guard.text for guard in guards(function, source)}
     own = sorted(parameters(function) - {"self", "cls"})
-    at, margin = beginning(function, source)
-    if not margin:
-        return
     for guard in source.neighbours.guards if source.neighbours is not None else ():
         others = [guard.about(name) for name in own] if len(guard.given) == 1 else []
-        for number, one in enumerate((guard, *others)):
+        for one in (guard, *others):
             if one.given <= set(own) and one.text not in has:
                 has.add(one.text)
-                rank = Rank.USUAL if number == 0 else Rank.RARE
-                yield Change(rank, at, at, f"{indent(one.text, margin)}\n")
+                yield one.text
 
 
 def _handled(
