@@ -127,7 +127,8 @@ def _guards(module: str) -> dict[str, list[Guard]]:
     return {
         f"{getattr(holder, 'name', '')}.{node.name}": list(guards(node, source))
         for holder in ast.walk(tree)
-        for node in getattr(holder, "body", ())
+        if isinstance(holder, ast.Module | ast.ClassDef)
+        for node in holder.body
         if isinstance(node, Function)
     }
 

@@ -235,13 +235,14 @@ def _write_test(
     stated = tuple(written_tests.as_stated(task, call) for call in calls)
     index = bench.index()
     for version in (stated, calls) if stated != calls else (calls,):
-        completed = (
+        completed = tuple(
             written_tests.complete(bench.workspace, index, written.run, call) for call in version
         )
-        answer = replace(answer, calls=tuple(completed))
-        problems = yield from bench.apply(answer, form)
+        problems = yield from bench.apply(replace(answer, calls=completed), form)
         after = written.run if problems else (yield from bench.test())
         source = material.text_of(bench.workspace, path) if not problems else ""
+        if source not in [call.arguments.get("content") for call in completed]:
+            source = ""  # it wrote over itself
         found = shows(task, source, written.run, after, path)
         if found is not None and found.source not in written.files.values():
             written.files[path], written.run = found.source, after

@@ -202,9 +202,10 @@ def test_a_guard_goes_into_the_other_functions_that_the_issue_speaks_of(tmp_path
         (BANK, BANK.replace('    """In."""\n', GUARD), True),
         (BANK, BANK.replace("    return balance", f"{GUARD}    return balance"), False),
         (BANK, BANK.replace("balance + amount", "amount"), False),
+        (BANK, f"{BANK}size = lambda x: x if x else 0\n", False),
         (BANK, "def pay(:\n", False),
     ],
-    ids=["one", "two", "another change", "no Python"],
+    ids=["one", "two", "another change", "no function", "no Python"],
 )
 def test_the_guard_that_a_change_put_in_is_found(before: str, after: str, missing: bool) -> None:
     found = missed(before.encode(), after.encode())

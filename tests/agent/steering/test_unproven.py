@@ -9,6 +9,7 @@ from agent import events
 from agent.events import Event, Status
 from tests.agent.steering.test_guided import (
     CODE,
+    DOUBLE,
     HALF,
     HALF_NO_BETTER,
     TEST_OF_ISSUE,
@@ -103,3 +104,69 @@ def test_a_value_that_is_right_already_makes_no_test(tmp_path: Path) -> None:
     end = ended(conduct(tmp_path, steps, task=TASK.replace("half(4)", "half(0)")))
     assert end.status is Status.VERIFIED
     assert end.changed == ("calc.py", "test_issue.py")
+
+
+TWO = (
+    "`half` and `double` are wrong: `half(4)` gives 1.33 and should give 2, "
+    "`double(4)` gives 6 and should give 8."
+)
+FIRST = TEST_OF_ISSUE
+SECOND = "from calc import double\n\n\ndef test_issue():\n    assert double(4) == 8\n"
+WRITTEN_TWO = [
+    call("", FIRST, "write_file", "test_issue.py"),
+    call("", SECOND, "write_file", "test_issue_2.py"),
+]
+
+
+def test_what_passes_one_of_two_written_tests_is_built_upon(tmp_path: Path) -> None:
+    same = call("double", "def double(x):\n    return x + RATE\n")
+    steps = [*WRITTEN_TWO, call("half", HALF), *[same] * 3, call("double", DOUBLE)]
+    seen = conduct(tmp_path, steps, task=TWO)
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert end.changed == ("calc.py", "test_issue.py", "test_issue_2.py")
+    assert any("going on" in e.reason for e in seen if isinstance(e, events.Rewound))
+    assert "x / 2" in code(tmp_path)
+    assert "x * RATE" in code(tmp_path)
+
+
+def test_a_written_test_that_nothing_passes_is_left_out(tmp_path: Path) -> None:
+    seen = conduct(tmp_path, [*WRITTEN_TWO, call("half", HALF), *[call("", "")] * 80], task=TWO)
+    assert ended(seen).status is Status.VERIFIED
+    assert left(tmp_path) == {"calc.py", "test_calc.py", "test_issue.py"}
+    assert code(tmp_path) == CODE.replace("x / 3", "x / 2")
+
+
+GUESSES = [
+    call("", text, "write_file", path)
+    for text, path in (
+        (FIRST.replace("== 2", "== 7"), "test_issue.py"),
+        (FIRST.replace("half(4) == 2", "half(8) == 9"), "test_issue_2.py"),
+    )
+]
+VAGUE = "Halves are too small."
+
+
+def test_a_guess_is_not_tried_for_long(tmp_path: Path) -> None:
+    steps = [*GUESSES, call("half", HALF), *[call("", "")] * 80]
+    end = ended(conduct(tmp_path, steps, task=VAGUE))
+    assert end.status is Status.UNVERIFIED
+    assert end.totals.steps < 10
+    assert code(tmp_path) == CODE.replace("x / 3", "x / 2")
+    assert left(tmp_path) == {"calc.py", "test_calc.py"}
+
+
+def test_of_guesses_and_what_the_issue_says_only_that_stays(tmp_path: Path) -> None:
+    guess = GUESSES[1].replace("test_issue_2", "test_issue")
+    stated = call("", FIRST, "write_file", "test_issue_2.py")
+    steps = [guess, stated, call("half", HALF)]
+    end = ended(conduct(tmp_path, steps, task=f"{VAGUE} That of 4 should be 2."))
+    assert end.status is Status.VERIFIED
+    assert end.changed == ("calc.py", "test_issue_2.py")
+
+
+def test_words_about_the_code_are_no_change(tmp_path: Path) -> None:
+    words = 'def half(x):\n    """Half."""\n    return x / 3  # half\n'
+    told = call("half", words)
+    end = ended(conduct(tmp_path, [*GUESSES, told, *[call("", "")] * 80], task=VAGUE))
+    assert end.changed == ()
