@@ -116,6 +116,9 @@ class CallForm:
     """Which place: 0 where the model doubts the code most, 1 where it doubts it second, …"""
     language: str = ""
     """What the fence of a single block is labelled; several are labelled by their arguments."""
+    one_line: bool = False
+    """Whether the first block ends with the line that its opening begins, or where the brackets
+    that are open in it close."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def shows(issue: str, source: str, before: TestRun, after: TestRun, path: str) -
     crashes = raised not in _ASSERTED
     statement, function = _failing(tree, case, path)
     if statement is None or function is None:
-        return Shows(source, sure=crashes and raised in issue)
+        return None
     text = _without(source, statement, function)
     if _EXPECTED.search(text):
         # Where the exception came, what the test asks of it is asked of what is wrong now.

@@ -127,7 +127,7 @@ def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Repl
     after = yield from bench.smaller(
         shown, written.run, after, trials.good, checkpoint, sure=bool(written.sure)
     )
-    for question in _attempts(bench, shown, said, sure=bool(written.sure)):
+    for question in _attempts(bench, shown, said, written):
         if after is not None or (question is None and written.best > max(before, 0)):
             break
         if question is not None:
@@ -168,16 +168,18 @@ def _asked(shared: str, question: Question) -> Ask:
     return Ask(message, question.form, question.sampling)
 
 
-def _attempts(bench: Bench, shown: Material, said: str, *, sure: bool) -> Iterator[Question | None]:
+def _attempts(
+    bench: Bench, shown: Material, said: str, written: _Written
+) -> Iterator[Question | None]:
     """The questions after the first; None where a change that passes some tests is enough.
 
-    Args:
-        sure: Whether the tests can be trusted. Where they cannot it is not worth long to look for
-            a change that passes them.
+    Where the tests' values are guesses, and where some pass already, it is not worth long to look
+    for a change that passes them.
     """
+    some = written.best > 0
     for question in questions.rewrites(shown, bench.workspace, said):
-        yield from (question,) if sure else (None, question)
-    if sure:
+        yield from (question,) if written.sure else (None, question)
+    if written.sure and not some:
         yield None
         yield from questions.variations(shown, bench.workspace, said)
 
@@ -225,7 +227,14 @@ def _write_test(
     )
     if snippet is not None and not opening:
         return
-    call = CallForm("write_file", ((("path", path),),), ("content",), (opening,), language="python")
+    call = CallForm(
+        "write_file",
+        ((("path", path),),),
+        ("content",),
+        (opening,),
+        language="python",
+        one_line=snippet is not None,
+    )
     sampling = replace(questions.VARIED, seed=chance) if chance else None
     form = Form((call,), required=True, max_calls=1, max_thought=120)
     answer = yield from ask(Ask(UserMessage(question), form, sampling, max_tokens=700))
@@ -241,8 +250,6 @@ def _write_test(
         problems = yield from bench.apply(replace(answer, calls=completed), form)
         after = written.run if problems else (yield from bench.test())
         source = material.text_of(bench.workspace, path) if not problems else ""
-        if source not in [call.arguments.get("content") for call in completed]:
-            source = ""  # it wrote over itself
         found = shows(task, source, written.run, after, path)
         if found is not None and found.source not in written.files.values():
             written.files[path], written.run = found.source, after

@@ -26,6 +26,9 @@ _LINE_TOKENS = 80
 _BLOCK_LINES = 3
 """The most lines that follow an added line which opens a block."""
 
+_STATEMENT_LINES, _STATEMENT_TOKENS = 20, 200
+"""The most lines of a statement whose beginning is given, and the most tokens of each."""
+
 _QUOTES = ('"', "'", "`")
 _OPENERS = frozenset({"for", "if", "try", "while", "with"})
 """What begins a block in most languages."""
@@ -142,7 +145,11 @@ def _write_bodies(writer: Writer, choice: Choice, line: str, grammar: Grammar) -
             continue
         text = f"{mark}{label}\n{opening}"
         _write_beginning(writer, text, grammar)
-        _write_body(writer, mark)
+        if form.one_line and number == 0:
+            _write_statement(writer, mark, len(opening))
+            writer.force(f"\n{mark}")
+        else:
+            _write_body(writer, mark)
         writer.force("\n")
 
 
@@ -180,9 +187,25 @@ def _write_variant(writer: Writer, form: CallForm, head: str, mark: str) -> None
     writer.force(f"\n{rest}\n{mark}" if rest else f"\n{mark}")
 
 
-def _write_line(writer: Writer, mark: str) -> None:
+def _write_statement(writer: Writer, mark: str, opening: int) -> None:
+    """Free text up to the end of the line at which no bracket is open any more.
+
+    Args:
+        opening: Characters before it that belong to the body.
+    """
+    begins = len(writer.text) - opening
+    for number in range(_STATEMENT_LINES):
+        if number:
+            writer.force("\n")
+        _write_line(writer, mark, _STATEMENT_TOKENS)
+        text = writer.text[begins:]
+        if sum(map(text.count, "([{")) <= sum(map(text.count, ")]}")):
+            return
+
+
+def _write_line(writer: Writer, mark: str, most: int = _LINE_TOKENS) -> None:
     """Free text up to the line's end, or to what would close the body; either is left out."""
-    for _ in range(_LINE_TOKENS):
+    for _ in range(most):
         token = writer.choose()
         text, newline, _ = writer.peek(token).partition("\n")
         closes = (writer.line + text).startswith((mark, text_calls.CLOSE[:-1]))

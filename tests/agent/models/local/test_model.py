@@ -118,6 +118,22 @@ def test_a_form_makes_even_the_smallest_model_write_sound_calls(
         assert answer.usage.sampled < answer.usage.output
 
 
+@pytest.mark.parametrize("opening", ["assert 1 + 1 == ", "assert pairs == [\n    "])
+def test_a_statement_that_is_begun_ends_the_body(model: LocalModel, opening: str) -> None:
+    header = (("path", "test_sum.py"),)
+    call = CallForm("write_file", (header,), ("content",), (opening,), one_line=True)
+    form = Form((call,), required=True, max_calls=1, max_thought=0)
+    answer = ask(model, Request(OPENING, form=form, max_tokens=900))
+    assert answer.message.malformed == ()
+    (written,) = answer.message.calls
+    content = str(written.arguments["content"])
+    assert content.startswith(opening.rstrip())
+    *lines, _ = content.split("\n")
+    begun = "\n".join(lines)
+    assert begun.count("[") > begun.count("]") or not lines
+    assert content.count("[") <= content.count("]") or len(lines) >= 19
+
+
 def test_without_need_a_call_is_left_to_the_model(model: LocalModel) -> None:
     answer = ask(model, Request(OPENING, form=Form((TESTS,)), max_tokens=40))
     assert answer.message.malformed == ()
