@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
 from agent.steering.snippets import blocks_and_prose
@@ -17,6 +17,8 @@ from tools.python_syntax import parsed
 
 NEAR = 0.75
 """How alike two values must be for the one to be meant by the other, of 1."""
+OTHERS = 2
+"""Values of the issue that are tried instead of one."""
 SHORTEST = 4
 """Characters of a value that may be meant by another."""
 LONGEST = 2_000
@@ -35,22 +37,34 @@ def exceptions(text: str) -> frozenset[str]:
     return frozenset(_EXCEPTION.findall(text))
 
 
-def brought_to(issue: str, test: str) -> str:
-    """A test whose first expectation is what the issue states, where it is nearly that.
+def versions(issue: str, test: str, *, shown: bool) -> Iterator[str]:
+    """A test as it is, and with the issue's own values for what it expects first; the likeliest
+    of them first.
 
-    An exception that it expects is the one that the issue names, if it names but one.
+    A value that is nearly one that the issue states is that one, copied badly. An exception is the
+    one that the issue names, if it names but one.
+
+    Args:
+        shown: Whether the issue shows the code that the test runs. Then a value that it states may
+            be what comes of that now, and another that is like it what should.
     """
     match [*exceptions(issue)], _RAISES.search(test):
         case [only], re.Match() as found if found[1].rpartition(".")[2] != only:
             test = f"{test[: found.start(1)]}{only}{test[found.end(1) :]}"
     tree = parsed(test)
     expected = _expected(tree) if tree is not None else None
-    meant = _meant(_literal(expected), issue) if expected is not None else None
-    if tree is None or expected is None or meant is None:
-        return test
-    source = Source(test.encode(), tree)
+    if tree is None or expected is None:
+        yield test
+        return
+    value, source = _literal(expected), Source(test.encode(), tree)
     before, after = source.between(0, source.start(expected)), source.between(source.end(expected))
-    return f"{before}{meant!r}{after}"
+    stated = [*_values(issue)]
+    others = [f"{before}{other!r}{after}" for other in _near(value, stated)]
+    if value not in stated:
+        yield from others[:1]
+        del others[:1]
+    yield test
+    yield from others if shown else ()
 
 
 def holds(issue: str, test: str) -> bool:
@@ -83,22 +97,20 @@ def _expected(tree: ast.Module, *, last: bool = False) -> ast.expr | None:
     return None
 
 
-def _meant(value: object, issue: str) -> object:
-    """The value of the issue that is nearest to this one; None if this is one of them."""
+def _near(value: object, stated: Iterable[object]) -> list[object]:
+    """The stated values that this one may be meant to be, the likeliest first."""
     own = repr(value)
     if not isinstance(value, _COPIED) or not SHORTEST <= len(own) - 2 <= LONGEST:
-        return None
-    best: object = None
-    likeness = NEAR
-    for other in _values(issue):
-        if other == value:
-            return None
+        return []
+    found: list[tuple[float, object]] = []
+    for other in stated:
         told = repr(other)[:LONGEST]
-        if isinstance(other, str) == isinstance(value, str):
-            here = SequenceMatcher(None, own, told, autojunk=False).ratio()
-            if here > likeness:
-                best, likeness = other, here
-    return best
+        if isinstance(other, str) == isinstance(value, str) and other != value:
+            likeness = SequenceMatcher(None, own, told, autojunk=False).ratio()
+            if likeness >= NEAR and other not in (known for _, known in found):
+                found.append((likeness, other))
+    found.sort(key=lambda pair: -pair[0])
+    return [other for _, other in found[:OTHERS]]
 
 
 def _values(issue: str) -> Iterator[object]:

@@ -20,6 +20,7 @@ from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask
 from agent.steering.questions import Question
 from agent.steering.showing import shows
 from agent.steering.snippets import Snippet, snippets
+from agent.steering.stated import versions
 from agent.steering.suspects import suspects
 from agent.verify import compare
 from tools.outline import Ranked
@@ -238,16 +239,15 @@ def _write_test(
     sampling = replace(questions.VARIED, seed=chance) if chance else None
     form = Form((call,), required=True, max_calls=1, max_thought=120)
     answer = yield from ask(Ask(UserMessage(question), form, sampling, max_tokens=700))
-    calls = answer.calls
+    said = next((str(call.arguments.get("content", "")) for call in answer.calls), "")
     if snippet is not None:
-        calls = tuple(map(written_tests.shortened, calls))
-    stated = tuple(written_tests.as_stated(task, call) for call in calls)
+        said = written_tests.shortened(said)
     index = bench.index()
-    for version in (stated, calls) if stated != calls else (calls,):
-        completed = tuple(
-            written_tests.complete(bench.workspace, index, written.run, call) for call in version
-        )
-        problems = yield from bench.apply(replace(answer, calls=completed), form)
+    for version in versions(task, said, shown=snippet is not None):
+        content = written_tests.complete(bench.workspace, index, written.run, path, version)
+        arguments = {"path": path, "content": content}
+        calls = tuple(replace(call, arguments=arguments) for call in answer.calls[:1])
+        problems = yield from bench.apply(replace(answer, calls=calls), form)
         after = written.run if problems else (yield from bench.test())
         source = material.text_of(bench.workspace, path) if not problems else ""
         found = shows(task, source, written.run, after, path)

@@ -11,15 +11,12 @@ import builtins
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import PurePosixPath
 from textwrap import indent
 
-from agent.messages import ToolCall
 from agent.steering import lacking, material
 from agent.steering.borrowed import asking, borrowed
 from agent.steering.snippets import Snippet
-from agent.steering.stated import brought_to
 from agent.steering.suspects import called
 from tools.outline import Index, Ranked
 from tools.syntax import Kind
@@ -128,14 +125,13 @@ def _asserting(
     return "\n\n\n".join(filter(None, (top, taken.code, f"{test}{indent(body, margin).lstrip()}")))
 
 
-def complete(workspace: Workspace, index: Index, run: TestRun, call: ToolCall) -> ToolCall:
-    """A call that writes a test, with what it lacks of what the tests there are have: fixtures,
-    constants, imports."""
-    content, path = str(call.arguments.get("content", "")), str(call.arguments.get("path", ""))
+def complete(workspace: Workspace, index: Index, run: TestRun, path: str, content: str) -> str:
+    """A test's file with what it lacks of what the tests there are have: fixtures, constants,
+    imports."""
     try:
         names = lacking.unknown("", content)
     except (SyntaxError, ValueError, RecursionError):
-        return call
+        return content
     taken = borrowed(names, _sources(workspace, index, _nearest_tests(index, run, ())))
     if run.runner is not Runner.UNITTEST:
         content = asking(content, taken.fixtures)
@@ -144,14 +140,7 @@ def complete(workspace: Workspace, index: Index, run: TestRun, call: ToolCall) -
     code = f"{taken.code}\n\n\n" if taken.code else ""
     content = f"{content[:at]}{code}{content[at:]}"
     lines = material.imports(workspace, index, path, "", content)
-    content = f"{lines}\n{content}" if lines else content
-    return replace(call, arguments={**call.arguments, "content": content})
-
-
-def as_stated(issue: str, call: ToolCall) -> ToolCall:
-    """A call that writes a test, what it expects brought to what the issue states."""
-    content = str(call.arguments.get("content", ""))
-    return replace(call, arguments={**call.arguments, "content": brought_to(issue, content)})
+    return f"{lines}\n{content}" if lines else content
 
 
 def _is_function(index: Index, name: str) -> bool:
@@ -184,13 +173,11 @@ def _test_head(run: TestRun, fixtures: Sequence[str] = ()) -> str:
     return f"def test_issue({', '.join(fixtures)}):\n    "
 
 
-def shortened(call: ToolCall) -> ToolCall:
-    """A call that writes a test, without what follows the test's first assertion."""
-    content = str(call.arguments.get("content", ""))
+def shortened(content: str) -> str:
+    """A test's file without what follows its first assertion."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError):
-        return call
+        return content
     ends = [node.end_lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    lines = content.splitlines(keepends=True)[: min(filter(None, ends), default=None)]
-    return replace(call, arguments={**call.arguments, "content": "".join(lines)})
+    return "".join(content.splitlines(keepends=True)[: min(filter(None, ends), default=None)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.steering.stated import brought_to, holds
+from agent.steering.stated import holds, versions
 
 LOG = """# The log cannot be read
 
@@ -34,7 +34,20 @@ def written(expected: str) -> str:
     ],
 )
 def test_a_value_that_is_nearly_the_issues_becomes_it(expected: str, stated: str) -> None:
-    assert brought_to(LOG, written(expected)) == written(stated)
+    assert next(versions(LOG, written(expected), shown=True)) == written(stated)
+
+
+def test_a_value_that_is_stated_may_be_what_is_wrong_now() -> None:
+    both = [written("'kick x...x.x.'"), written("'kick x...x...'")]
+    assert list(versions(LOG, both[0], shown=True)) == both
+    assert list(versions(LOG, both[0], shown=False)) == both[:1]
+    assert list(versions(LOG, both[1], shown=True)) == both[::-1]
+
+
+def test_a_value_that_is_nearly_stated_may_be_right() -> None:
+    nearly = "['08:00', 19.5, '10:00', 21.0]"
+    stated = "[('08:00', 19.5), ('10:00', 21.0)]"
+    assert list(versions(LOG, written(nearly), shown=False)) == [written(stated), written(nearly)]
 
 
 @pytest.mark.parametrize(
@@ -48,13 +61,13 @@ def test_a_value_that_is_nearly_the_issues_becomes_it(expected: str, stated: str
 )
 def test_the_exception_is_the_one_that_the_issue_names(raises: str, wanted: str) -> None:
     code = "def test_issue():\n    with {}:\n        read()\n"
-    assert brought_to(LOG, code.format(raises)) == code.format(wanted)
+    assert next(versions(LOG, code.format(raises), shown=True)) == code.format(wanted)
     more = f"{LOG} Not a KeyError."
-    assert brought_to(more, code.format(raises)) == code.format(raises)
+    assert next(versions(more, code.format(raises), shown=True)) == code.format(raises)
 
 
 def test_what_is_no_python_stays() -> None:
-    assert brought_to(LOG, "def test(:\n") == "def test(:\n"
+    assert next(versions(LOG, "def test(:\n", shown=True)) == "def test(:\n"
     assert not holds(LOG, "def test(:\n")
 
 

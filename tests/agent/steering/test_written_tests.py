@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.messages import ToolCall
 from agent.steering import written_tests
 from agent.steering.snippets import Snippet
 from agent.steering.suspects import suspects
@@ -171,9 +170,7 @@ def test_without_tests_nothing_is_opened(tmp_path: Path) -> None:
     ],
 )
 def test_what_follows_the_first_assertion_is_left_out(content: str, wanted: str) -> None:
-    call = ToolCall("a", "write_file", {"path": "test_a.py", "content": content})
-    short = written_tests.shortened(call)
-    assert short.arguments == {"path": "test_a.py", "content": wanted}
+    assert written_tests.shortened(content) == wanted
 
 
 FIXTURES = """\
@@ -225,11 +222,11 @@ def test_what_a_written_test_lacks_is_added(tmp_path: Path) -> None:
         "from boxes import fill\n\n\ndef test_issue():\n"
         "    Path(tmp_path, 'a').touch()\n    assert fill(shelf) == 4\n"
     )
-    call = ToolCall("a", "write_file", {"path": "test_issue.py", "content": content})
-    done = written_tests.complete(workspace, Index.build(workspace, None), run, call)
+    index = Index.build(workspace, None)
+    done = written_tests.complete(workspace, index, run, "test_issue.py", content)
     fixture = FIXTURES[FIXTURES.index("SIZES") : FIXTURES.index("def test_fill")]
     imports = "import pytest\nfrom boxes import Box\nfrom pathlib import Path\n"
-    lines, _, rest = str(done.arguments["content"]).partition("from boxes import fill\n\n\n")
+    lines, _, rest = done.partition("from boxes import fill\n\n\n")
     assert set(lines.splitlines()) == set(imports.splitlines())
     assert rest == (
         f"{fixture}def test_issue(shelf, tmp_path):\n"
