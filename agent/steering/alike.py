@@ -30,6 +30,8 @@ from tools.text import changed_span
 
 LEAST_WORDS = 2
 """Names in an expression; one with fewer stands in many places for many reasons."""
+LEAST_NAMES = 3
+"""Names in a condition; one with fewer is built like many."""
 LEAST_LETTERS = 4
 """Of a name, below which it may stand in a text by chance."""
 
@@ -138,6 +140,8 @@ def corrected(code: bytes, wrong: Slip) -> bytes:
 
     Where another function was called, it is called for what goes by one of the same names, too:
     after `int(minutes)` became `round(minutes)`, `int(leg.minutes())` becomes what it should be.
+    A condition of several names is mended for others: after `a < d and c < b` became
+    `a <= d and c <= b`, `start < last and first < end` becomes what it should be.
     """
     if not _names(wrong.new) - _names(wrong.old) <= _names(code) | set(dir(builtins)):
         return code  # what the new one takes is not there
@@ -149,7 +153,35 @@ def corrected(code: bytes, wrong: Slip) -> bytes:
             code = code[:first] + wrong.new + code[last:]
         elif there.startswith(old[0] + b"(") and words & _words(there[len(old[0]) :]):
             code = code[:first] + new[0] + code[first + len(old[0]) :]
+        elif mended := _for_others(wrong, there):
+            code = code[:first] + mended + code[last:]
     return code
+
+
+def _for_others(wrong: Slip, there: bytes) -> bytes:
+    """The new condition with the names of one that was built like the old; empty if it was not."""
+    (old, own), (built, others) = _built(wrong.old), _built(there)
+    if not old or built != old or len(own) < LEAST_NAMES or not _names(wrong.new) <= set(own):
+        return b""
+    names = {name.encode(): other.encode() for name, other in zip(own, others, strict=True)}
+    return _NAME.sub(lambda found: names.get(found[0], found[0]), wrong.new)
+
+
+def _built(code: bytes) -> tuple[str, list[str]]:
+    """How a condition of names alone is built, and these in their order; empty for other code."""
+    tree = parsed(code.strip())
+    match tree and tree.body:
+        case [ast.Expr(value=ast.BoolOp() as node)]:
+            pass
+        case _:
+            return "", []
+    if any(isinstance(part, ast.Attribute | ast.Call) for part in ast.walk(node)):
+        return "", []
+    names: dict[str, str] = {}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            part.id = names.setdefault(part.id, f"_{len(names)}")
+    return ast.dump(node), list(names)
 
 
 def _words(code: bytes) -> set[bytes]:

@@ -215,9 +215,12 @@ class Bench:
         Returns:
             The run with what is in the tree now; None if nothing helped.
         """
+        caught = True
         if better is not None:
             if self._size(checkpoint) <= SMALL:
                 return better
+            # What a change does not catch, a smaller one need not.
+            caught = self._catches(checkpoint)
             self.hold(better)
             yield Rewind(0, checkpoint, "It helps; looking for a smaller change.")
         else:
@@ -228,6 +231,7 @@ class Bench:
             run,
             lambda after: good(after) and (left is None or after.failed <= left),
             rare=sure and better is None,
+            caught=caught,
             seconds=MEND_SECONDS if better is None else SMALLER_SECONDS,
         )
         if small is not None:
@@ -244,6 +248,7 @@ class Bench:
         good: Callable[[TestRun], bool],
         *,
         rare: bool,
+        caught: bool,
         seconds: float,
     ) -> Generator[Move, Reply, TestRun | None]:
         """Try small changes of the likeliest definitions; the first good one stays in the tree.
@@ -251,6 +256,8 @@ class Bench:
         Args:
             run: The tests as they are; the first that fails is what must pass.
             rare: Whether to try those that are seldom right.
+            caught: Whether to try what the exception that the test ends with asks for.
+            seconds: What they may take.
         """
         case = next((case for case in run.failures if "::" in case.id), None)
         if case is None or run.runner is Runner.OTHER:
@@ -261,7 +268,7 @@ class Bench:
         wanted = {
             "definitions": [{"path": item.path, "symbol": item.symbol.name} for item in items],
             "test": case.id,
-            "error": named[-1].rpartition(".")[2] if named else "",
+            "error": named[-1].rpartition(".")[2] if named and caught else "",
             "rare": rare,
             "seconds": seconds,
         }
@@ -282,6 +289,13 @@ class Bench:
         """Words by which files differ from what they were."""
         return sum(
             difference(material.decode(change.before or b""), material.decode(change.after or b""))
+            for change in self.workspace.changes(since=checkpoint)
+        )
+
+    def _catches(self, checkpoint: int) -> bool:
+        """Whether what was changed since catches more than before."""
+        return any(
+            (change.after or b"").count(b"except") > (change.before or b"").count(b"except")
             for change in self.workspace.changes(since=checkpoint)
         )
 

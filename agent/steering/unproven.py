@@ -178,7 +178,8 @@ def _attempts(
     for a change that passes them.
     """
     some = written.best > 0
-    for question in questions.rewrites(shown, bench.workspace, said):
+    named_only = not written.sure
+    for question in questions.rewrites(shown, bench.workspace, said, named_only=named_only):
         yield from (question,) if written.sure else (None, question)
     if written.sure and not some:
         yield None

@@ -119,6 +119,15 @@ def test_what_is_not_known_there_is_not_put_there() -> None:
     assert corrected(code, Slip(b"prices[name]", b"prices.get(name, None)", 0)) != code
 
 
+def test_a_condition_is_mended_for_other_names() -> None:
+    wrong = Slip(b"a < d and c < b", b"a <= d and c <= b", 0)
+    code = b"def g(first, last):\n    return start < last and first < end, start < last\n"
+    right = b"def g(first, last):\n    return start <= last and first <= end, start < last\n"
+    assert corrected(code, wrong) == right
+    for other in (b"start < last or first < end", b"x < y and y < x", b"f(x) < y and z < w"):
+        assert corrected(b"def g():\n    return %s\n" % other, wrong).count(b"=") == 0
+
+
 def test_what_is_assigned_is_left_alone() -> None:
     code = b"def g(order):\n    order.total = 0\n    return order.total\n"
     right = b"def g(order):\n    order.total = 0\n    return order.count\n"

@@ -62,7 +62,8 @@ def test_what_follows_the_statement_that_fails_is_left_out() -> None:
         ("A `ValueError` is wanted.", "Empty", "E   Failed: DID NOT RAISE", False),
         ("A `ValueError` is wanted.", "ValueError", SILENT, True),
         ("`f` raises KeyError, not ValueError", "ValueError", SILENT, True),
-        ("nothing happens", "Empty", "E   Failed: DID NOT RAISE", True),
+        ("it should be refused", "Empty", "E   Failed: DID NOT RAISE", True),
+        ("it is cut off", "Empty", "E   Failed: DID NOT RAISE", False),
     ],
 )
 def test_an_exception_that_the_issue_does_not_name_is_not_expected(

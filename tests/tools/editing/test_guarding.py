@@ -33,6 +33,10 @@ class Account:
         return text
 
 
+RATE = 19
+NAMES = "a"
+
+
 def loan(total): return total
 """
 POSITIVE = Guard(
@@ -61,6 +65,7 @@ def test_a_module_tells_its_guards_and_calls() -> None:
     assert ("key(name)", "name") in found.calls
     assert ("name.lower()", "name") in found.calls
     assert not any(name == "self" for _, name in found.calls)
+    assert found.constants == ("RATE",)
     assert neighbours("def f(:") == Neighbours()
 
 
@@ -83,6 +88,11 @@ def test_a_body_beside_its_head_takes_none() -> None:
 
 def test_what_neighbours_call_is_called_with_the_variable_of_the_same_name() -> None:
     assert DROP.replace("pop(name.lower())", "pop(key(name))") in changed(DROP)
+
+
+def test_a_number_that_has_a_name_may_be_what_a_part_is_taken_from() -> None:
+    code = "def left(used):\n    return 3 * used\n"
+    assert code.replace("3 * used", "3 * (RATE - used)") in changed(code)
 
 
 def test_a_parameter_is_brought_into_one_form() -> None:
@@ -124,6 +134,20 @@ def test_a_function_that_handles_it_ends_as_it_does_elsewhere() -> None:
         "    except KeyError:\n        return -1\n",
     )
     assert handled in changed(code, "KeyError")
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("return int(found[name])", "if name not in found or not found[name]:"),
+        ("if name:\n        return int(name)", "if name not in found or not name:"),
+    ],
+)
+def test_what_is_empty_goes_the_way_of_what_is_missing(line: str, wanted: str) -> None:
+    code = f"def number(found, name):\n    if name not in found:\n        return None\n    {line}\n"
+    assert code.replace("if name not in found:", wanted) in changed(code, "ValueError")
+    assert changed(code, "ValueError", (Rank.LIKELY,))
+    assert not any(" or not " in text for text in changed(code))
 
 
 def test_a_slip_is_seldom_to_be_handled() -> None:

@@ -95,6 +95,14 @@ def inside(line: str) -> str:
             "return sorted(a, key=lambda x: (x.b, x.c), reverse=True)",
             "return sorted(a, key=lambda x: (-x.b, x.c))",
         ),
+        (
+            "return sorted(a, key=lambda x: (x.b, x.c, x.d), reverse=True)",
+            "return sorted(a, key=lambda x: (-x.b, -x.c, x.d))",
+        ),
+        ("return a <= b and x <= y", "return a < b and x < y"),
+        ("return a > b or x > y", "return a >= b or x >= y"),
+        ("return a + b / 100", "return a + a * b / 100"),
+        ("return a - b", "return a - a * b"),
         ("return g(a, b)", "return g(b, a)"),
         ("return a - b", "return c - b"),
         ("return a.x + a.y * b", "return a.x + a.x * b"),
@@ -195,6 +203,12 @@ def test_a_sign_is_taken_away_and_not_doubled() -> None:
     lines = changed(inside("a.sort(key=lambda x: (-x.b, x.c))"))
     assert "a.sort(key=lambda x: (x.b, x.c))" in lines
     assert not [line for line in lines if "--" in line]
+
+
+def test_boundaries_of_the_same_thing_change_one_by_one() -> None:
+    lines = changed(inside("return a <= b and b <= c"))
+    assert "return a < b and b < c" not in lines
+    assert "return a < b and b <= c" in lines
 
 
 def test_large_numbers_come_last() -> None:

@@ -98,6 +98,23 @@ def _boolean(node: ast.BoolOp, source: Source) -> Iterator[Change]:
     for number in range(len(values)):
         others = values[:number] + values[number + 1 :]
         yield source.replace(Rank.RARE, node, f" {old} ".join(others))
+    yield from _boundaries(node, source, old)
+
+
+def _boundaries(node: ast.BoolOp, source: Source, between: str) -> Iterator[Change]:
+    """Several comparisons of different things with one boundary, all the other way: whether two
+    spans overlap is asked so."""
+    parts = [part for part in node.values if isinstance(part, ast.Compare) and len(part.ops) == 1]
+    kinds = {type(part.ops[0]) for part in parts}
+    told = [{n.id for n in ast.walk(part) if isinstance(n, ast.Name)} for part in parts]
+    shared = any(one & other for one, other in pairwise(told))
+    if len(parts) < len(node.values) or len(kinds) != 1 or shared:
+        return
+    old, others = _COMPARISONS[kinds.pop()]
+    if old[0] in "<>":
+        sides = [source.operands(part, [part.left, *part.comparators], old) for part in parts]
+        text = f" {between} ".join(f"{left} {others[0]} {right}" for left, right in sides)
+        yield source.replace(Rank.LIKELY, node, text)
 
 
 def _unary(node: ast.UnaryOp, source: Source) -> Iterator[Change]:
@@ -123,9 +140,25 @@ def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
     for new in others:
         rank = Rank.LIKELY if one else Rank.USUAL
         yield source.operator(rank, node.left, node.right, old, new)
+    if isinstance(node.op, ast.Add | ast.Sub) and plain(node.left):
+        yield from _share(node, source, old)
+    for name in source.neighbours.constants if source.neighbours is not None else ():
+        for part in (node.left, node.right):
+            if plain(part) and source.text(part) != name:
+                yield source.replace(Rank.RARE, part, f"({name} - {source.text(part)})")
     if source.error == "ZeroDivisionError" and isinstance(node.op, ast.Div | ast.FloorDiv):
         left, right = source.operands(node, [node.left, node.right], old)
         yield source.replace(Rank.LIKELY, node, f"({left} {old} {right} if {right} else 0)")
+
+
+def _share(node: ast.BinOp, source: Source, sign: str) -> Iterator[Change]:
+    """A part of something that is added to it or taken from it, where only a number was."""
+    left, right = source.operands(node, [node.left, node.right], sign)
+    match node.right:
+        case ast.BinOp(op=ast.Div() | ast.Mult()):
+            yield source.replace(Rank.USUAL, node, f"{left} {sign} {left} * {right}")
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            yield source.replace(Rank.RARE, node, f"{left} {sign} {left} * {right}")
 
 
 def _rounded_up(node: ast.BinOp, source: Source) -> str:
@@ -222,6 +255,11 @@ def _sorted(node: ast.Call, source: Source) -> Iterator[Change]:
         start, end = source.end(node.keywords[-2].value), source.end(given["reverse"].value)
         before = source.between(source.start(keys[0]), start)
         yield Change(Rank.LIKELY, source.start(keys[0]), end, f"-{before}")
+        if len(keys) > 2:
+            down = [f"-{source.text(key)}" for key in keys[:-1]]
+            rest = source.between(source.end(keys[-1]), start)
+            text = f"{', '.join([*down, source.text(keys[-1])])}{rest}"
+            yield Change(Rank.LIKELY, source.start(keys[0]), end, text)
 
 
 def _with_keyword(node: ast.Call, keyword: str, source: Source, rank: Rank = Rank.USUAL) -> Change:

@@ -26,6 +26,8 @@ def changes(function: Function, source: Source) -> Iterator[Change]:
         yield Change(Rank.USUAL, at, at, f"{indent(text, margin)}\n")
     if source.error:
         yield from _handled(function.body, source, _ends(function), looped=False)
+        for body in _bodies(function):
+            yield from _empty(body, source)
 
 
 def guarded(code: str, guard: Guard) -> str:
@@ -89,6 +91,34 @@ def _handled(
         elif isinstance(node, ast.If | ast.With | ast.AsyncWith):
             yield from _handled(node.body, source, ends, looped=looped)
             yield from _handled(getattr(node, "orelse", []), source, ends, looped=looped)
+
+
+def _bodies(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for part in ast.walk(node):
+        for name in ("body", "orelse"):
+            body = getattr(part, name, None)
+            if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
+                yield body
+
+
+def _empty(body: list[ast.stmt], source: Source) -> Iterator[Change]:
+    """What is empty goes the way of what an `if` sends away already."""
+    for number, node in enumerate(body):
+        match node:
+            case ast.If(body=[ast.Return() | ast.Continue() | ast.Raise()], orelse=[], test=test):
+                condition = source.text(test)
+                later = (part for rest in body[number + 1 :] for part in ast.walk(rest))
+                for value in dict.fromkeys(_converted(later, source)):
+                    text = f"{condition} or not {value}"
+                    yield source.replace(Rank.LIKELY, test, text)
+
+
+def _converted(nodes: Iterator[ast.AST], source: Source) -> Iterator[str]:
+    """What is given to a function, alone."""
+    for node in nodes:
+        match node:
+            case ast.Call(args=[ast.Name() | ast.Subscript() | ast.Attribute() as value]):
+                yield source.text(value)
 
 
 def _ends(function: Function) -> list[str]:

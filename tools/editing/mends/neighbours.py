@@ -39,6 +39,8 @@ class Neighbours:
     guards: tuple[Guard, ...] = ()
     calls: tuple[tuple[str, str], ...] = ()
     """What is called with one variable, and that variable."""
+    constants: tuple[str, ...] = ()
+    """Numbers that have a name in the module."""
 
 
 def neighbours(module: str) -> Neighbours:
@@ -50,7 +52,15 @@ def neighbours(module: str) -> Neighbours:
     functions = [node for node in ast.walk(tree) if isinstance(node, Function)]
     found = dict.fromkeys(guard for node in functions for guard in guards(node, source))
     calls = (call for node in functions for part in node.body for call in _calls(part, source))
-    return Neighbours(tuple(found), tuple(dict.fromkeys(calls)))
+    constants = [
+        node.targets[0].id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, int | float)
+    ]
+    return Neighbours(tuple(found), tuple(dict.fromkeys(calls)), tuple(constants))
 
 
 def guards(function: Function, source: Source) -> Iterator[Guard]:
