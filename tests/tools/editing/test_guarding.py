@@ -95,6 +95,54 @@ def test_a_number_that_has_a_name_may_be_what_a_part_is_taken_from() -> None:
     assert code.replace("3 * used", "3 * (RATE - used)") in changed(code)
 
 
+SHOP = """\
+class Shop:
+    stock = []
+    size: int = 3
+
+    def __init__(self, name):
+        self.name = name
+
+    def add(self, item):
+        \"\"\"Add.\"\"\"
+        self.stock.append(item)
+        self.stock.sort()
+        self.total += item
+
+    def swap(self, item, other):
+        if other is None:
+            return
+        self.stock.append(item)
+
+
+class Empty:
+    pass
+"""
+
+
+def of_shop(name: str, following: str) -> list[str]:
+    code = SHOP[SHOP.index(f"    def {name}") : SHOP.index(following)].rstrip() + "\n"
+    return list(mends(code, "", tuple(Rank), neighbours(SHOP)))
+
+
+def test_what_a_class_has_becomes_each_objects_own() -> None:
+    assert of_shop("__init__", "    def add")[0] == (
+        "    def __init__(self, name):\n        self.stock = []\n        self.name = name\n"
+    )
+    assert not any("stock = []" in text for text in of_shop("add", "    def swap"))
+
+
+def test_what_neighbours_do_to_the_object_is_done() -> None:
+    done = of_shop("swap", "class Empty")
+    body = "        if other is None:\n            return\n"
+    kept = "        self.stock.append(item)\n"
+    for text in ("self.stock.sort()", "self.total += item"):
+        head = "    def swap(self, item, other):\n"
+        assert f"{head}{body}        {text}\n{kept}" in done
+        assert f"{head}{body}{kept}        {text}\n" in done
+    assert not any("self.name = name" in text for text in done)
+
+
 def test_a_parameter_is_brought_into_one_form() -> None:
     code = "def add(word, size: int):\n    self.add(word, size)\n    return word, size\n"
     added = [text.split("\n")[1].strip() for text in changed(code)]

@@ -99,6 +99,18 @@ def inside(line: str) -> str:
             "return sorted(a, key=lambda x: (x.b, x.c, x.d), reverse=True)",
             "return sorted(a, key=lambda x: (-x.b, -x.c, x.d))",
         ),
+        ("return a.split('.')[0]", "return a.rsplit('.')[0]"),
+        ("return a.lstrip(b)", "return a.removeprefix(b)"),
+        ("return a // 60", "return a % 60"),
+        ("return a % 60", "return a % 100"),
+        ("return a | b", "return a & b"),
+        ("return [[]] * a", "return [[] for _ in range(a)]"),
+        ("return dict.fromkeys(a, [])", "return {key: [] for key in a}"),
+        ("return sorted(a)", "return sorted(a, key=str.lower)"),
+        ("return a - b", "return a - b + 1"),
+        ("return f'{a}:{b}'", "return f'{a}:{b:02d}'"),
+        ("return f'{a // b} é {c:.1f}'", "return f'{a // b} é {c:.2f}'"),
+        ("return f'{a // b} é {c > b}'", "return f'{a // b} é {c >= b}'"),
         ("return a <= b and x <= y", "return a < b and x < y"),
         ("return a > b or x > y", "return a >= b or x >= y"),
         ("return a + b / 100", "return a + a * b / 100"),
@@ -191,6 +203,21 @@ def test_the_last_statement_of_a_loop_may_stand_behind_it() -> None:
 def test_two_statements_change_places() -> None:
     code = "def f(a):\n    a.sort()\n    a = a[:3]\n    return a\n"
     assert "def f(a):\n    a = a[:3]\n    a.sort()\n    return a\n" in mends(code)
+
+
+def test_what_a_loop_takes_away_is_not_what_it_goes_through() -> None:
+    loop = "for a in b.c:\n        if a:\n            b.c.remove(a)"
+    assert "for a in list(b.c):" in changed(inside(loop))
+    assert "for a in list(b.c):" not in changed(inside("for a in b.c:\n        a.go()"))
+
+
+def test_what_is_called_last_may_be_meant_to_be_returned() -> None:
+    assert "return a.total()" in changed(inside("a.total()"))
+    assert "return b.go()" not in changed(inside("b.go()\n    a.total()"))
+
+
+def test_what_stands_in_doubled_braces_is_no_value() -> None:
+    assert not any("a + 1" in line for line in changed(inside("return f'{{a + 2}} {b}'")))
 
 
 def test_nothing_is_set_against_itself() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
-from tools.editing.mends import expressions, guarding, statements, variables
+from tools.editing.mends import expressions, guarding, statements, texts, variables
 from tools.editing.mends.neighbours import Neighbours
 from tools.editing.mends.source import Change, Function, Rank, Source
 from tools.python_syntax import definition, parsed
@@ -60,6 +60,8 @@ def _changes(node: ast.AST, source: Source, function: Function | None = None) ->
     """Those of a node and of all in it; `function` is the innermost that it is in."""
     yield from expressions.changes(node, source)
     yield from statements.changes(node, source, function)
+    if isinstance(node, ast.JoinedStr):
+        yield from texts.changes(node, source)
     if isinstance(node, Function):
         yield from guarding.changes(node, source)
         if function is None:
@@ -72,7 +74,7 @@ def _changes(node: ast.AST, source: Source, function: Function | None = None) ->
 def _parts(node: ast.AST) -> Iterator[ast.AST]:
     match node:
         case ast.JoinedStr() | ast.arg():
-            pass  # before Python 3.12 the places in the one are wrong; a type changes nothing
+            pass  # what stands in the one has been read; a type changes nothing
         case ast.AnnAssign(value=value):
             yield from () if value is None else (value,)
         case ast.FunctionDef() | ast.AsyncFunctionDef():

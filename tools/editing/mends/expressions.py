@@ -25,10 +25,25 @@ _OPERATORS: dict[type[ast.operator], tuple[str, tuple[str, ...]]] = {
     ast.Sub: ("-", ("+",)),
     ast.Mult: ("*", ("/",)),
     ast.Div: ("/", ("//", "*")),
-    ast.FloorDiv: ("//", ("/",)),
+    ast.FloorDiv: ("//", ("/", "%")),
+    ast.Mod: ("%", ("//",)),
+    ast.BitOr: ("|", ("&", "-")),
+    ast.BitAnd: ("&", ("|", "-")),
 }
 _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 _NORMAL = ("lower", "upper", "casefold", "strip")
+_SWAPPED = {
+    "startswith": "endswith", "endswith": "startswith", "find": "rfind", "rfind": "find",
+    "index": "rindex", "partition": "rpartition", "rpartition": "partition", "split": "rsplit",
+    "rsplit": "split", "lstrip": "removeprefix", "rstrip": "removesuffix", "title": "capitalize",
+    "upper": "lower", "lower": "upper", "append": "extend", "extend": "append", "add": "discard",
+    "discard": "add", "keys": "values", "values": "keys", "union": "intersection",
+    "intersection": "union", "issubset": "issuperset", "issuperset": "issubset",
+    "ljust": "rjust", "rjust": "ljust", "floor": "ceil", "ceil": "floor",
+}  # fmt: skip
+"""Methods that are taken for one another."""
+_UNITS = ("7", "12", "24", "60", "100", "1000", "3600")
+"""Numbers by which what is measured is converted."""
 _COUNTED = 12
 """The largest number that is taken for a count."""
 _KEYED = ("append", "add", "get", "setdefault")
@@ -129,6 +144,12 @@ def _unary(node: ast.UnaryOp, source: Source) -> Iterator[Change]:
 def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
     old, others = _OPERATORS.get(type(node.op), ("", ()))
     one = isinstance(node.right, ast.Constant) and node.right.value == 1
+    match node:  # one object in many places
+        case ast.BinOp(
+            left=ast.List(elts=[ast.List() | ast.Dict() | ast.Set() | ast.Call() as each])
+        ):
+            text = f"[{source.text(each)} for _ in range({source.text(node.right)})]"
+            yield source.replace(Rank.LIKELY, node, text)
     match node:  # what is begun counts as a whole
         case ast.BinOp(op=ast.Add(), left=ast.BinOp(op=ast.FloorDiv()) as parts) if one:
             yield source.replace(Rank.LIKELY, node, _rounded_up(parts, source))
@@ -178,6 +199,9 @@ def _constant(node: ast.Constant, source: Source) -> Iterator[Change]:
             rank = Rank.USUAL if abs(value) <= _COUNTED else Rank.LAST
             yield source.replace(rank, node, str(value + 1))
             yield source.replace(rank, node, str(value - 1))
+            around = source.neighbours.numbers if source.neighbours is not None else ()
+            for other in (*around, *_UNITS) if abs(value) > 1 else ():
+                yield source.replace(Rank.LAST, node, other)
 
 
 def _subscript(node: ast.Subscript, source: Source) -> Iterator[Change]:
@@ -212,6 +236,12 @@ def _call(node: ast.Call, source: Source) -> Iterator[Change]:
                 yield from _shifted(Rank.LIKELY, argument, source)
         case ast.Call(func=ast.Name(id="list" | "dict" | "set"), args=[ast.expr() as copied]):
             yield source.copy(Rank.USUAL, node, copied)
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="dict"), attr="fromkeys"),
+            args=[names, ast.List() | ast.Dict() | ast.Set() | ast.Call() as each],
+        ):
+            text = f"{{key: {source.text(each)} for key in {source.text(names)}}}"
+            yield source.replace(Rank.LIKELY, node, text)
         case ast.Call(func=ast.Attribute(value=copied, attr="copy"), args=[]):
             yield source.copy(Rank.USUAL, node, copied)
         case ast.Call(func=ast.Attribute(attr="split" | "rsplit"), args=[ast.expr() as at]):
@@ -229,15 +259,21 @@ def _call(node: ast.Call, source: Source) -> Iterator[Change]:
                 yield _with_keyword(node, "default=0", source, Rank.LIKELY)
         case ast.Call(func=ast.Attribute(attr=name), args=[key, *_]) if name in _KEYED:
             yield from _normalised(key, source)
+    if isinstance(node.func, ast.Attribute) and node.func.attr in _SWAPPED:
+        end = source.end(node.func)
+        yield Change(Rank.USUAL, end - len(node.func.attr), end, _SWAPPED[node.func.attr])
     if len(node.args) == 2 and not node.keywords:
-        one, other = node.args
-        text = f"{source.text(other)}, {source.text(one)}"
-        yield Change(Rank.RARE, source.start(one), source.end(other), text)
+        first, second = node.args
+        text = f"{source.text(second)}, {source.text(first)}"
+        yield Change(Rank.RARE, source.start(first), source.end(second), text)
 
 
 def _sorted(node: ast.Call, source: Source) -> Iterator[Change]:
     """The other way round, by all or by one of its keys."""
     given = {keyword.arg: keyword for keyword in node.keywords}
+    if "key" not in given:
+        for text in ("str.lower", "int", "len"):
+            yield _with_keyword(node, f"key={text}", source, Rank.RARE)
     if "reverse" not in given:
         yield _with_keyword(node, "reverse=True", source)
     match given.get("key"):

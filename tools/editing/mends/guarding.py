@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from textwrap import indent
@@ -24,6 +25,10 @@ def changes(function: Function, source: Source) -> Iterator[Change]:
         return
     for text in (*_normalised(function, source), *_guards(function, source)):
         yield Change(Rank.USUAL, at, at, f"{indent(text, margin)}\n")
+    yield from _forgotten(function, source, margin)
+    if function.name == "__init__" and source.neighbours is not None:
+        for text in source.neighbours.shared:
+            yield Change(Rank.LIKELY, at, at, f"{indent(text, margin)}\n")
     if source.error:
         yield from _handled(function.body, source, _ends(function), looped=False)
         for body in _bodies(function):
@@ -57,6 +62,27 @@ def _normalised(function: Function, source: Source) -> Iterator[str]:
             yield f"{name} = {name}.lower()"
             yield f"{name} = {name}.strip()"
         yield from (f"{name} = {text}" for text, other in known if other == name)
+
+
+def _forgotten(function: Function, source: Source, margin: str) -> Iterator[Change]:
+    """What the neighbours do to the object, at the function's end, and before its guards' rest."""
+    given = parameters(function)
+    known = source.neighbours.statements if source.neighbours is not None else ()
+    guarding = (isinstance(node, ast.If) or _is_text(node) for node in function.body)
+    first = function.body[min(sum(itertools.takewhile(bool, guarding)), len(function.body) - 1)]
+    last = function.body[-1]
+    own = {source.text(node) for node in ast.walk(function) if isinstance(node, _Simple)}
+    for text, names in known:
+        if names <= given and text not in own:
+            for at in {source.line(first.lineno), source.line(last.lineno)}:
+                yield Change(Rank.RARE, at, at, f"{margin}{text}\n")
+            if not isinstance(last, ast.Return):
+                end = source.end(last)
+                yield Change(Rank.RARE, end, end, f"\n{margin}{text}")
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _guards(function: Function, source: Source) -> Iterator[str]:

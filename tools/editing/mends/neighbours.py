@@ -41,6 +41,12 @@ class Neighbours:
     """What is called with one variable, and that variable."""
     constants: tuple[str, ...] = ()
     """Numbers that have a name in the module."""
+    numbers: tuple[str, ...] = ()
+    """Numbers that stand in it."""
+    shared: tuple[str, ...] = ()
+    """What a class has and each of its objects should: statements of an `__init__`."""
+    statements: tuple[tuple[str, frozenset[str]], ...] = ()
+    """What is done to an object, and the names that it takes."""
 
 
 def neighbours(module: str) -> Neighbours:
@@ -60,7 +66,20 @@ def neighbours(module: str) -> Neighbours:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, int | float)
     ]
-    return Neighbours(tuple(found), tuple(dict.fromkeys(calls)), tuple(constants))
+    statements = (
+        (source.text(part), frozenset(_names(part)))
+        for node in functions
+        for part in ast.walk(node)
+        if isinstance(part, ast.Assign | ast.AugAssign | ast.Expr) and _of_self(part)
+    )
+    return Neighbours(
+        tuple(found),
+        tuple(dict.fromkeys(calls)),
+        tuple(constants),
+        tuple(dict.fromkeys(_numbers(tree))),
+        tuple(dict.fromkeys(_shared(tree, source))),
+        tuple(item for item in dict.fromkeys(statements) if "\n" not in item[0]),
+    )
 
 
 def guards(function: Function, source: Source) -> Iterator[Guard]:
@@ -76,6 +95,40 @@ def guards(function: Function, source: Source) -> Iterator[Guard]:
                     yield Guard(text, frozenset(used & given))
             case _:
                 return
+
+
+def _numbers(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            yield repr(node.value)
+
+
+def _shared(tree: ast.Module, source: Source) -> Iterator[str]:
+    for holder in ast.walk(tree):
+        if isinstance(holder, ast.ClassDef) and not holder.decorator_list:
+            for node in holder.body:
+                match node:
+                    case ast.Assign(
+                        targets=[ast.Name(id=name)],
+                        value=ast.List() | ast.Dict() | ast.Set() | ast.Call() as value,
+                    ):
+                        yield f"self.{name} = {source.text(value)}"
+
+
+def _of_self(node: ast.stmt) -> bool:
+    """Whether a statement does something to the object that it stands in."""
+    match node:
+        case ast.Assign(targets=[target]) | ast.AugAssign(target=target):
+            pass
+        case ast.Expr(value=ast.Call(func=ast.Attribute() as target)):
+            pass
+        case _:
+            return False
+    return not isinstance(target, ast.Name) and "self" in _names(target)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - _BUILT_IN
 
 
 def variable(node: ast.Call) -> str:

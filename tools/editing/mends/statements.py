@@ -17,6 +17,7 @@ from tools.editing.mends.source import (
 )
 
 _COLLECTS = ("append", "add", "extend")
+_TAKES = ("remove", "pop", "discard", "popitem", "clear")
 _MOVES = ast.Assign | ast.AugAssign | ast.Expr | ast.If | ast.For
 """Statements that may stand in the wrong order."""
 _ENDS = ast.Return | ast.Assign | ast.AugAssign | ast.Expr
@@ -53,6 +54,8 @@ def changes(node: ast.AST, source: Source, function: Function | None) -> Iterato
             yield source.replace(Rank.RARE, node, "continue")
         case ast.Expr(value=ast.Call()):
             yield source.replace(Rank.RARE, node, "pass")
+            if function is not None and function.body[-1] is node:
+                yield source.replace(Rank.USUAL, node, f"return {source.text(node)}")
     for name in ("body", "orelse"):
         part = getattr(node, name, None)
         if isinstance(part, list):  # a lambda's body is none
@@ -86,6 +89,9 @@ def _bounded(node: ast.expr, source: Source) -> Iterator[Change]:
         text = source.text(node)
         for new in (f"round({text}, 2)", f"round({text})", f"max({text}, 0)", f"abs({text})"):
             yield source.replace(Rank.RARE, node, new)
+        if isinstance(node.op, ast.Sub):  # both ends count, or neither
+            yield source.replace(Rank.USUAL, node, f"{text} + 1")
+            yield source.replace(Rank.USUAL, node, f"{text} - 1")
 
 
 def _loop(node: ast.For | ast.While, source: Source) -> Iterator[Change]:
@@ -98,6 +104,10 @@ def _loop(node: ast.For | ast.While, source: Source) -> Iterator[Change]:
         text = f"{margin}{source.text(last)}"
         yield Change(Rank.USUAL, start, source.end(last), text)
     at = source.end(node)
+    if isinstance(node, ast.For) and isinstance(node.iter, ast.Name | ast.Attribute | ast.Call):
+        changing = any(isinstance(p, ast.Attribute) and p.attr in _TAKES for p in ast.walk(node))
+        if changing or any(isinstance(part, ast.Delete) for part in ast.walk(node)):
+            yield source.replace(Rank.LIKELY, node.iter, f"list({source.text(node.iter)})")
     for part in ast.walk(node):
         match part:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value):
