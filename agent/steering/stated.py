@@ -76,15 +76,20 @@ def holds(issue: str, test: str) -> bool:
     if raises and not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         return raises[-1].rpartition(".")[2] in exceptions(issue)
     expected = _expected(tree, last=True)
-    value = _literal(expected) if expected is not None else None
-    match value:
-        case str():
-            return value in issue
-        case list() | tuple() | dict() | set():
-            return any(value == other for other in _values(issue))
-    if not isinstance(expected, ast.Constant | ast.UnaryOp):
+    if expected is None:
         return False
-    return re.search(rf"(?<![\w.]){re.escape(repr(value))}(?!\w|\.\d)", issue) is not None
+    value = _literal(expected)
+    if isinstance(value, _COPIED) and any(value == other for other in _values(issue)):
+        return True
+    parts = [part.value for part in ast.walk(expected) if isinstance(part, ast.Constant)]
+    return bool(parts) and all(_said(part, issue) for part in parts)
+
+
+def _said(part: object, issue: str) -> bool:
+    """Whether an issue holds a text, or a number or the like as a word."""
+    if isinstance(part, str):
+        return bool(part) and part in issue
+    return re.search(rf"(?<![\w.]){re.escape(repr(part))}(?!\w|\.\d)", issue) is not None
 
 
 def _expected(tree: ast.Module, *, last: bool = False) -> ast.expr | None:

@@ -20,7 +20,7 @@ from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask
 from agent.steering.questions import Question
 from agent.steering.showing import shows
 from agent.steering.snippets import Snippet, snippets
-from agent.steering.stated import versions
+from agent.steering.stated import exceptions, versions
 from agent.steering.suspects import suspects
 from agent.verify import compare
 from tools.outline import Ranked
@@ -229,6 +229,8 @@ def _write_test(
     )
     if snippet is not None and not opening:
         return
+    if chance == 1 and not exceptions(task):
+        opening += "assert "  # a weak model likes to expect an exception
     call = CallForm(
         "write_file",
         ((("path", path),),),
@@ -237,7 +239,7 @@ def _write_test(
         language="python",
         one_line=snippet is not None,
     )
-    sampling = replace(questions.VARIED, seed=chance) if chance else None
+    sampling = replace(questions.VARIED, seed=chance) if chance > 1 else None
     form = Form((call,), required=True, max_calls=1, max_thought=120)
     answer = yield from ask(Ask(UserMessage(question), form, sampling, max_tokens=700))
     said = next((str(call.arguments.get("content", "")) for call in answer.calls), "")

@@ -75,7 +75,12 @@ def test_what_is_no_python_stays() -> None:
     ("code", "said"),
     [
         ("assert read() == [('08:00', 19.5), ('10:00', 21.0)]", True),
-        ("assert read() == ['08:00']", False),
+        ("assert read() == ['08:00']", True),
+        ("assert read() == ['08:00', '11:00']", False),
+        ("assert read() == [Reading('08:00', 19.5)]", True),
+        ("assert read() == [Reading('08:00', 18)]", False),
+        ("assert read() == -7", True),
+        ("assert read() == ''", False),
         ("assert read() == 'kick x...x...'", True),
         ("assert read() == 7", True),
         ("assert read() == 19.5", True),
