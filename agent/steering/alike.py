@@ -18,6 +18,7 @@ from agent.steering import material
 from agent.steering.bench import Bench
 from agent.steering.moves import Move, Reply, Rewind, Tell, use
 from agent.verify import compare
+from tools.editing.mends.expressions import overlapping
 from tools.editing.mends.guarding import guarded
 from tools.editing.mends.neighbours import Guard, guards
 from tools.editing.mends.source import Function, Source
@@ -30,8 +31,6 @@ from tools.text import changed_span
 
 LEAST_WORDS = 2
 """Names in an expression; one with fewer stands in many places for many reasons."""
-LEAST_NAMES = 3
-"""Names in a condition; one with fewer is built like many."""
 LEAST_LETTERS = 4
 """Of a name, below which it may stand in a text by chance."""
 
@@ -140,48 +139,31 @@ def corrected(code: bytes, wrong: Slip) -> bytes:
 
     Where another function was called, it is called for what goes by one of the same names, too:
     after `int(minutes)` became `round(minutes)`, `int(leg.minutes())` becomes what it should be.
-    A condition of several names is mended for others: after `a < d and c < b` became
-    `a <= d and c <= b`, `start < last and first < end` becomes what it should be.
+    After `a <= d and c <= b` became `a < d and c < b`, whatever asks for an overlap does it so.
     """
     if not _names(wrong.new) - _names(wrong.old) <= _names(code) | set(dir(builtins)):
         return code  # what the new one takes is not there
     old, new = (text.partition(b"(") for text in (wrong.old, wrong.new))
     words = _words(old[2]) if old[1:] == new[1:] and _NAME.fullmatch(old[0]) else set()
+    strict = _other_way(wrong.old) == wrong.new
     for first, last in sorted(set(_spans(code)), reverse=True):
         there = code[first:last]
         if there == wrong.old and not code.startswith(wrong.new, first):
             code = code[:first] + wrong.new + code[last:]
         elif there.startswith(old[0] + b"(") and words & _words(there[len(old[0]) :]):
             code = code[:first] + new[0] + code[first + len(old[0]) :]
-        elif mended := _for_others(wrong, there):
-            code = code[:first] + mended + code[last:]
+        elif strict and (b"=" in there) == (b"=" in wrong.old) and (other := _other_way(there)):
+            code = code[:first] + other + code[last:]
     return code
 
 
-def _for_others(wrong: Slip, there: bytes) -> bytes:
-    """The new condition with the names of one that was built like the old; empty if it was not."""
-    (old, own), (built, others) = _built(wrong.old), _built(there)
-    if not old or built != old or len(own) < LEAST_NAMES or not _names(wrong.new) <= set(own):
-        return b""
-    names = {name.encode(): other.encode() for name, other in zip(own, others, strict=True)}
-    return _NAME.sub(lambda found: names.get(found[0], found[0]), wrong.new)
-
-
-def _built(code: bytes) -> tuple[str, list[str]]:
-    """How a condition of names alone is built, and these in their order; empty for other code."""
-    tree = parsed(code.strip())
+def _other_way(code: bytes) -> bytes:
+    """A condition that asks whether spans overlap, with the other boundaries; else empty."""
+    tree = parsed(code)
     match tree and tree.body:
-        case [ast.Expr(value=ast.BoolOp() as node)]:
-            pass
-        case _:
-            return "", []
-    if any(isinstance(part, ast.Attribute | ast.Call) for part in ast.walk(node)):
-        return "", []
-    names: dict[str, str] = {}
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            part.id = names.setdefault(part.id, f"_{len(names)}")
-    return ast.dump(node), list(names)
+        case [ast.Expr(value=ast.BoolOp() as node)] if tree is not None:
+            return (overlapping(node, Source(code, tree)) or "").encode()
+    return b""
 
 
 def _words(code: bytes) -> set[bytes]:

@@ -119,13 +119,15 @@ def test_what_is_not_known_there_is_not_put_there() -> None:
     assert corrected(code, Slip(b"prices[name]", b"prices.get(name, None)", 0)) != code
 
 
-def test_a_condition_is_mended_for_other_names() -> None:
-    wrong = Slip(b"a < d and c < b", b"a <= d and c <= b", 0)
-    code = b"def g(first, last):\n    return start < last and first < end, start < last\n"
-    right = b"def g(first, last):\n    return start <= last and first <= end, start < last\n"
+def test_whatever_asks_for_an_overlap_is_mended() -> None:
+    wrong = Slip(b"a <= d and c <= b", b"a < d and c < b", 0)
+    code = b"def g(use, first, last):\n    return use[0] <= last and first <= use[1], first <= 1\n"
+    right = code.replace(b"use[0] <= last and first <= use[1]", b"use[0] < last and first < use[1]")
     assert corrected(code, wrong) == right
-    for other in (b"start < last or first < end", b"x < y and y < x", b"f(x) < y and z < w"):
-        assert corrected(b"def g():\n    return %s\n" % other, wrong).count(b"=") == 0
+    mixed = b"def g(a, b, c, d):\n    return [x for x in a if b <= c and x >= d]\n"
+    assert b"if b < c and x > d" in corrected(mixed, wrong)
+    for other in (b"x <= y and y <= z", b"x < y and z < w", b"x <= y and z", b"x <= y < z"):
+        assert corrected(b"def g():\n    return %s\n" % other, wrong).endswith(b"%s\n" % other)
 
 
 def test_what_is_assigned_is_left_alone() -> None:

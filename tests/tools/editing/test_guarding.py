@@ -143,6 +143,16 @@ def test_what_neighbours_do_to_the_object_is_done() -> None:
     assert not any("self.name = name" in text for text in done)
 
 
+def test_what_another_function_works_out_is_not_done_by_hand() -> None:
+    module = "def speed(km, hours):\n    return km / hours\n\n\n"
+    code = (
+        "def month(rides):\n    km = sum(rides)\n    hours = 1\n"
+        "    return sum(r.speed for r in rides) / len(rides)\n"
+    )
+    found = mends(code, "", tuple(Rank), neighbours(module + code))
+    assert code.replace("sum(r.speed for r in rides) / len(rides)", "speed(km, hours)") in found
+
+
 def test_a_parameter_is_brought_into_one_form() -> None:
     code = "def add(word, size: int):\n    self.add(word, size)\n    return word, size\n"
     added = [text.split("\n")[1].strip() for text in changed(code)]

@@ -113,23 +113,28 @@ def _boolean(node: ast.BoolOp, source: Source) -> Iterator[Change]:
     for number in range(len(values)):
         others = values[:number] + values[number + 1 :]
         yield source.replace(Rank.RARE, node, f" {old} ".join(others))
-    yield from _boundaries(node, source, old)
+    if (asked := overlapping(node, source)) is not None:
+        yield source.replace(Rank.LIKELY, node, asked)
 
 
-def _boundaries(node: ast.BoolOp, source: Source, between: str) -> Iterator[Change]:
-    """Several comparisons of different things with one boundary, all the other way: whether two
-    spans overlap is asked so."""
-    parts = [part for part in node.values if isinstance(part, ast.Compare) and len(part.ops) == 1]
-    kinds = {type(part.ops[0]) for part in parts}
-    told = [{n.id for n in ast.walk(part) if isinstance(n, ast.Name)} for part in parts]
-    shared = any(one & other for one, other in pairwise(told))
-    if len(parts) < len(node.values) or len(kinds) != 1 or shared:
-        return
-    old, others = _COMPARISONS[kinds.pop()]
-    if old[0] in "<>":
-        sides = [source.operands(part, [part.left, *part.comparators], old) for part in parts]
-        text = f" {between} ".join(f"{left} {others[0]} {right}" for left, right in sides)
-        yield source.replace(Rank.LIKELY, node, text)
+def overlapping(node: ast.BoolOp, source: Source) -> str | None:
+    """Comparisons of different things, with a boundary each, all with the other: whether two spans
+    overlap is asked so. None where something else is asked."""
+    between = "and" if isinstance(node.op, ast.And) else "or"
+    told: list[str] = []
+    asked: set[str] = set()
+    strict: set[bool] = set()
+    for part in node.values:
+        if not isinstance(part, ast.Compare) or len(part.ops) != 1:
+            return None
+        old, others = _COMPARISONS[type(part.ops[0])]
+        left, right = source.operands(part, [part.left, *part.comparators], old)
+        if old[0] not in "<>" or asked & {left, right}:
+            return None
+        asked |= {left, right}
+        strict.add(len(old) == 1)
+        told.append(f"{left} {others[0]} {right}")
+    return f" {between} ".join(told) if len(strict) == 1 else None
 
 
 def _unary(node: ast.UnaryOp, source: Source) -> Iterator[Change]:

@@ -39,6 +39,8 @@ class Neighbours:
     guards: tuple[Guard, ...] = ()
     calls: tuple[tuple[str, str], ...] = ()
     """What is called with one variable, and that variable."""
+    functions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Functions of the module itself, with their parameters."""
     constants: tuple[str, ...] = ()
     """Numbers that have a name in the module."""
     numbers: tuple[str, ...] = ()
@@ -75,6 +77,11 @@ def neighbours(module: str) -> Neighbours:
     return Neighbours(
         tuple(found),
         tuple(dict.fromkeys(calls)),
+        tuple(
+            (node.name, tuple(argument.arg for argument in node.args.args))
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef) and node.args.args
+        ),
         tuple(constants),
         tuple(dict.fromkeys(_numbers(tree))),
         tuple(dict.fromkeys(_shared(tree, source))),

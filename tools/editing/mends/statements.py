@@ -72,6 +72,10 @@ def _assigned(node: ast.Assign, source: Source, function: Function | None) -> It
     if shared:
         yield source.copy(Rank.RARE, value, value)
     yield from _bounded(value, source)
+    match value:  # what is taken out of a list is no longer in it
+        case ast.Subscript(value=whole, slice=ast.Constant() | ast.UnaryOp() as place):
+            text = f"{source.text(whole)}.pop({source.text(place)})"
+            yield source.replace(Rank.USUAL, value, text)
 
 
 def _added(node: ast.AugAssign, source: Source) -> Iterator[Change]:

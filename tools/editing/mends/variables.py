@@ -21,6 +21,7 @@ def changes(function: Function, source: Source) -> Iterator[Change]:
         if isinstance(node, ast.Attribute):
             attributes[source.text(node.value), node in called][node.attr] = None
     yield from _called(nodes, source)
+    yield from _worked_out(function, nodes, set(names), source)
     for node in nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Load()) if name in names:
@@ -49,6 +50,22 @@ def _called(nodes: list[ast.AST], source: Source) -> Iterator[Change]:
         for text, other in known:
             if other == name:
                 yield source.replace(rank, node, text)
+
+
+def _worked_out(
+    function: Function, nodes: list[ast.AST], names: set[str], source: Source
+) -> Iterator[Change]:
+    """What another function of the module works out of variables that are named as it wants them,
+    where that is done by hand."""
+    known = source.neighbours.functions if source.neighbours is not None else ()
+    for other, given in known:
+        if other == function.name or not names.issuperset(given):
+            continue
+        for node in nodes:
+            match node:
+                case ast.Assign(value=value) | ast.Return(value=ast.expr() as value):
+                    if not isinstance(value, ast.Constant | ast.Name):
+                        yield source.replace(Rank.RARE, value, f"{other}({', '.join(given)})")
 
 
 def _read(node: ast.AST) -> Iterator[ast.AST]:
