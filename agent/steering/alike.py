@@ -20,8 +20,8 @@ from agent.steering.moves import Move, Reply, Rewind, Tell, use
 from agent.verify import compare
 from tools.editing.mends.expressions import overlapping
 from tools.editing.mends.guarding import guarded
-from tools.editing.mends.neighbours import Guard, guards
-from tools.editing.mends.source import Function, Source
+from tools.editing.mends.neighbours import guards
+from tools.editing.mends.source import Function, Guard, Source
 from tools.outline import Index
 from tools.python_syntax import definition, parsed
 from tools.syntax import Kind, Symbol, language_of

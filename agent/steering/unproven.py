@@ -50,8 +50,10 @@ class _Written:
     """How many pass with the change in reserve; less than none: there is no change."""
 
     def passing(self, run: TestRun) -> dict[str, str]:
-        failed = {name.partition("::")[0] for name in run.failed}
-        return {path: text for path, text in self.files.items() if path not in failed}
+        passed, failed = (
+            {name.partition("::")[0] for name in names} for names in (run.passed, run.failed)
+        )
+        return {path: text for path, text in self.files.items() if path in passed - failed}
 
     def done(self, run: TestRun) -> bool:
         return self.passing(run) == self.files

@@ -6,8 +6,8 @@ import pytest
 
 from tools.editing.mends import mends
 from tools.editing.mends.guarding import guarded
-from tools.editing.mends.neighbours import Guard, Neighbours, neighbours
-from tools.editing.mends.source import Rank
+from tools.editing.mends.neighbours import neighbours
+from tools.editing.mends.source import Guard, Neighbours, Rank
 
 BANK = """\
 class Account:

@@ -13,8 +13,7 @@ import ast
 from collections.abc import Collection, Iterator
 
 from tools.editing.mends import expressions, guarding, statements, texts, variables
-from tools.editing.mends.neighbours import Neighbours
-from tools.editing.mends.source import Change, Function, Rank, Source
+from tools.editing.mends.source import ALONE, Change, Function, Neighbours, Rank, Source
 from tools.python_syntax import definition, parsed
 
 
@@ -22,7 +21,7 @@ def mends(
     code: str,
     error: str = "",
     ranks: Collection[Rank] = tuple(Rank),
-    around: Neighbours | None = None,
+    around: Neighbours = ALONE,
 ) -> Iterator[str]:
     """The definition with one small change each, the likeliest first; none if it is no Python.
 

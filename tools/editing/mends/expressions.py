@@ -168,7 +168,7 @@ def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
         yield source.operator(rank, node.left, node.right, old, new)
     if isinstance(node.op, ast.Add | ast.Sub) and plain(node.left):
         yield from _share(node, source, old)
-    for name in source.neighbours.constants if source.neighbours is not None else ():
+    for name in source.neighbours.constants:
         for part in (node.left, node.right):
             if plain(part) and source.text(part) != name:
                 yield source.replace(Rank.RARE, part, f"({name} - {source.text(part)})")
@@ -204,7 +204,7 @@ def _constant(node: ast.Constant, source: Source) -> Iterator[Change]:
             rank = Rank.USUAL if abs(value) <= _COUNTED else Rank.LAST
             yield source.replace(rank, node, str(value + 1))
             yield source.replace(rank, node, str(value - 1))
-            around = source.neighbours.numbers if source.neighbours is not None else ()
+            around = source.neighbours.numbers
             for other in (*around, *_UNITS) if abs(value) > 1 else ():
                 yield source.replace(Rank.LAST, node, other)
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from textwrap import indent
 
-from tools.editing.mends.neighbours import Guard, guards
-from tools.editing.mends.source import Change, Function, Rank, Source, beginning, parameters
+from tools.editing.mends.neighbours import guards
+from tools.editing.mends.source import Change, Function, Guard, Rank, Source, beginning, parameters
 from tools.python_syntax import definition
 
 _Simple = ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return
@@ -26,7 +26,7 @@ def changes(function: Function, source: Source) -> Iterator[Change]:
     for text in (*_normalised(function, source), *_guards(function, source)):
         yield Change(Rank.USUAL, at, at, f"{indent(text, margin)}\n")
     yield from _forgotten(function, source, margin)
-    if function.name == "__init__" and source.neighbours is not None:
+    if function.name == "__init__":
         for text in source.neighbours.shared:
             yield Change(Rank.LIKELY, at, at, f"{indent(text, margin)}\n")
     if source.error:
@@ -52,7 +52,7 @@ def guarded(code: str, guard: Guard) -> str:
 
 def _normalised(function: Function, source: Source) -> Iterator[str]:
     """A parameter that is brought into one form before it is used more than once."""
-    known = source.neighbours.calls if source.neighbours is not None else ()
+    known = source.neighbours.calls
     used = Counter(part.id for part in ast.walk(function) if isinstance(part, ast.Name))
     for argument in (*function.args.posonlyargs, *function.args.args):
         name, kind = argument.arg, argument.annotation
@@ -67,7 +67,7 @@ def _normalised(function: Function, source: Source) -> Iterator[str]:
 def _forgotten(function: Function, source: Source, margin: str) -> Iterator[Change]:
     """What the neighbours do to the object, at the function's end, and before its guards' rest."""
     given = parameters(function)
-    known = source.neighbours.statements if source.neighbours is not None else ()
+    known = source.neighbours.statements
     guarding = (isinstance(node, ast.If) or _is_text(node) for node in function.body)
     first = function.body[min(sum(itertools.takewhile(bool, guarding)), len(function.body) - 1)]
     last = function.body[-1]
@@ -89,7 +89,7 @@ def _guards(function: Function, source: Source) -> Iterator[str]:
     """The neighbours' guards, of parameters of the same name and then of others."""
     has = {guard.text for guard in guards(function, source)}
     own = sorted(parameters(function) - {"self", "cls"})
-    for guard in source.neighbours.guards if source.neighbours is not None else ():
+    for guard in source.neighbours.guards:
         others = [guard.about(name) for name in own] if len(guard.given) == 1 else []
         for one in (guard, *others):
             if one.given <= set(own) and one.text not in has:

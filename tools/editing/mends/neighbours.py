@@ -7,48 +7,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from textwrap import dedent
 
-from tools.editing.mends.source import Function, Source, parameters
+from tools.editing.mends.source import Function, Guard, Neighbours, Source, parameters
 from tools.python_syntax import parsed
 
 LONGEST = 60
 """Characters of a call."""
 _BUILT_IN = frozenset(dir(builtins))
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """An `if` at a function's beginning that ends it."""
-
-    text: str
-    given: frozenset[str]
-    """The function's parameters that it asks about."""
-
-    def about(self, name: str) -> Guard:
-        """The same guard of another parameter, where it asks about one."""
-        (own,) = self.given
-        return Guard(re.sub(rf"\b{own}\b", name, self.text), frozenset((name,)))
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    guards: tuple[Guard, ...] = ()
-    calls: tuple[tuple[str, str], ...] = ()
-    """What is called with one variable, and that variable."""
-    functions: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Functions of the module itself, with their parameters."""
-    constants: tuple[str, ...] = ()
-    """Numbers that have a name in the module."""
-    numbers: tuple[str, ...] = ()
-    """Numbers that stand in it."""
-    shared: tuple[str, ...] = ()
-    """What a class has and each of its objects should: statements of an `__init__`."""
-    statements: tuple[tuple[str, frozenset[str]], ...] = ()
-    """What is done to an object, and the names that it takes."""
 
 
 def neighbours(module: str) -> Neighbours:

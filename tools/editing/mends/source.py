@@ -1,4 +1,4 @@
-"""The text of a definition, and changes of it by the nodes of its tree.
+"""The text of a definition, what its module holds besides, and changes by the nodes of its tree.
 
 Must not know which changes are worth making.
 """
@@ -11,10 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tools.editing.mends.neighbours import Neighbours
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Node = ast.expr | ast.stmt
@@ -43,6 +39,42 @@ class Change:
     """A line that the new text needs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """An `if` at a function's beginning that ends it."""
+
+    text: str
+    given: frozenset[str]
+    """The function's parameters that it asks about."""
+
+    def about(self, name: str) -> Guard:
+        """The same guard of another parameter, where it asks about one."""
+        (own,) = self.given
+        return Guard(re.sub(rf"\b{own}\b", name, self.text), frozenset((name,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What a module does besides, of which a definition may have forgotten something."""
+
+    guards: tuple[Guard, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
+    """What is called with one variable, and that variable."""
+    functions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Functions of the module itself, with their parameters."""
+    constants: tuple[str, ...] = ()
+    """Numbers that have a name in the module."""
+    numbers: tuple[str, ...] = ()
+    """Numbers that stand in it."""
+    shared: tuple[str, ...] = ()
+    """What a class has and each of its objects should: statements of an `__init__`."""
+    statements: tuple[tuple[str, frozenset[str]], ...] = ()
+    """What is done to an object, and the names that it takes."""
+
+
+ALONE = Neighbours()
+
+
 class Source:
     """A definition as bytes, with its tree."""
 
@@ -51,7 +83,7 @@ class Source:
         data: bytes,
         tree: ast.Module,
         error: str = "",
-        neighbours: Neighbours | None = None,
+        neighbours: Neighbours = ALONE,
     ) -> None:
         self.error = error
         """The exception that the definition lets through; empty where that is not known."""

@@ -36,7 +36,7 @@ def changes(function: Function, source: Source) -> Iterator[Change]:
 def _called(nodes: list[ast.AST], source: Source) -> Iterator[Change]:
     """What the functions of the module call with a variable of the same name: instead of what is
     called with it here, or where nothing is."""
-    known = source.neighbours.calls if source.neighbours is not None else ()
+    known = source.neighbours.calls
     about = {node: variable(node) for node in nodes if isinstance(node, ast.Call)}
     inside = {id(part) for node, name in about.items() if name for part in ast.walk(node)}
     for node in nodes:
@@ -57,7 +57,7 @@ def _worked_out(
 ) -> Iterator[Change]:
     """What another function of the module works out of variables that are named as it wants them,
     where that is done by hand."""
-    known = source.neighbours.functions if source.neighbours is not None else ()
+    known = source.neighbours.functions
     for other, given in known:
         if other == function.name or not names.issuperset(given):
             continue
