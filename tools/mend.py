@@ -81,11 +81,12 @@ class TryMends(Tool[TryMendsArguments]):
     def run(self, args: TryMendsArguments, cancel: Cancel) -> ToolResult:
         end = time.monotonic() + args.seconds
         mends = []
-        for mend in self._mends(args):
+        until = end - (1 - MAKING) * args.seconds
+        for mend in self._mends(args, until, cancel):
             if cancel.is_set():
                 raise Cancelled
             mends.append(mend)
-            if len(mends) == MOST or time.monotonic() > end - (1 - MAKING) * args.seconds:
+            if len(mends) == MOST or time.monotonic() > until:
                 break
         fails, *rest = self._tried(mends, args.test, end - ALL * args.seconds, cancel)
         # A test that does not come to an end fails, too.
@@ -120,7 +121,7 @@ class TryMends(Tool[TryMendsArguments]):
         best = sorted(sound, key=lambda pair: pair[0])
         return (*(mend for _, mend in best), *mends[len(rest) :])
 
-    def _mends(self, args: TryMendsArguments) -> Iterator[Mend]:
+    def _mends(self, args: TryMendsArguments, until: float, cancel: Cancel) -> Iterator[Mend]:
         """Each change: the likely ones of all definitions, then the others of some after some."""
         # 15 ms; only needed here
         from tools.editing.mends import mends
@@ -135,6 +136,8 @@ class TryMends(Tool[TryMendsArguments]):
         others = ((rank, block) for block in blocks for rank in ranks)
         for rank, some in ((Rank.LIKELY, every), *others):
             for found in some:
+                if cancel.is_set() or time.monotonic() > until:
+                    return  # a definition may be long
                 for mended in mends(found.code, args.error, [rank], known[found.place.path]):
                     with suppress(ToolError):  # a change that does not stand in its file
                         yield Mend(found.place, mended, self._trial(found, mended))

@@ -7,6 +7,7 @@ indentation that no Python does. Must not know symbols or edits.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING
@@ -85,6 +86,11 @@ def parsed(code: str | bytes) -> ast.Module | None:
             return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def source_lines(code: str) -> list[str]:
+    """The lines of Python code with their ends, as its parser counts them."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", code)
 
 
 def definition(code: str) -> tuple[str, ast.Module | None]:

@@ -72,7 +72,8 @@ def mend(bench: Bench, task: str, run: TestRun, checkpoint: int) -> Generator[Mo
         data = bench.workspace.peek(path)
         mended = code = data[symbol.start : symbol.end]
         if guard is not None and path == where:
-            mended = guarded(material.decode(code), guard).encode()
+            with suppress(UnicodeDecodeError):
+                mended = guarded(code.decode(), guard).encode()
         elif wrong is not None and not (path == where and symbol.start <= wrong.start < symbol.end):
             mended = corrected(code, wrong)
         if mended != code:

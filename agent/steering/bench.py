@@ -76,6 +76,8 @@ class Bench:
     """The checkpoint before the change that is being tried; None once a change stands."""
     reserve: _Found | None = None
     """What is put back if nothing better comes."""
+    _ours: dict[str, set[bytes | None]] = field(default_factory=dict)
+    """What files were and became by changes that were held."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -237,7 +239,8 @@ class Bench:
         if small is not None:
             self.reserve = None
         elif better is not None:
-            self.put_back()
+            self.bring_back()
+            self.reserve = None
             yield Tell("No smaller change helps: that one is back.")
         return small or better
 
@@ -301,11 +304,11 @@ class Bench:
 
     def hold(self, run: TestRun, without: Container[str] = ()) -> None:
         """Put what is in the tree but for some files, and its run of the tests, in reserve."""
-        files = {
-            change.path: change.after
-            for change in self.workspace.changes(since=self.safe or 0)
-            if change.after is not None and change.path not in without
-        }
+        files = {}
+        for change in self.workspace.changes(since=self.safe or 0):
+            self._ours.setdefault(change.path, set()).update((change.before, change.after))
+            if change.after is not None and change.path not in without:
+                files[change.path] = change.after
         self.reserve = _Found(run, files)
 
     def put_back(self) -> None:
@@ -322,14 +325,17 @@ class Bench:
     def bring_back(self) -> TestRun | None:
         """Make the change in reserve where it is not in the tree; the tests with it.
 
+        A file that somebody else has changed meanwhile is left as it is.
+
         Raises:
             ToolError: A file cannot be written.
         """
         if self.reserve is None:
             return None
         for path, data in self.reserve.files.items():
-            basis = self.workspace.peek(path) if self.workspace.exists(path) else None
-            self.workspace.write(path, data, basis=basis)
+            there = self.workspace.peek(path) if self.workspace.exists(path) else None
+            if there in self._ours.get(path, ()):
+                self.workspace.write(path, data, basis=there)
         self.judge.see(self.reserve.run)
         return self.reserve.run
 

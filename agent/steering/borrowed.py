@@ -6,13 +6,17 @@ Owns which of them it needs and how it comes to them. Must not know what the tes
 from __future__ import annotations
 
 import ast
+import functools
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from agent.steering import lacking
-from tools.python_syntax import parsed
+from tools.python_syntax import parsed, source_lines
 
+MAX_FILES = 100
+"""Test files, the nearest first, from which something is taken."""
 BUILT_IN = frozenset(
     ("tmp_path", "tmp_path_factory", "monkeypatch", "capsys", "capfd", "caplog", "recwarn")
 )
@@ -47,11 +51,14 @@ def borrowed(names: Iterable[str], tests: Mapping[str, str]) -> Borrowed:
         names: Those that mean nothing in the new test.
         tests: Source by path, the nearest first.
     """
+    names = dict.fromkeys(names)
+    if not names:
+        return Borrowed()
     known: dict[str, _Definition] = {}
-    for path, source in tests.items():
+    for path, source in itertools.islice(tests.items(), MAX_FILES):
         for name, found in _definitions(path, source).items():
             known.setdefault(name, found)
-    wanted = [name for name in dict.fromkeys(names) if name in known or name in BUILT_IN]
+    wanted = [name for name in names if name in known or name in BUILT_IN]
     fixtures = tuple(name for name in wanted if name not in known or known[name].fixture)
     needed: dict[str, None] = {}
     while wanted:
@@ -67,7 +74,7 @@ def borrowed(names: Iterable[str], tests: Mapping[str, str]) -> Borrowed:
 def asking(content: str, fixtures: Iterable[str]) -> str:
     """A file of tests, whose functions ask for those of the fixtures that they use."""
     tree = parsed(content)
-    lines = content.splitlines(keepends=True)
+    lines = source_lines(content)
     for node in tree.body if tree is not None else ():
         if not isinstance(node, _Function) or not node.name.startswith("test"):
             continue
@@ -81,10 +88,11 @@ def asking(content: str, fixtures: Iterable[str]) -> str:
     return "".join(lines)
 
 
+@functools.lru_cache(maxsize=2 * MAX_FILES)
 def _definitions(path: str, source: str) -> dict[str, _Definition]:
     """What a file of tests defines besides tests."""
     tree = parsed(source)
-    lines = source.splitlines()
+    lines = source_lines(source)
     common = PurePosixPath(path).name == "conftest.py"
     found: dict[str, _Definition] = {}
     for node in tree.body if tree is not None else ():
@@ -103,8 +111,11 @@ def _definitions(path: str, source: str) -> dict[str, _Definition]:
                 continue
         decorators = getattr(node, "decorator_list", ())
         first = min((part.lineno for part in decorators), default=node.lineno)
-        text = "\n".join(lines[first - 1 : node.end_lineno])
-        needs = [*lacking.unknown("", text)]
+        text = "".join(lines[first - 1 : node.end_lineno]).rstrip()
+        try:
+            needs = [*lacking.unknown("", text)]
+        except (SyntaxError, ValueError, RecursionError):  # it stands on another's line
+            continue
         if fixture and isinstance(node, _Function):
             needs += [argument.arg for argument in node.args.args]
         found[name] = _Definition(text, tuple(needs), fixture, fixture and common)

@@ -220,7 +220,10 @@ def _does(path: str, code: str) -> str:
             ast.get_docstring(node, clean=False) is not None
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree) if tree is not None else ""
+    try:
+        return ast.dump(tree) if tree is not None else ""
+    except (RecursionError, ValueError):  # too deep, or too long a number
+        return ""
 
 
 def varying(item: Ranked, workspace: Workspace, number: int) -> CallForm:

@@ -11,12 +11,12 @@ import re
 from dataclasses import dataclass
 
 from agent.steering.stated import exceptions, holds
-from tools.python_syntax import parsed
+from tools.python_syntax import parsed, source_lines
 from tools.testing.reports import Outcome, TestCase, TestRun
 
 _UNWRITTEN = ("NameError", "ImportError", "ModuleNotFoundError", "fixture", "SyntaxError")
 _MISCALLED = ("required positional argument", "unexpected keyword argument", "positional arg")
-_RAISED = re.compile(r"^E\s+(?:\w+\.)*([A-Z]\w*)(?::|$)", re.MULTILINE)
+_RAISED = re.compile(r"^E\s+(?:[\w.]*\.)?([A-Z]\w*)(?::|$)", re.MULTILINE)
 _ASSERTED = ("", "AssertionError", "Failed")
 """What a test ends with that says what is wrong itself."""
 _OUTSIDE = ("FileNotFoundError", "SystemExit")
@@ -24,7 +24,7 @@ _OUTSIDE = ("FileNotFoundError", "SystemExit")
 _REFUSED = re.compile(
     r"\b(?:rais|refus|reject|forbid|complain|invalid|not allowed|exception)", re.IGNORECASE
 )
-_EXPECTED = re.compile(r"\b(?:raises|assertRaises\w*)\(\s*(?:\w+\.)*(\w+)")
+_EXPECTED = re.compile(r"\b(?:raises|assertRaises\w*)\(\s*(?:[\w.]*\.)?(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,10 @@ def _without(
         checked: Whether an assertion stays one. Else what it asks of is done, and is wrong if that
             fails.
     """
-    lines = source.splitlines(keepends=True)
+    lines = source_lines(source)
     rest = lines[function.end_lineno :]
-    if checked or not isinstance(statement, ast.Assert):
+    alone = not lines[statement.lineno - 1][: statement.col_offset].strip()
+    if checked or not alone or not isinstance(statement, ast.Assert):
         return "".join(lines[: statement.end_lineno] + rest)
     asked = statement.test.left if isinstance(statement.test, ast.Compare) else statement.test
     done = f"{' ' * statement.col_offset}{ast.unparse(asked)}\n"

@@ -21,12 +21,12 @@ OTHERS = 2
 """Values of the issue that are tried instead of one."""
 SHORTEST = 4
 """Characters of a value that may be meant by another."""
-LONGEST = 2_000
+LONGEST = 300
 """Characters of a value that are compared."""
 _QUOTED = re.compile(r"`([^`\n]+)`|\"([^\"\n]+)\"|(?<!\w)'([^'\n]+)'(?!\w)")
 _REMARK = re.compile(r"#\s*(?:->|=>|==?|returns|gives)?\s*(.+)")
-_EXCEPTION = re.compile(r"\b(?:\w+\.)*([A-Z]\w*(?:Error|Exception))\b")
-_RAISES = re.compile(r"\b(?:raises|assertRaises)\(\s*((?:\w+\.)*\w+)")
+_EXCEPTION = re.compile(r"\b([A-Z]\w*(?:Error|Exception))\b")
+_RAISES = re.compile(r"\b(?:raises|assertRaises)\(\s*([\w.]+)")
 
 _COPIED = (str, list, tuple, dict, set)
 """What is copied wrongly; a number is right or wrong."""
@@ -73,7 +73,7 @@ def holds(issue: str, test: str) -> bool:
     if tree is None:
         return False
     raises = _RAISES.findall(test)
-    if raises and not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
+    if raises and not assertions(tree):
         return raises[-1].rpartition(".")[2] in exceptions(issue)
     expected = _expected(tree, last=True)
     if expected is None:
@@ -89,13 +89,25 @@ def _said(part: object, issue: str) -> bool:
     """Whether an issue holds a text, or a number or the like as a word."""
     if isinstance(part, str):
         return bool(part) and part in issue
-    return re.search(rf"(?<![\w.]){re.escape(repr(part))}(?!\w|\.\d)", issue) is not None
+    return re.search(rf"(?<![\w.]){re.escape(_written(part))}(?!\w|\.\d)", issue) is not None
+
+
+def assertions(tree: ast.Module) -> list[ast.Assert]:
+    """Those of a file's tests, in their order; a helper's are none."""
+    tests: list[ast.AST] = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test")
+    ]
+    found = (part for node in tests or [tree] for part in ast.walk(node))
+    return sorted(
+        (part for part in found if isinstance(part, ast.Assert)), key=lambda part: part.lineno
+    )
 
 
 def _expected(tree: ast.Module, *, last: bool = False) -> ast.expr | None:
     """What the first or the last assertion compares with."""
-    asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    asserts.sort(key=lambda node: node.lineno)
+    asserts = assertions(tree)
     match asserts[-1 if last else 0] if asserts else None:
         case ast.Assert(test=ast.Compare(ops=[ast.Eq() | ast.Is()], comparators=[right])):
             return right
@@ -104,18 +116,27 @@ def _expected(tree: ast.Module, *, last: bool = False) -> ast.expr | None:
 
 def _near(value: object, stated: Iterable[object]) -> list[object]:
     """The stated values that this one may be meant to be, the likeliest first."""
-    own = repr(value)
+    own = _written(value)
     if not isinstance(value, _COPIED) or not SHORTEST <= len(own) - 2 <= LONGEST:
         return []
     found: list[tuple[float, object]] = []
     for other in stated:
-        told = repr(other)[:LONGEST]
+        told = _written(other)
+        if len(told) > LONGEST:
+            continue
         if isinstance(other, str) == isinstance(value, str) and other != value:
             likeness = SequenceMatcher(None, own, told, autojunk=False).ratio()
             if likeness >= NEAR and other not in (known for _, known in found):
                 found.append((likeness, other))
     found.sort(key=lambda pair: -pair[0])
     return [other for _, other in found[:OTHERS]]
+
+
+def _written(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # too long a number
+        return ""
 
 
 def _values(issue: str) -> Iterator[object]:

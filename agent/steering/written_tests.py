@@ -17,8 +17,10 @@ from textwrap import indent
 from agent.steering import lacking, material
 from agent.steering.borrowed import asking, borrowed
 from agent.steering.snippets import Snippet
+from agent.steering.stated import assertions
 from agent.steering.suspects import called
 from tools.outline import Index, Ranked
+from tools.python_syntax import parsed, source_lines
 from tools.syntax import Kind
 from tools.testing.commands import Runner
 from tools.testing.find_tests import is_test_path
@@ -121,7 +123,7 @@ def _asserting(
     body = f"{before}\nassert {value} == ".lstrip()
     test = _test_head(run, taken.fixtures)
     margin = test.rpartition("\n")[2]
-    top = f"{imports}\n{head}" if imports else head
+    top = f"{head}\n{imports}" if imports else head
     return "\n\n\n".join(filter(None, (top, taken.code, f"{test}{indent(body, margin).lstrip()}")))
 
 
@@ -137,10 +139,10 @@ def complete(workspace: Workspace, index: Index, run: TestRun, path: str, conten
         content = asking(content, taken.fixtures)
     first = re.search(r"^(?:@|def |class )", content, re.MULTILINE)
     at = first.start() if first else len(content)
-    code = f"{taken.code}\n\n\n" if taken.code else ""
-    content = f"{content[:at]}{code}{content[at:]}"
-    lines = material.imports(workspace, index, path, "", content)
-    return f"{lines}\n{content}" if lines else content
+    head, rest = content[:at].rstrip(), content[at:]
+    lines = material.imports(workspace, index, path, "", f"{head}\n\n\n{taken.code}\n\n\n{rest}")
+    top = f"{head}\n{lines}".strip()
+    return "\n\n\n".join(filter(None, (top, taken.code, rest)))
 
 
 def _is_function(index: Index, name: str) -> bool:
@@ -175,9 +177,6 @@ def _test_head(run: TestRun, fixtures: Sequence[str] = ()) -> str:
 
 def shortened(content: str) -> str:
     """A test's file without what follows its first assertion."""
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError):
-        return content
-    ends = [node.end_lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    return "".join(content.splitlines(keepends=True)[: min(filter(None, ends), default=None)])
+    tree = parsed(content)
+    ends = [node.end_lineno for node in assertions(tree)] if tree is not None else []
+    return "".join(source_lines(content)[: ends[0] if ends else None])

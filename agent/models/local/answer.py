@@ -146,7 +146,7 @@ def _write_bodies(writer: Writer, choice: Choice, line: str, grammar: Grammar) -
         text = f"{mark}{label}\n{opening}"
         _write_beginning(writer, text, grammar)
         if form.one_line and number == 0:
-            _write_statement(writer, mark, len(opening))
+            _write_statement(writer, mark)
             writer.force(f"\n{mark}")
         else:
             _write_body(writer, mark)
@@ -187,19 +187,17 @@ def _write_variant(writer: Writer, form: CallForm, head: str, mark: str) -> None
     writer.force(f"\n{rest}\n{mark}" if rest else f"\n{mark}")
 
 
-def _write_statement(writer: Writer, mark: str, opening: int) -> None:
-    """Free text up to the end of the line at which no bracket is open any more.
-
-    Args:
-        opening: Characters before it that belong to the body.
-    """
-    begins = len(writer.text) - opening
+def _write_statement(writer: Writer, mark: str) -> None:
+    """Free text up to the end of the line at which no bracket is open any more, nor a text of
+    several lines."""
+    begins = len(writer.text) - len(writer.line)
     for number in range(_STATEMENT_LINES):
         if number:
             writer.force("\n")
         _write_line(writer, mark, _STATEMENT_TOKENS)
         text = writer.text[begins:]
-        if sum(map(text.count, "([{")) <= sum(map(text.count, ")]}")):
+        quoted = text.count('"""') % 2 or text.count("'''") % 2
+        if not quoted and sum(map(text.count, "([{")) <= sum(map(text.count, ")]}")):
             return
 
 

@@ -113,7 +113,7 @@ def test_a_name_is_made_as_the_other_tests_make_it(tmp_path: Path, value: str, b
 
 def test_what_the_tests_do_not_import_is_imported(tmp_path: Path) -> None:
     assert opening(tmp_path, Snippet("", "half(4)"))[1] == (
-        f"from boxes import half\n{HEAD}assert half(4) == "
+        HEAD.replace("fill\n", "fill\nfrom boxes import half\n") + "assert half(4) == "
     )
 
 
@@ -212,6 +212,19 @@ def test_a_class_has_no_fixtures(tmp_path: Path) -> None:
     assert opening(tmp_path, Snippet("", "fill(shelf)"), Runner.UNITTEST, FIXTURES)[1] == ""
 
 
+def test_a_helpers_assertion_is_not_the_tests() -> None:
+    helper = "def filled(x):\n    assert x\n    return x\n\n\n"
+    test = "def test_issue():\n    assert filled(1) == 2\n"
+    assert written_tests.shortened(f"{helper}{test}    assert more\n") == f"{helper}{test}"
+
+
+def test_imports_stand_behind_those_of_the_future(tmp_path: Path) -> None:
+    tests = f"from __future__ import annotations\n\n{TESTS}"
+    _, text = opening(tmp_path, Snippet("", "half(4)"), tests=tests)
+    compile(f"{text}2\n", "test_issue.py", "exec")
+    assert "from boxes import half\n" in text
+
+
 def test_what_a_written_test_lacks_is_added(tmp_path: Path) -> None:
     (tmp_path / "boxes.py").write_text(BOXES)
     (tmp_path / "test_boxes.py").write_text(FIXTURES)
@@ -226,7 +239,7 @@ def test_what_a_written_test_lacks_is_added(tmp_path: Path) -> None:
     done = written_tests.complete(workspace, index, run, "test_issue.py", content)
     fixture = FIXTURES[FIXTURES.index("SIZES") : FIXTURES.index("def test_fill")]
     imports = "import pytest\nfrom boxes import Box\nfrom pathlib import Path\n"
-    lines, _, rest = done.partition("from boxes import fill\n\n\n")
+    lines, _, rest = done.removeprefix("from boxes import fill\n").partition("\n\n\n")
     assert set(lines.splitlines()) == set(imports.splitlines())
     assert rest == (
         f"{fixture}def test_issue(shelf, tmp_path):\n"

@@ -69,6 +69,20 @@ def test_a_module_tells_its_guards_and_calls() -> None:
     assert neighbours("def f(:") == Neighbours()
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "X = 0x" + "f" * 4000 + "\n",
+        "def f(x):\n    return " + " + ".join(["x"] * 1200) + "\n",
+        "def f(x):\n    if x:\n        pass\n" + "    elif x:\n        pass\n" * 400,
+    ],
+    ids=["a long number", "a long sum", "many branches"],
+)
+def test_what_is_too_deep_or_too_long_is_left_out(code: str) -> None:
+    assert neighbours(code).guards == ()
+    list(mends(code, "ValueError", tuple(Rank), neighbours(code)))
+
+
 def test_a_neighbours_guard_is_taken_over_behind_the_docstring() -> None:
     assert changed(PAY, ranks=(Rank.USUAL,))[0] == PAY.replace(
         '"""Pay in."""\n',
@@ -221,10 +235,19 @@ def test_a_slip_is_seldom_to_be_handled() -> None:
         (BANK[BANK.index("    def goal") : BANK.index("    def pay")], True),
         (DROP, True),
         ("def pay(amount): return amount\n", True),
+        ("    def pay(self, amount): return amount\n", True),
         ("amount = 1\n", True),
         ("def pay(amount:\n", True),
     ],
-    ids=["lacks it", "has it", "other parameters", "on one line", "no function", "no Python"],
+    ids=[
+        "lacks it",
+        "has it",
+        "other parameters",
+        "on one line",
+        "a method on one line",
+        "no function",
+        "no Python",
+    ],
 )
 def test_a_function_gets_a_guard_that_it_lacks(code: str, same: bool) -> None:
     assert (guarded(code, POSITIVE) == code) is same

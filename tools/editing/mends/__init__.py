@@ -37,22 +37,28 @@ def mends(
     first = tree.body[0] if head else None
     body = first.body if isinstance(first, ast.If) else tree.body
     source = Source((head + code).encode(), tree, error, around)
+    wanted = (change for part in body for change in _changes(part, source) if change.rank in ranks)
     try:
-        changes = sorted(change for statement in body for change in _changes(statement, source))
-        same, twins = ast.dump(tree), _twins(tree)
-    except RecursionError:
+        changes, same, twins = sorted(wanted), _told(tree), _twins(tree)
+    except (RecursionError, ValueError):  # too deep, or too long a number
         return
     made: set[str] = set()
     for change in changes:
-        if change.rank not in ranks:
-            continue
         text = source.changed(change)
         changed = parsed(text)
-        if text in made or changed is None or ast.dump(changed) == same or _twins(changed) > twins:
+        if text in made or changed is None or _told(changed) == same or _twins(changed) > twins:
             continue
         made.add(text)
         text = text.removeprefix(head)
         yield f"{change.imports}\n\n\n{text}" if change.imports else text
+
+
+def _told(tree: ast.AST) -> str:
+    """What a tree says, wherever it stands; empty if it is too deep."""
+    try:
+        return ast.dump(tree)
+    except (RecursionError, ValueError):
+        return ""
 
 
 def _changes(node: ast.AST, source: Source, function: Function | None = None) -> Iterator[Change]:
@@ -93,6 +99,6 @@ def _twins(tree: ast.AST) -> int:
                 pass
             case _:
                 continue
-        told = [ast.dump(part) for part in parts if not isinstance(part, ast.Constant)]
+        told = [_told(part) for part in parts if not isinstance(part, ast.Constant)]
         count += len(told) - len(set(told))
     return count

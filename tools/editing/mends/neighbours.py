@@ -7,25 +7,35 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from textwrap import dedent
+from typing import TypeVar
 
-from tools.editing.mends.source import Function, Guard, Neighbours, Source, parameters
+from tools.editing.mends.source import ALONE, Function, Guard, Neighbours, Source, parameters
 from tools.python_syntax import parsed
 
+MOST = 40
+"""Things of a kind that are worth trying."""
 LONGEST = 60
 """Characters of a call."""
 _BUILT_IN = frozenset(dir(builtins))
+_Item = TypeVar("_Item")
 
 
 def neighbours(module: str) -> Neighbours:
     """What the functions of a module do, each once."""
     tree = parsed(module)
-    if tree is None:
-        return Neighbours()
+    try:
+        return _found(module, tree) if tree is not None else ALONE
+    except (RecursionError, ValueError):  # too deep, or too long a number
+        return ALONE
+
+
+def _found(module: str, tree: ast.Module) -> Neighbours:
     source = Source(module.encode(), tree)
     functions = [node for node in ast.walk(tree) if isinstance(node, Function)]
-    found = dict.fromkeys(guard for node in functions for guard in guards(node, source))
+    found = (guard for node in functions for guard in guards(node, source))
     calls = (call for node in functions for part in node.body for call in _calls(part, source))
     constants = [
         node.targets[0].id
@@ -41,19 +51,25 @@ def neighbours(module: str) -> Neighbours:
         for part in ast.walk(node)
         if isinstance(part, ast.Assign | ast.AugAssign | ast.Expr) and _of_self(part)
     )
-    return Neighbours(
-        tuple(found),
-        tuple(dict.fromkeys(calls)),
-        tuple(
-            (node.name, tuple(argument.arg for argument in node.args.args))
-            for node in tree.body
-            if isinstance(node, ast.FunctionDef) and node.args.args
-        ),
-        tuple(constants),
-        tuple(dict.fromkeys(_numbers(tree))),
-        tuple(dict.fromkeys(_shared(tree, source))),
-        tuple(item for item in dict.fromkeys(statements) if "\n" not in item[0]),
+    own = (
+        (node.name, tuple(argument.arg for argument in node.args.args))
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.args.args
     )
+    return Neighbours(
+        _first(found),
+        _first(calls),
+        _first(own),
+        _first(constants),
+        _first(_numbers(tree)),
+        _first(_shared(tree, source)),
+        _first(item for item in statements if "\n" not in item[0]),
+    )
+
+
+def _first(items: Iterable[_Item]) -> tuple[_Item, ...]:
+    """Each once, and not more than are worth trying."""
+    return tuple(itertools.islice(dict.fromkeys(items), MOST))
 
 
 def guards(function: Function, source: Source) -> Iterator[Guard]:

@@ -174,6 +174,8 @@ def beginning(node: Function, source: Source) -> tuple[int, str]:
     decorators = getattr(first, "decorator_list", ())
     at = source.line(min((part.lineno for part in decorators), default=first.lineno))
     margin = source.between(at, source.start(first))
+    if at <= source.start(node):
+        return at, ""
     return at, margin[: len(margin) - len(margin.lstrip(" \t"))]
 
 
