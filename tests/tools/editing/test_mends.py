@@ -117,6 +117,8 @@ def inside(line: str) -> str:
         ("return a > b or x > y", "return a >= b or x >= y"),
         ("return a[0] <= b and c >= a[1]", "return a[0] < b and c > a[1]"),
         ("return a + b / 100", "return a + a * b / 100"),
+        ("return a * b / 100", "return a * 100 / b"),
+        ("return (a + b) * c / 100", "return (a + b) * 100 / c"),
         ("return a - b", "return a - a * b"),
         ("return g(a, b)", "return g(b, a)"),
         ("return a - b", "return c - b"),
@@ -182,6 +184,8 @@ def test_an_operator_is_found_behind_comments_and_line_ends() -> None:
         ("KeyError", "return a[b]", "return a.get(b)"),
         ("KeyError", "return a[b]", "return a.get(b, 0)"),
         ("ValueError", "return max(a)", "return max(a, default=0)"),
+        ("ValueError", "return g(a, int(b.c))", "return g(a, (int(b.c) if b.c else None))"),
+        ("ValueError", "return int(a)", "return (int(a) if a else 0)"),
     ],
 )
 def test_an_error_has_changes_of_its_own(error: str, line: str, wanted: str) -> None:

@@ -44,6 +44,8 @@ _SWAPPED = {
 """Methods that are taken for one another."""
 _UNITS = ("7", "12", "24", "60", "100", "1000", "3600")
 """Numbers by which what is measured is converted."""
+_UNREADABLE = ("ValueError", "TypeError", "InvalidOperation")
+"""What comes of reading a value that is not there."""
 _COUNTED = 12
 """The largest number that is taken for a count."""
 _KEYED = ("append", "add", "get", "setdefault")
@@ -166,6 +168,11 @@ def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
     for new in others:
         rank = Rank.LIKELY if one else Rank.USUAL
         yield source.operator(rank, node.left, node.right, old, new)
+    match node:  # a rate, the other way round
+        case ast.BinOp(left=ast.BinOp(op=ast.Mult()) as product, op=ast.Div()):
+            rate = source.operands(node, [product, node.right], "/")[1]
+            left, right = source.operands(product, [product.left, product.right], "*")
+            yield source.replace(Rank.USUAL, node, f"{left} * {rate} / {right}")
     if isinstance(node.op, ast.Add | ast.Sub) and plain(node.left):
         yield from _share(node, source, old)
     for name in source.neighbours.constants:
@@ -264,6 +271,11 @@ def _call(node: ast.Call, source: Source) -> Iterator[Change]:
                 yield _with_keyword(node, "default=0", source, Rank.LIKELY)
         case ast.Call(func=ast.Attribute(attr=name), args=[key, *_]) if name in _KEYED:
             yield from _normalised(key, source)
+    match node:  # what is empty has no value
+        case ast.Call(args=[ast.Name() | ast.Attribute() | ast.Subscript() as value], keywords=[]):
+            for other in ("None", "0") if source.error in _UNREADABLE else ():
+                text = f"({source.text(node)} if {source.text(value)} else {other})"
+                yield source.replace(Rank.LIKELY, node, text)
     if isinstance(node.func, ast.Attribute) and node.func.attr in _SWAPPED:
         end = source.end(node.func)
         yield Change(Rank.USUAL, end - len(node.func.attr), end, _SWAPPED[node.func.attr])
