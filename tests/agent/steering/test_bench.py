@@ -27,6 +27,8 @@ from tests.agent.steering.test_guided import (
 )
 from tools.base import Cancel
 from tools.outline import Index
+from tools.testing.commands import Runner
+from tools.testing.reports import TestRun
 from tools.workspace import Workspace
 
 LARGE = "def half(x):\n    parts = 2\n    result = x / parts\n    return result\n"
@@ -187,3 +189,36 @@ def test_a_second_retreat_takes_nothing_back(tmp_path: Path) -> None:
     workspace.write("kept.py", b"")
     steering.retreat()
     assert (tmp_path / "kept.py").exists()
+
+
+def at_rest(root: Path) -> Bench:
+    (root / "script.toml").write_text(call("half", HALF))
+    model = ScriptedModel.load(root / "script.toml")
+    (root / "a.py").write_text("x = 1\n\n\n\ny = 1\n")
+    workspace = Workspace(root)
+    bench = Bench(
+        workspace, lambda: Index.build(workspace, None), model.spec, model.count, True, Case()
+    )
+    bench.safe = workspace.checkpoint()
+    workspace.peek("a.py")
+    return bench
+
+
+RUN = TestRun(("pytest",), Runner.PYTEST, (), 0, "", 1.0)
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["alone", "edited meanwhile"])
+def test_what_is_brought_back_leaves_what_somebody_else_wrote(tmp_path: Path, edited: bool) -> None:
+    bench = at_rest(tmp_path)
+    file = tmp_path / "a.py"
+    before = file.read_bytes()
+    bench.workspace.write("a.py", before.replace(b"x = 1", b"x = 2"), basis=before)
+    bench.workspace.write("b.py", b"new = 1\n")
+    bench.hold(RUN, without=("b.py",))
+    if edited:
+        file.write_bytes(file.read_bytes().replace(b"y = 1", b"y = 5"))
+    bench.put_back()
+    wanted = before.replace(b"y = 1", b"y = 5") if edited else before.replace(b"x = 1", b"x = 2")
+    assert file.read_bytes() == wanted
+    assert not (tmp_path / "b.py").exists()
+    assert bench.reserve is None
