@@ -21,7 +21,7 @@ from agent.verify import compare
 from tools.editing.mends.expressions import overlapping
 from tools.editing.mends.guarding import guarded
 from tools.editing.mends.neighbours import guards
-from tools.editing.mends.source import Function, Guard, Source
+from tools.editing.mends.source import Function, Guard, Source, names, outside_text
 from tools.outline import Index
 from tools.python_syntax import definition, parsed
 from tools.syntax import Kind, Symbol, language_of
@@ -186,7 +186,7 @@ def spoken_of(task: str, index: Index) -> Iterator[tuple[str, Symbol]]:
 
 def _names(code: bytes) -> set[str]:
     tree = parsed(code.strip())
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set()
+    return names(tree) if tree else set()
 
 
 def _spans(code: bytes) -> Iterator[tuple[int, int]]:
@@ -199,13 +199,7 @@ def _spans(code: bytes) -> Iterator[tuple[int, int]]:
         return
     source = Source(head.encode() + code, tree)
     with suppress(RecursionError):
-        for node in _expressions(tree):
-            yield source.start(node) - len(head), source.end(node) - len(head)
-
-
-def _expressions(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", None), ast.Load | None):
-        yield node
-    if not isinstance(node, ast.JoinedStr):  # before Python 3.12 the places in it are wrong
-        for part in ast.iter_child_nodes(node):
-            yield from _expressions(part)
+        for node in outside_text(tree):
+            read = isinstance(getattr(node, "ctx", None), ast.Load | None)
+            if isinstance(node, ast.expr) and read:
+                yield source.start(node) - len(head), source.end(node) - len(head)

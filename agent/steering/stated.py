@@ -153,11 +153,15 @@ def _values(issue: str) -> Iterator[object]:
 
 
 def _read(text: str) -> Iterator[object]:
-    value = _literal(text)
-    yield value if isinstance(value, _COPIED) else text
+    tree = parsed(text)
+    match tree and tree.body:
+        case [ast.Expr(value=code)] if isinstance(value := _literal(code), _COPIED):
+            yield value
+        case _:
+            yield text
 
 
-def _literal(code: str | ast.expr) -> object:
+def _literal(code: ast.expr) -> object:
     try:
         return ast.literal_eval(code)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):

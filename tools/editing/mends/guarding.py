@@ -65,7 +65,7 @@ def _normalised(function: Function, source: Source) -> Iterator[str]:
 
 
 def _forgotten(function: Function, source: Source, margin: str) -> Iterator[Change]:
-    """What the neighbours do to the object, at the function's end, and before its guards' rest."""
+    """What the neighbours do to the object, behind the function's guards and at its end."""
     given = parameters(function)
     known = source.neighbours.statements
     guarding = (isinstance(node, ast.If) or _is_text(node) for node in function.body)

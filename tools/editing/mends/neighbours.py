@@ -12,7 +12,16 @@ from collections.abc import Iterable, Iterator
 from textwrap import dedent
 from typing import TypeVar
 
-from tools.editing.mends.source import ALONE, Function, Guard, Neighbours, Source, parameters
+from tools.editing.mends.source import (
+    ALONE,
+    Function,
+    Guard,
+    Neighbours,
+    Source,
+    names,
+    outside_text,
+    parameters,
+)
 from tools.python_syntax import parsed
 
 MOST = 40
@@ -36,7 +45,14 @@ def _found(module: str, tree: ast.Module) -> Neighbours:
     source = Source(module.encode(), tree)
     functions = [node for node in ast.walk(tree) if isinstance(node, Function)]
     found = (guard for node in functions for guard in guards(node, source))
-    calls = (call for node in functions for part in node.body for call in _calls(part, source))
+    calls = (
+        (text, name)
+        for node in functions
+        for part in node.body
+        for call in outside_text(part)
+        if isinstance(call, ast.Call) and (name := variable(call))
+        if len(text := source.text(call)) <= LONGEST and "\n" not in text
+    )
     constants = [
         node.targets[0].id
         for node in tree.body
@@ -46,7 +62,7 @@ def _found(module: str, tree: ast.Module) -> Neighbours:
         and isinstance(node.value.value, int | float)
     ]
     statements = (
-        (source.text(part), frozenset(_names(part)))
+        (source.text(part), frozenset(names(part) - _BUILT_IN))
         for node in functions
         for part in ast.walk(node)
         if isinstance(part, ast.Assign | ast.AugAssign | ast.Expr) and _of_self(part)
@@ -78,11 +94,9 @@ def guards(function: Function, source: Source) -> Iterator[Guard]:
     for node in function.body[ast.get_docstring(function) is not None :]:
         match node:
             case ast.If(body=[ast.Raise() | ast.Return()], orelse=[], test=test):
-                asked = {part.id for part in ast.walk(test) if isinstance(part, ast.Name)}
-                used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-                if asked & given:
+                if names(test) & given:
                     text = dedent(source.margin(node) + source.text(node))
-                    yield Guard(text, frozenset(used & given))
+                    yield Guard(text, frozenset(names(node) & given))
             case _:
                 return
 
@@ -114,11 +128,7 @@ def _of_self(node: ast.stmt) -> bool:
             pass
         case _:
             return False
-    return not isinstance(target, ast.Name) and "self" in _names(target)
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - _BUILT_IN
+    return not isinstance(target, ast.Name) and "self" in names(target)
 
 
 def variable(node: ast.Call) -> str:
@@ -129,14 +139,3 @@ def variable(node: ast.Call) -> str:
     }
     used -= {"self", "cls", *_BUILT_IN}
     return used.pop() if len(used) == 1 else ""
-
-
-def _calls(node: ast.AST, source: Source) -> Iterator[tuple[str, str]]:
-    if isinstance(node, ast.JoinedStr):  # before Python 3.12 the places in it are wrong
-        return
-    if isinstance(node, ast.Call) and (name := variable(node)):
-        text = source.text(node)
-        if len(text) <= LONGEST and "\n" not in text:
-            yield text, name
-    for part in ast.iter_child_nodes(node):
-        yield from _calls(part, source)

@@ -184,6 +184,19 @@ def parameters(node: Function) -> set[str]:
     return {argument.arg for argument in arguments}
 
 
+def outside_text(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all in it but what stands in an f-string: before Python 3.12 the places of that
+    are wrong."""
+    yield node
+    if not isinstance(node, ast.JoinedStr):
+        for part in ast.iter_child_nodes(node):
+            yield from outside_text(part)
+
+
+def names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
 def plain(node: ast.expr) -> bool:
     """Whether it may be None as well as something empty."""
     return isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript)

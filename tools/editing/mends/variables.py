@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tools.editing.mends.neighbours import variable
-from tools.editing.mends.source import Change, Function, Rank, Source, parameters
+from tools.editing.mends.source import Change, Function, Rank, Source, outside_text, parameters
 
 
 def changes(function: Function, source: Source) -> Iterator[Change]:
-    nodes = [node for part in function.body for node in _read(part)]
+    nodes = [node for part in function.body for node in outside_text(part)]
     stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     names = sorted((stored | parameters(function)) - {"self", "cls"})
     called = {node.func for node in nodes if isinstance(node, ast.Call)}
@@ -66,11 +66,3 @@ def _worked_out(
                 case ast.Assign(value=value) | ast.Return(value=ast.expr() as value):
                     if not isinstance(value, ast.Constant | ast.Name):
                         yield source.replace(Rank.RARE, value, f"{other}({', '.join(given)})")
-
-
-def _read(node: ast.AST) -> Iterator[ast.AST]:
-    """All but what stands in text: before Python 3.12 its places are wrong."""
-    yield node
-    if not isinstance(node, ast.JoinedStr):
-        for part in ast.iter_child_nodes(node):
-            yield from _read(part)
