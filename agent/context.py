@@ -130,7 +130,13 @@ class Context:
         self._read[name] = self._read.get(name, Usage()) + usage
 
     def measure(
-        self, history: Sequence[Message], by: Equipment, usage: Usage, answer: int
+        self,
+        history: Sequence[Message],
+        by: Equipment,
+        usage: Usage,
+        answer: int,
+        *,
+        read: bool = True,
     ) -> ContextMeter:
         """Take in what a step took.
 
@@ -139,11 +145,12 @@ class Context:
             by: Who gave it.
             usage: As the model told.
             answer: Tokens that it might have had.
+            read: Whether the step's prompt was the history.
         """
         model = by.model
         name = model.spec.name
         self.learn(name, usage)
-        if usage.prompt and usage.output:  # else it was stopped, perhaps within the prompt
+        if read and usage.prompt and usage.output:  # else it was stopped, perhaps within the prompt
             used = usage.prompt + usage.output
             marks = [(len(history) - 1, usage.prompt), (len(history), used)]
             self._measured.setdefault(name, []).extend(marks)

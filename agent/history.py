@@ -81,6 +81,7 @@ class History:
             form=move.form,
             max_tokens=self.context.longest(messages, by, answer),
             sampling=move.sampling or by.model.spec.sampling,
+            infill=move.infill,
         )
 
     def fitting(

@@ -291,7 +291,7 @@ class Agent:
         self._spend([*failed, usage], cost)
         malformed = self.totals.malformed + len(message.malformed)
         self.totals = replace(self.totals, steps=number, malformed=malformed)
-        meter = self.context.measure(self.history, by, usage, wanted)
+        meter = self.context.measure(self.history, by, usage, wanted, read=move.infill is None)
         yield events.StepFinished(
             number, usage, seconds, len(message.calls), message.malformed, cost, meter
         )

@@ -38,6 +38,7 @@ TOGETHER = 8
 class Definition(Arguments):
     path: str = Field(description="file")
     symbol: str = Field(description="name of a function, method or class in it")
+    codes: tuple[str, ...] = Field((), description="what it might be; none: try small changes")
 
 
 class TryMendsArguments(Arguments):
@@ -122,25 +123,34 @@ class TryMends(Tool[TryMendsArguments]):
         return (*(mend for _, mend in best), *mends[len(rest) :])
 
     def _mends(self, args: TryMendsArguments, until: float, cancel: Cancel) -> Iterator[Mend]:
-        """Each change: the likely ones of all definitions, then the others of some after some."""
+        """Those that are given, else small ones."""
+        files = {place.path: self._workspace.peek(place.path) for place in args.definitions}
+        every = [_Found.of(place, files[place.path]) for place in args.definitions]
+        given = [(found, code) for found in every for code in found.place.codes]
+        for found, code in given or self._small(args, every, until, cancel):
+            with suppress(ToolError):  # a change that does not stand in its file
+                yield Mend(found.place, code, self._trial(found, code))
+
+    def _small(
+        self, args: TryMendsArguments, every: Sequence[_Found], until: float, cancel: Cancel
+    ) -> Iterator[tuple[_Found, str]]:
+        """The likely ones of all definitions, then the others of some after some."""
         # 15 ms; only needed here
         from tools.editing.mends import mends
         from tools.editing.mends.neighbours import neighbours
         from tools.editing.mends.source import Rank
 
         ranks = [Rank.USUAL, Rank.RARE, Rank.LAST] if args.rare else [Rank.USUAL]
-        files = {place.path: self._workspace.peek(place.path) for place in args.definitions}
+        files = {found.place.path: found.file for found in every}
         known = {path: neighbours(SourceText.of(file).text) for path, file in files.items()}
-        every = [_Found.of(place, files[place.path]) for place in args.definitions]
         blocks = [every[at : at + TOGETHER] for at in range(0, len(every), TOGETHER)]
         others = ((rank, block) for block in blocks for rank in ranks)
         for rank, some in ((Rank.LIKELY, every), *others):
             for found in some:
                 if cancel.is_set() or time.monotonic() > until:
                     return  # a definition may be long
-                for mended in mends(found.code, args.error, [rank], known[found.place.path]):
-                    with suppress(ToolError):  # a change that does not stand in its file
-                        yield Mend(found.place, mended, self._trial(found, mended))
+                for code in mends(found.code, args.error, [rank], known[found.place.path]):
+                    yield found, code
 
     def _trial(self, found: _Found, mended: str) -> Trial:
         from tools.testing.runners import Trial  # 20 ms; only needed here
@@ -171,7 +181,7 @@ class _Found:
 
     def with_code(self, code: str) -> bytes:
         """The file with the definition so; an import that stands before it goes to the others."""
-        if code.startswith("import "):
+        if code.startswith(("import ", "from ")):
             text = f"{self.before}{self.code}{self.after}"
             text = splice(self.place.path, text, self.place.symbol, code).text
         else:  # hundreds of times, and the file may be long

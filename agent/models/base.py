@@ -88,6 +88,8 @@ class ModelSpec:
     """The vendor's advice for the first attempt."""
     forms: bool = False
     """Whether it can be held to a form; one that cannot is not sent any."""
+    infills: bool = False
+    """Whether it was trained to write what belongs between two texts."""
     device: Device = Device.ELSEWHERE
     tariff: Tariff | None = None
     """None: nobody is paid for its tokens."""
@@ -134,6 +136,33 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A piece of a text, and what is around it."""
+
+    before: str
+    piece: str
+    after: str
+
+
+INFILL = "infill"
+"""The calls of an answer to `Infill`: the number of a `gap`, another `text` for it, and how
+likely the model finds the place (`probability`) where that parts from what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Infill:
+    """What else might be in the gaps of a text, asked of a model that was trained to fill them."""
+
+    gaps: tuple[Gap, ...]
+    each: int = 3
+    """How many other texts for a gap are wanted at most."""
+    least: float = 0.03
+    """How likely the model must find the place where such a text parts from what is there."""
+    stop: tuple[str, ...] = ()
+    """Where a text ends, besides a blank line and where it goes on as what is behind the gap."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One question to a model: the whole history, which only ever grows."""
 
@@ -145,6 +174,8 @@ class Request:
     sampling: Sampling = Sampling()
     stop: tuple[str, ...] = ()
     """Texts at which the answer ends, themselves not part of it."""
+    infill: Infill | None = None
+    """Asked instead of the messages, which are not read then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ class Entry:
     active_parameters: float = 0.0
     """Billions that one token uses; 0 for all."""
     max_output: int = 4096
+    infills: bool = False
+    """Whether it was trained to write what belongs between two texts."""
 
     @property
     def shape(self) -> Shape:
@@ -134,6 +136,7 @@ class Entry:
             edit_format=self.edit_format,
             max_output=self.max_output,
             sampling=self.sampling,
+            infills=self.infills,
         )
 
     def path(self, folder: Path) -> Path:

@@ -7,6 +7,7 @@ The file is TOML. Each `[[step]]` is one answer, given in order whatever is aske
     steering = "free"            # optional; or "guided"
     edit_format = "symbol"       # optional; which edit tools are offered
     price_as = "claude-sonnet-5-5"   # optional: its tokens cost what this model's do
+    infills = true               # optional: it is asked to fill gaps, with calls of `infill`
 
     [[step]]
     reasoning = "…"              # optional
@@ -77,6 +78,7 @@ class _Script(BaseModel):
     edit_format: EditFormat = EditFormat.SYMBOL
     context: int = Field(32_768, gt=0)
     price_as: str = ""
+    infills: bool = False
     step: list[_Step] = []
 
 
@@ -93,6 +95,7 @@ class ScriptedModel:
             context=script.context,
             steering=script.steering,
             edit_format=script.edit_format,
+            infills=script.infills,
             tariff=Tariff(script.price_as) if script.price_as else None,
         )
 

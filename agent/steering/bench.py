@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Container, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.models.base import Form, ModelSpec
@@ -26,7 +26,7 @@ from tools.outline import Index, Ranked
 from tools.syntax import language_of
 from tools.testing.commands import Runner
 from tools.testing.find_tests import is_test_path
-from tools.testing.reports import TestRun
+from tools.testing.reports import TestCase, TestRun
 from tools.text import opcodes
 from tools.workspace import Workspace
 
@@ -58,6 +58,15 @@ class _Found:
     run: TestRun
     files: Mapping[str, bytes]
     """What it takes to put it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A definition, and what it might be."""
+
+    path: str
+    symbol: str
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -262,16 +271,41 @@ class Bench:
             caught: Whether to try what the exception that the test ends with asks for.
             seconds: What they may take.
         """
-        case = next((case for case in run.failures if "::" in case.id), None)
+        items = [item for item in shown.candidates if language_of(item.path) == "python"][:MENDED]
+        named = _ERROR.findall(case.message) if (case := _first(run)) is not None else []
+        error = named[-1].rpartition(".")[2] if named and caught else ""
+        places = [Place(item.path, item.symbol.name) for item in items]
+        return (yield from self.try_changes(places, run, good, seconds, error=error, rare=rare))
+
+    def try_changes(
+        self,
+        places: Sequence[Place],
+        run: TestRun,
+        good: Callable[[TestRun], bool],
+        seconds: float,
+        *,
+        error: str = "",
+        rare: bool = True,
+    ) -> Generator[Move, Reply, TestRun | None]:
+        """Try changes of definitions against the first failing test, all of them at once; of those
+        that pass, the first good one stays in the tree.
+
+        Args:
+            places: Definitions, and what each might be; small changes where nothing is given.
+            run: The tests as they are.
+            good: Whether a run of all tests with a change is good enough.
+            seconds: What the trials may take.
+            error: The exception that small changes are to look out for.
+            rare: Whether to try small changes that are seldom right.
+        """
+        case = _first(run)
         if case is None or run.runner is Runner.OTHER:
             return None
         checkpoint = self.workspace.checkpoint()
-        named = _ERROR.findall(case.message)
-        items = [item for item in shown.candidates if language_of(item.path) == "python"][:MENDED]
         wanted = {
-            "definitions": [{"path": item.path, "symbol": item.symbol.name} for item in items],
+            "definitions": [asdict(place) for place in places],
             "test": case.id,
-            "error": named[-1].rpartition(".")[2] if named and caught else "",
+            "error": error,
             "rare": rare,
             "seconds": seconds,
         }
@@ -279,7 +313,8 @@ class Bench:
         tried = yield from use(trial, by_model=False, needed=False)
         for mend in tried.details.passing[:MADE] if isinstance(tried.details, Mends) else ():
             call = self.replacing(mend.definition.path, mend.definition.symbol, mend.code)
-            if (yield from use(call, by_model=False, needed=False)).ok:
+            made = yield from use(call, by_model=False, needed=False)
+            if made.ok and not self._fitted(checkpoint):
                 after = yield from self.test()
                 if good(after):
                     return after
@@ -338,6 +373,11 @@ class Bench:
                 self.workspace.write(path, data, basis=there)
         self.judge.see(self.reserve.run)
         return self.reserve.run
+
+
+def _first(run: TestRun) -> TestCase | None:
+    """The first test that fails, if it can be run alone."""
+    return next((case for case in run.failures if "::" in case.id), None)
 
 
 def difference(before: str, after: str) -> int:

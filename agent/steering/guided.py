@@ -16,7 +16,7 @@ from agent.events import Status
 from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import Form
 from agent.prompts import fill
-from agent.steering import alike, material, questions, unproven
+from agent.steering import alike, infilling, material, questions, unproven
 from agent.steering.bench import Bench
 from agent.steering.evidence import Evidence
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Verdict, ask
@@ -127,6 +127,8 @@ class Guided:
         trials = _Trials(shared, run)
         better, said = yield from self._attempt(trials, questions.first(shown, workspace))
         better = yield from bench.smaller(shown, run, better, trials.better, checkpoint)
+        if better is None:
+            better = yield from infilling.improve(bench, task, shown, run, trials.better)
         attempts: Iterator[Question | None] = itertools.chain(
             questions.rewrites(shown, workspace, said),
             [None],  # time to combine

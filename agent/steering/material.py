@@ -78,7 +78,13 @@ def failing_tests(workspace: Workspace, index: Index, run: TestRun | None) -> st
 
 
 def sources(workspace: Workspace, index: Index, cases: Iterable[TestCase]) -> str:
-    blocks: list[str] = []
+    """The source of the first of these tests, each in a fence."""
+    return "\n\n".join(_fence(path, code) for path, code in tests(workspace, index, cases))
+
+
+def tests(workspace: Workspace, index: Index, cases: Iterable[TestCase]) -> list[tuple[str, str]]:
+    """The first of these tests of which it can be told where they are: paths and code."""
+    found: list[tuple[str, str]] = []
     for case in cases:
         path, _, rest = case.id.partition("::")
         name = rest.split("[")[0].replace("::", ".")
@@ -87,12 +93,11 @@ def sources(workspace: Workspace, index: Index, cases: Iterable[TestCase]) -> st
             continue
         source = readable(workspace, [path]).get(path, b"")
         lines = _text(source, symbol).splitlines()[:MAX_TEST_LINES]
-        block = _fence(path, "\n".join(lines))
-        if block not in blocks:
-            blocks.append(block)
-        if len(blocks) == MAX_TESTS:
+        if (test := (path, "\n".join(lines))) not in found:
+            found.append(test)
+        if len(found) == MAX_TESTS:
             break
-    return "\n\n".join(blocks)
+    return found
 
 
 def replacing(candidates: Iterable[Ranked], workspace: Workspace) -> CallForm:

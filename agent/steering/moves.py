@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agent.events import Status
 from agent.messages import AssistantMessage, ToolCall, ToolMessage, UserMessage
-from agent.models.base import Form, Sampling
+from agent.models.base import Form, Infill, Sampling
 from tools.base import ToolResult
 
 
@@ -25,6 +25,8 @@ class Ask:
     sampling: Sampling | None = None
     """None: the model's own."""
     max_tokens: int = 2048
+    infill: Infill | None = None
+    """Asked instead of the history, which does not count then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from agent.messages import UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
-from agent.steering import alike, material, questions, written_tests
+from agent.steering import alike, infilling, material, questions, written_tests
 from agent.steering.bench import Bench
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask
@@ -130,6 +130,8 @@ def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Repl
     after = yield from bench.smaller(
         shown, written.run, after, trials.good, checkpoint, sure=bool(written.sure)
     )
+    if after is None:
+        after = yield from infilling.improve(bench, task, shown, written.run, trials.good)
     for question in _attempts(bench, shown, said, written):
         if after is not None or (question is None and written.best > max(before, 0)):
             break

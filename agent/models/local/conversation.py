@@ -14,6 +14,7 @@ from agent.messages import (
     AssistantMessage,
     Message,
     SystemMessage,
+    ToolCall,
     ToolMessage,
     UserMessage,
 )
@@ -21,14 +22,17 @@ from agent.models import text_calls
 from agent.models.base import (
     Answer,
     Form,
+    Infill,
     ModelEvent,
     Reading,
     Request,
     StopReason,
+    TextDelta,
     Usage,
 )
 from agent.models.local.answer import write_form, write_free
 from agent.models.local.driver import Aborted, Driver, physical_cores, shared
+from agent.models.local.infill import Infiller
 from agent.models.local.protocol import Load
 from agent.models.local.structure import Grammar, StructureError
 from agent.models.local.template import CHATML, ChatTemplate, Fragment, Part, TemplateError, Turn
@@ -62,6 +66,7 @@ class Conversation:
             kv_type=load.kv_type,
             threads=load.threads or physical_cores(),
             progress=progress,
+            aside=load.infills,
         )
         self._name = load.name
         self._template, self.template_source = self._chat_template()
@@ -83,6 +88,8 @@ class Conversation:
             Overflow: The prompt leaves no room for an answer in the window.
             DecodeFailed: llama.cpp reports an error.
         """
+        if request.infill is not None:
+            return self._infilled(request.infill, request.max_tokens, emit)
         started = time.monotonic()
         driver = self.driver
         prompt = self.prompt(request.messages, request.tools)
@@ -138,6 +145,31 @@ class Conversation:
             output_seconds=ended - read_at,
         )
         return Answer(self._message(writer, request), usage, stop)
+
+    def _infilled(self, wanted: Infill, room: int, emit: Emit) -> Answer:
+        """Other texts for gaps; none if the vocabulary has no gaps.
+
+        Raises:
+            DecodeFailed: llama.cpp reports an error.
+        """
+        started = time.monotonic()
+        marks = self.driver.infill_tokens()
+        if marks is None:
+            return Answer(AssistantMessage("", model=self._name), Usage(), StopReason.END)
+        filler = Infiller(self.driver, marks, wanted, room, lambda *read: emit(Reading(*read)))
+        calls: list[ToolCall] = []
+        told = ""
+        stop = StopReason.END
+        try:
+            with self.driver.aside():
+                for call, difference in filler.calls():
+                    calls.append(call)
+                    told += difference
+                    emit(TextDelta(difference))
+        except Aborted:
+            stop = StopReason.CANCELLED
+        message = AssistantMessage(told, calls=tuple(calls), raw=told, model=self._name)
+        return Answer(message, filler.usage(time.monotonic() - started), stop)
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[int]:
         """The exact tokens of a history, up to where the next answer begins."""

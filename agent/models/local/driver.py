@@ -9,8 +9,8 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 # isort: off
 # Before numpy: on machines with CUDA the other order has crashed the process at load.
@@ -66,8 +66,17 @@ class Doubt:
     """The alternative."""
 
 
+@dataclass(frozen=True, slots=True)
+class InfillTokens:
+    """The tokens that tell a model to write what belongs between two texts."""
+
+    prefix: int
+    suffix: int
+    middle: int
+
+
 class Driver:
-    """One model and one context with one sequence."""
+    """One model and one context, with a sequence of tokens and, if wanted, one aside."""
 
     def __init__(
         self,
@@ -78,8 +87,12 @@ class Driver:
         kv_type: str,
         threads: int,
         progress: Callable[[float], object] = float,
+        aside: bool = False,
     ) -> None:
         """Load the weights and make the context, telling of progress from 0 to 1.
+
+        Args:
+            aside: Whether there is a second sequence, which shares the first one's room.
 
         Raises:
             LoadFailed: The file or the memory does not allow it.
@@ -104,6 +117,8 @@ class Driver:
         params.flash_attn_type = _FLASH_AUTO
         params.type_k = params.type_v = KV_TYPES[kv_type]
         params.no_perf = True
+        if aside:
+            params.n_seq_max, params.kv_unified = 2, True
         # libc's strlen of this buffer answers "shall I stop?": 0 or 1, and no Python runs when
         # ggml asks, which it does between any two operations.
         self._stop = ctypes.create_string_buffer(2)
@@ -118,10 +133,13 @@ class Driver:
         self.n_context: int = lib.llama_n_ctx(self.context)
         self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
         self.held: list[int] = []
-        """The tokens whose keys and values the cache holds, in their order."""
+        """The tokens whose keys and values the cache holds for this sequence, in their order."""
+        self._sequence = 0
+        self._other: list[int] = []
+        """What it holds for the other sequence."""
         self._memory = lib.llama_get_memory(self.context)
         self._window: int = lib.llama_model_n_swa(self.model)
-        self._array = (ctypes.c_int32 * BATCH)()
+        self._batch = lib.llama_batch_init(BATCH, 0, 1)
         self._buffer = ctypes.create_string_buffer(256)
         self._pieces: dict[int, bytes] = {}
         self._doubted: tuple[object, tuple[Doubt, ...]] | None = None
@@ -170,6 +188,12 @@ class Driver:
             self.piece(eos).decode("utf-8", "replace") if eos >= 0 else "",
         )
 
+    def infill_tokens(self) -> InfillTokens | None:
+        """None where the vocabulary has none."""
+        kinds = (lib.llama_vocab_fim_pre, lib.llama_vocab_fim_suf, lib.llama_vocab_fim_mid)
+        prefix, suffix, middle = (int(kind(self.vocab)) for kind in kinds)
+        return InfillTokens(prefix, suffix, middle) if min(prefix, suffix, middle) >= 0 else None
+
     # --- facts
 
     def chat_template(self) -> str | None:
@@ -202,28 +226,63 @@ class Driver:
             DecodeFailed: llama.cpp reports an error.
         """
         for start in range(0, len(tokens), BATCH):
-            if self.aborting:
-                raise Aborted  # A GPU does not ask while it evaluates.
-            chunk: list[Any] = list(tokens[start : start + BATCH])
-            size = len(chunk)
-            self._array[:size] = chunk
-            status = lib.llama_decode(self.context, lib.llama_batch_get_one(self._array, size))
-            if status != 0:
-                self._cut(len(self.held))
-                if status == _ABORTED:
-                    raise Aborted
-                raise DecodeFailed(f"llama_decode failed with status {status}")
-            self.held.extend(chunk)
-            progress(start + size)
+            chunk = tokens[start : start + BATCH]
+            self._decode(chunk, all_logits=False)
+            progress(start + len(chunk))
+
+    def _decode(self, tokens: Sequence[int], *, all_logits: bool) -> None:
+        """Append one batch of tokens to the cache.
+
+        Raises:
+            Aborted, DecodeFailed: The cache holds what it held before.
+        """
+        if self.aborting:
+            raise Aborted  # A GPU does not ask while it evaluates.
+        if self._other and len(self.held) + len(tokens) + len(self._other) > self.n_context:
+            lib.llama_memory_seq_rm(self._memory, 1 - self._sequence, 0, -1)
+            self._other.clear()
+        batch = self._batch
+        batch.n_tokens = len(tokens)
+        for index, token in enumerate(tokens):
+            batch.token[index] = token
+            batch.pos[index] = len(self.held) + index
+            batch.n_seq_id[index] = 1
+            batch.seq_id[index][0] = self._sequence
+            batch.logits[index] = all_logits or index + 1 == len(tokens)
+        status = lib.llama_decode(self.context, batch)
+        if status != 0:
+            self._cut(len(self.held))
+            if status == _ABORTED:
+                raise Aborted
+            raise DecodeFailed(f"llama_decode failed with status {status}")
+        self.held.extend(tokens)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Read and write in the other sequence; this one is afterwards as it was.
+
+        Where there is no room for both, what the cache holds of the other is forgotten.
+        """
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        self._sequence = 1 - self._sequence
+        self.held, self._other = self._other, self.held
 
     def _cut(self, size: int) -> None:
         """Let the cache hold the first `size` tokens of what is recorded, or nothing."""
-        whole = lib.llama_memory_seq_rm(self._memory, 0, size, -1)
+        own = self._sequence
+        whole = lib.llama_memory_seq_rm(self._memory, own, size, -1)
         if whole and self._window and size:
-            oldest = lib.llama_memory_seq_pos_min(self._memory, 0)
+            oldest = lib.llama_memory_seq_pos_min(self._memory, own)
             whole = oldest <= max(0, size - self._window)
         if not whole:
             lib.llama_memory_clear(self._memory, True)
+            self._other.clear()
             size = 0
         del self.held[size:]
 
@@ -253,45 +312,37 @@ class Driver:
         before = tuple(self.held)
         key = (before, tuple(tokens))
         if self._doubted is None or self._doubted[0] != key:
-            found: list[Doubt] = []
             try:
-                for start in range(0, len(tokens), _DOUBTED_AT_ONCE):
-                    found += self._read_doubting(tokens, start)
+                found = self.read_doubting(tokens)
             finally:
                 self._cut(len(before))
                 if len(self.held) < len(before):  # a memory that cannot be cut forgot it all
                     self.evaluate(before[len(self.held) :])
-            found.sort(key=lambda doubt: -doubt.probability)
-            self._doubted = key, tuple(found)
+            self._doubted = key, found
         return self._doubted[1]
 
-    def _read_doubting(self, tokens: Sequence[int], start: int) -> Iterator[Doubt]:
-        chunk = tokens[start : start + _DOUBTED_AT_ONCE]
-        batch = lib.llama_batch_init(len(chunk), 0, 1)
-        try:
-            batch.n_tokens = len(chunk)
-            for index, token in enumerate(chunk):
-                batch.token[index] = token
-                batch.pos[index] = len(self.held) + index
-                batch.n_seq_id[index] = 1
-                batch.seq_id[index][0] = 0
-                batch.logits[index] = True
-            status = lib.llama_decode(self.context, batch)
-        finally:
-            lib.llama_batch_free(batch)
-        if status != 0:
-            raise Aborted if status == _ABORTED else DecodeFailed(f"llama_decode: {status}")
-        self.held.extend(chunk)
-        for index in range(len(chunk)):
-            if start + index + 1 == len(tokens):
-                return
+    def read_doubting(self, tokens: Sequence[int]) -> tuple[Doubt, ...]:
+        """Append tokens to the cache; where it would rather have others, the likeliest first.
+
+        Raises:
+            Aborted: The cache holds the batches that were complete.
+            DecodeFailed: llama.cpp reports an error.
+        """
+        found: list[Doubt] = []
+        for start in range(0, len(tokens), _DOUBTED_AT_ONCE):
+            self._decode(tokens[start : start + _DOUBTED_AT_ONCE], all_logits=True)
+            found += self._doubted_since(tokens, start)
+        return tuple(sorted(found, key=lambda doubt: -doubt.probability))
+
+    def _doubted_since(self, tokens: Sequence[int], start: int) -> Iterator[Doubt]:
+        for index, following in enumerate(tokens[start + 1 : start + _DOUBTED_AT_ONCE + 1]):
             pointer = lib.llama_get_logits_ith(self.context, index)
             logits = np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
             best = np.argpartition(logits, -_ALTERNATIVES)[-_ALTERNATIVES:]
             shifted = np.exp(logits - logits.max())
             total = float(shifted.sum())
             for token in best.tolist():
-                if token != tokens[start + index + 1]:
+                if token != following:
                     yield Doubt(float(shifted[token]) / total, start + index + 1, token)
 
     # --- choosing
@@ -302,6 +353,7 @@ class Driver:
         return np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
 
     def close(self) -> None:
+        lib.llama_batch_free(self._batch)
         lib.llama_free(self.context)
         lib.llama_model_free(self.model)
 

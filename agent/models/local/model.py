@@ -78,7 +78,13 @@ class LocalModel:
             silence: Seconds without a sign of life after which a busy process is killed.
         """
         self._load = Load(
-            str(path.absolute()), spec.name, context, gpu_layers, kv_type, threads or 0
+            str(path.absolute()),
+            spec.name,
+            context,
+            gpu_layers,
+            kv_type,
+            threads or 0,
+            spec.infills,
         )
         self._spec = spec
         self._silence = silence

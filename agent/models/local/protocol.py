@@ -41,6 +41,8 @@ class Load:
     kv_type: str
     threads: int
     """0: as many as there are physical cores for this process."""
+    infills: bool = False
+    """Whether it will be asked to fill gaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ _CLASSES: dict[str, type] = {
     for cls in (
         *(Load, Ask, Count, Cancel, Loading, Loaded, Event, Counted, Failed),
         *(base.Request, base.Sampling, base.Form, base.CallForm, base.Usage),
+        *(base.Infill, base.Gap),
         *(base.Reading, base.TextDelta, base.ReasoningDelta, base.Answer),
         *(messages.SystemMessage, messages.UserMessage, messages.AssistantMessage),
         *(messages.ToolMessage, messages.ToolCall, messages.ToolOutput, ToolSpec),

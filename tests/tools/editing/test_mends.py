@@ -89,6 +89,10 @@ def inside(line: str) -> str:
         ("return a * b", "return round(a * b, 2)"),
         ("return a - b", "return max(a - b, 0)"),
         ("return sorted(a)", "return sorted(a, reverse=True)"),
+        ("return sorted(a)", "return sorted(set(a))"),
+        ("return sorted(x.b for x in a if x)", "return sorted({x.b for x in a if x})"),
+        ("return max(0, a - b)", "return abs(a - b)"),
+        ("return min(a - b, 0)", "return abs(a - b)"),
         ("a.sort(key=b,)", "a.sort(key=b, reverse=True)"),
         ("a.sort(key=lambda x: (x.b, x.c))", "a.sort(key=lambda x: (x.b, -x.c))"),
         (

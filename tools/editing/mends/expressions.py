@@ -271,6 +271,13 @@ def _call(node: ast.Call, source: Source) -> Iterator[Change]:
                 yield _with_keyword(node, "default=0", source, Rank.LIKELY)
         case ast.Call(func=ast.Attribute(attr=name), args=[key, *_]) if name in _KEYED:
             yield from _normalised(key, source)
+    match node:  # a distance, not a rise
+        case ast.Call(
+            func=ast.Name(id="max" | "min"),
+            args=[ast.Constant(value=0), ast.BinOp(op=ast.Sub()) as rise]
+            | [ast.BinOp(op=ast.Sub()) as rise, ast.Constant(value=0)],
+        ):
+            yield source.replace(Rank.USUAL, node, f"abs({source.text(rise)})")
     match node:  # what is empty has no value
         case ast.Call(args=[ast.Name() | ast.Attribute() | ast.Subscript() as value], keywords=[]):
             for other in ("None", "0") if source.error in _UNREADABLE else ():
@@ -288,6 +295,11 @@ def _call(node: ast.Call, source: Source) -> Iterator[Change]:
 def _sorted(node: ast.Call, source: Source) -> Iterator[Change]:
     """The other way round, by all or by one of its keys."""
     given = {keyword.arg: keyword for keyword in node.keywords}
+    match node.args:  # each once
+        case [ast.GeneratorExp() as every]:  # its place is that of the brackets, too
+            yield source.replace(Rank.RARE, every, f"({{{source.text(every)[1:-1]}}})")
+        case [whole]:
+            yield source.replace(Rank.RARE, whole, f"set({source.text(whole)})")
     if "key" not in given:
         for text in ("str.lower", "int", "len"):
             yield _with_keyword(node, f"key={text}", source, Rank.RARE)

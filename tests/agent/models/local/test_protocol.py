@@ -24,6 +24,7 @@ REQUEST = base.Request(
     form=base.Form((base.CallForm("run", ((("path", "a"), ("x", None)),), ("body",), ("def",)),)),
     sampling=base.Sampling(temperature=0.7, seed=3),
     stop=("\n\n",),
+    infill=base.Infill((base.Gap("def f():\n    ", "return 1", "\n"),), stop=("#",)),
 )
 FRAMES: tuple[protocol.Frame, ...] = (
     protocol.Load("/a b.gguf", "m", 4096, -1, "q8_0", 0),

@@ -1,0 +1,146 @@
+"""Other texts for a gap, where the model doubts what is in it (fill-in-the-middle).
+
+A model that is asked to write code anew copies what it sees, faults included. Between what stands
+before and behind a gap it has nothing to copy: where it would have gone on otherwise than the
+text does is where a fault is likely, and what it would have written is likely to mend it.
+Must not know what the text is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from agent.messages import ToolCall
+from agent.models.base import INFILL, Gap, Infill, Usage
+from agent.models.local.driver import Driver, InfillTokens
+
+LONGEST = 48
+"""Tokens of another text."""
+LINES = 3
+"""Lines of one."""
+_SAME = 8
+"""Characters by which the line behind the gap is recognised."""
+
+
+@dataclass(slots=True)
+class Infiller:
+    """Fills gaps in the driver's sequence, and counts what that takes."""
+
+    driver: Driver
+    marks: InfillTokens
+    wanted: Infill
+    room: int
+    """Tokens that may be written."""
+    progress: Callable[[int, int], object] = max
+    """Told of the tokens that were read, and of how many they will be."""
+    evaluated: int = 0
+    reused: int = 0
+    output: int = 0
+    reading: float = 0.0
+    """Seconds that what was evaluated took."""
+
+    def calls(self) -> Iterator[tuple[ToolCall, str]]:
+        """Each other text of each gap as a call, and as a difference for those who watch.
+
+        Raises:
+            Aborted, DecodeFailed: As the driver does.
+        """
+        ids = itertools.count(1)
+        for number, gap in enumerate(self.wanted.gaps):
+            old = _lines("-", gap.piece)
+            for text, likely in self.alternatives(gap):
+                arguments = {"gap": number, "text": text, "probability": likely}
+                call = ToolCall(f"{INFILL}_{next(ids)}", INFILL, arguments)
+                yield call, f"{old}{_lines('+', text)}"
+                old = ""
+
+    def usage(self, seconds: float) -> Usage:
+        """What all of it took."""
+        read, output = self.evaluated, self.output
+        return Usage(
+            prompt=self.reused + read,
+            reused=self.reused,
+            evaluated=read,
+            new=read,
+            output=output,
+            sampled=output,
+            prompt_seconds=self.reading,
+            output_seconds=seconds - self.reading,
+        )
+
+    def alternatives(self, gap: Gap) -> Iterator[tuple[str, float]]:
+        """Other texts for one gap, the likeliest first, and how likely they are.
+
+        Raises:
+            Aborted, DecodeFailed: As the driver does.
+        """
+        driver, marks = self.driver, self.marks
+        piece = self._tokens(gap.piece)
+        before, after = self._tokens(gap.before), self._tokens(gap.after)
+        prompt = [marks.prefix, *before, marks.suffix, *after, marks.middle]
+        if len(prompt) + len(piece) + LONGEST >= driver.n_context:
+            return
+        self.reused += driver.keep(prompt)
+        self._read(prompt[:-1])
+        began = time.monotonic()
+        doubts = driver.read_doubting([marks.middle, *piece, min(driver.ends)])
+        self.reading += time.monotonic() - began
+        self.evaluated += len(piece) + 2
+        known = {gap.piece.strip(), ""}
+        for doubt in doubts:
+            if len(known) - 2 == self.wanted.each or doubt.probability < self.wanted.least:
+                return
+            head = [*piece[: doubt.index - 1], doubt.token]
+            driver.keep([*prompt, *head])
+            self._read([*prompt, *head[:-1]])
+            text = self._written(head, gap.after)
+            if text not in known:
+                known.add(text)
+                yield text, doubt.probability
+
+    def _read(self, tokens: Sequence[int]) -> None:
+        """Evaluate what the cache does not hold yet."""
+        unread = tokens[len(self.driver.held) :]
+        began = time.monotonic()
+        self.driver.evaluate(unread, lambda done: self.progress(done, len(unread)))
+        self.reading += time.monotonic() - began
+        self.evaluated += len(unread)
+
+    def _written(self, tokens: list[int], after: str) -> str:
+        """The text that begins so."""
+        driver, marks = self.driver, self.marks
+        ends = driver.ends | {marks.prefix, marks.suffix, marks.middle}
+        following = next(filter(None, map(str.strip, after.splitlines())), "")
+        text = ""
+        for _ in range(LONGEST):
+            if tokens[-1] in ends:
+                break
+            text = b"".join(map(driver.piece, tokens)).decode("utf-8", "ignore")
+            *lines, last = text.split("\n")
+            ended = len(lines) == LINES or _begins(following, last.strip())
+            if lines and (ended or not lines[-1].strip()):
+                text = "\n".join(lines)
+                break
+            cut = min((at for stop in self.wanted.stop if (at := text.find(stop)) >= 0), default=-1)
+            if cut >= 0 or self.output == self.room:
+                text = text[:cut] if cut >= 0 else ""
+                break
+            driver.evaluate(tokens[-1:])
+            tokens.append(int(driver.logits().argmax()))
+            self.output += 1
+        return text.strip()
+
+    def _tokens(self, text: str) -> list[int]:
+        return self.driver.tokenize(text, special=False)
+
+
+def _lines(sign: str, text: str) -> str:
+    return "".join(f"{sign} {line}\n" for line in text.split("\n"))
+
+
+def _begins(line: str, words: str) -> bool:
+    """Whether a line is these words, or begins with so many of them that it will be."""
+    return bool(line) and (words == line or (len(words) >= _SAME and line.startswith(words)))

@@ -1,0 +1,223 @@
+"""Statements as the model would have written them itself, tried against the tests that fail.
+
+A model that writes a function again copies what is wrong with it. One that was trained to fill
+gaps is given the code around a statement instead, and writes what it would put there (so Xia and
+Zhang's AlphaRepair, "Less Training, More Repairing Please", 2022). Owns what it sees of the code,
+and which definitions come of its texts. Must not know how gaps are filled, nor how changes are
+tried.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from textwrap import dedent
+
+from agent.messages import AssistantMessage, UserMessage
+from agent.models.base import INFILL, Gap, Infill
+from agent.prompts import fill
+from agent.steering import material
+from agent.steering.bench import Bench, Place
+from agent.steering.material import Material
+from agent.steering.moves import Ask, Move, Reply, Rewind, ask
+from tools.outline import Ranked
+from tools.python_syntax import parsed, source_lines
+from tools.syntax import language_of
+from tools.testing.reports import TestRun
+
+STATEMENTS = 48
+"""For which others are asked for; on two cores of a CPU one takes three seconds."""
+TOGETHER = 12
+"""Statements, at least, of which all others are tried at once."""
+SECONDS = 30.0
+"""What one such trial may take."""
+ISSUE, OTHERS, EARLIER = 2_500, 4_000, 4_000
+"""Characters of the issue, of other files, and of the code before a definition."""
+BEHIND = 12
+"""Lines of the code behind one."""
+_SOUND = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Try),
+    *(ast.Raise, ast.Pass, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal),
+)
+"""Statements that are seldom wrong, at least in what stands before their bodies."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement of a definition; of one with a body, what stands before that."""
+
+    item: Ranked
+    lines: tuple[str, ...]
+    """Of the file, with their ends."""
+    first: int
+    """The line where it begins, counted from 0."""
+    end: int
+    """The line behind it."""
+
+    @property
+    def margin(self) -> str:
+        line = self.lines[self.first]
+        return line[: len(line) - len(line.lstrip())]
+
+    @property
+    def text(self) -> str:
+        return "".join(self.lines[self.first : self.end]).strip()
+
+    def definition(self, text: str) -> str:
+        """The definition that it is in, with another text in its place."""
+        symbol = self.item.symbol
+        before = self.lines[symbol.first_line - 1 : self.first]
+        after = self.lines[self.end : symbol.last_line]
+        return "".join((*before, f"{self.margin}{text}\n", *after))
+
+
+def improve(
+    bench: Bench,
+    task: str,
+    shown: Material,
+    run: TestRun,
+    good: Callable[[TestRun], bool],
+) -> Generator[Move, Reply, TestRun | None]:
+    """Try other statements, those of the likeliest definitions first.
+
+    Args:
+        shown: The definitions.
+        run: The tests as they are.
+        good: Whether a run of all tests with a change is good enough.
+
+    Returns:
+        The run with the change that stands in the tree; None if none helped.
+    """
+    if not bench.spec.infills:
+        return None
+    checkpoint = bench.workspace.checkpoint()
+    every = itertools.islice(_statements(bench, shown.candidates), STATEMENTS)
+    for some in _batches(every):
+        names = ", ".join(dict.fromkeys(f"`{one.item.symbol.name}`" for one in some))
+        gaps = tuple(_gaps(bench, task, shown, run, some))
+        question = UserMessage(fill("guided_infill", symbols=names))
+        answer = yield from ask(Ask(question, infill=Infill(gaps, stop=("  #",))))
+        places = _places(bench, _said(answer, some))
+        yield Rewind(0, checkpoint, "Trying what the model would have written instead.")
+        if places and (after := (yield from bench.try_changes(places, run, good, SECONDS))):
+            return after
+    return None
+
+
+def _batches(statements: Iterable[_Statement]) -> Iterator[list[_Statement]]:
+    """Those of whole definitions, some definitions together; in the order of their files."""
+    batch: list[_Statement] = []
+    for _, group in itertools.groupby(statements, key=lambda one: one.item):
+        batch.extend(group)
+        if len(batch) >= TOGETHER:
+            yield sorted(batch, key=lambda one: (one.item.path, one.first))
+            batch = []
+    if batch:
+        yield sorted(batch, key=lambda one: (one.item.path, one.first))
+
+
+def _statements(bench: Bench, items: Iterable[Ranked]) -> Iterator[_Statement]:
+    for item in items:
+        if language_of(item.path) != "python":
+            continue
+        text = material.text_of(bench.workspace, item.path)
+        tree, lines = parsed(text), tuple(source_lines(text))
+        symbol = item.symbol
+        found = {
+            (node.lineno - 1, _end(node))
+            for node in ast.walk(tree or ast.Module([], []))
+            if isinstance(node, ast.stmt) and not isinstance(node, _SOUND) and not _is_text(node)
+            if symbol.first_line <= node.lineno <= symbol.last_line
+        }
+        yield from (_Statement(item, lines, first, end) for first, end in sorted(found))
+
+
+def _end(node: ast.stmt) -> int:
+    body = getattr(node, "body", None)
+    end = body[0].lineno - 1 if isinstance(body, list) else node.end_lineno or node.lineno
+    return max(end, node.lineno)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _gaps(
+    bench: Bench, task: str, shown: Material, run: TestRun, statements: Sequence[_Statement]
+) -> Iterator[Gap]:
+    """The gaps that statements leave, behind what is to be known of the task.
+
+    What stands before them is the same for all of one definition, so that it is read once.
+    """
+    cases = [case for case in run.failures if "::" in case.id][:1]
+    tests = [_file(*test) for test in material.tests(bench.workspace, bench.index(), cases)]
+    issue = "".join(f"# {line}" for line in _fitting(task.splitlines(keepends=True), ISSUE))
+    files = {
+        path: _file(path, material.text_of(bench.workspace, path))
+        for path in dict.fromkeys(item.path for item in shown.candidates)
+    }
+    for one in statements:
+        path = one.item.path
+        others = _fitting([file for other, file in files.items() if other != path], OTHERS)
+        start = one.item.symbol.first_line - 1
+        earlier = _fitting(one.lines[start - 1 :: -1] if start else (), EARLIER)
+        before = "".join((*reversed(earlier), *one.lines[start : one.first]))
+        known = "".join((issue.rstrip(), "\n\n", *others, *tests, _file(path, before)))
+        behind = "".join(one.lines[one.end : one.end + BEHIND])
+        yield Gap(f"{known}{one.margin}", one.text, f"\n{behind}")
+
+
+def _file(path: str, code: str) -> str:
+    return f"# {path}\n{code}"
+
+
+def _fitting(parts: Sequence[str], room: int) -> list[str]:
+    """The first of these that have room for so many characters."""
+    sizes = itertools.accumulate(map(len, parts))
+    return [part for part, size in zip(parts, sizes, strict=True) if size <= room]
+
+
+def _said(
+    answer: AssistantMessage, statements: Sequence[_Statement]
+) -> list[tuple[_Statement, str]]:
+    """The texts of an answer and what they are for, the likeliest first."""
+    found: list[tuple[float, _Statement, str]] = []
+    for call in answer.calls:
+        match call.arguments:
+            case {"gap": int(gap), "text": str(text), "probability": float(likely)} if (
+                call.name == INFILL and 0 <= gap < len(statements) and text.strip()
+            ):
+                found.append((likely, statements[gap], text))
+    found.sort(key=lambda one: -one[0])
+    return [(statement, text) for _, statement, text in found]
+
+
+def _places(bench: Bench, said: Iterable[tuple[_Statement, str]]) -> list[Place]:
+    """The definitions that come of the texts: those that do something else, with imports that they
+    lack."""
+    codes: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    index = bench.index()
+    for one, text in said:
+        path, symbol = one.item.path, one.item.symbol.name
+        old = _told(one.definition(one.text))
+        lines = text.split("\n")
+        for size in range(len(lines), 0, -1):  # it may have gone on for too long
+            code = one.definition("\n".join(lines[:size]))
+            if _told(code) not in ("", old):
+                lacking = material.imports(
+                    bench.workspace, index, path, "".join(one.lines), dedent(code)
+                )
+                codes[path, symbol][f"{lacking}\n\n\n{code}" if lacking else code] = None
+    return [Place(path, symbol, tuple(made)) for (path, symbol), made in codes.items()]
+
+
+def _told(code: str) -> str:
+    """What code says; empty if that is no Python."""
+    tree = parsed(dedent(code))
+    try:
+        return ast.dump(tree) if tree is not None else ""
+    except (RecursionError, ValueError):  # too deep, or too long a number
+        return ""
