@@ -113,6 +113,11 @@ class Gate:
     kept: RuleFile | None = None
     """Where rules that hold always are added; None: that is not offered."""
 
+    @property
+    def edits_ask(self) -> bool:
+        """Whether somebody wants to see every edit before it is made."""
+        return self.mode is Mode.ASK and not isinstance(self.approver, AllowAll)
+
     def forbidden(self, name: str, effect: Effect) -> ToolResult | None:
         """The result of a call that the mode leaves no room for."""
         if self.mode is not Mode.PLAN or effect is Effect.READ:

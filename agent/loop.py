@@ -27,7 +27,14 @@ from agent.events import Compacted, Event, Origin, Status, Switched, Totals
 from agent.history import History
 from agent.instructions import Instructions
 from agent.limits import LimitReached, Limits
-from agent.messages import AssistantMessage, Message, SystemMessage, ToolCall, ToolMessage
+from agent.messages import (
+    AssistantMessage,
+    Message,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
 from agent.models.base import Answer, Model, StopReason, Usage
 from agent.permission import Permission
 from agent.redaction import Redactor
@@ -264,13 +271,12 @@ class Agent:
     def _ask(self, move: Ask, deadline: Deadline) -> Generator[Event, None, AssistantMessage]:
         spec, history, by = self.model.spec, self._history, self.equipment
         wanted = min(move.max_tokens, spec.max_output)
-        told = self.redactor.scrub(move.message)
+        told, infill = self.redactor.scrub(move.message), self.redactor.scrub(move.infill)
         compacted = history.fitting(by, wanted, self._changed, [told])
         messages = [*self.history, told]
+        read = compacted.applied(messages) if compacted else messages
         # What a limit forbids is neither said nor shortened for.
-        wanted = yield from self._allowed(
-            compacted.applied(messages) if compacted else messages, wanted
-        )
+        wanted = yield from self._allowed([UserMessage(infill.text)] if infill else read, wanted)
         yield from self._say(told)
         if compacted is not None:
             yield self._shorten(compacted)
@@ -280,6 +286,7 @@ class Agent:
         failed: list[Usage] = []
         try:
             with self.costing.step(spec) as bill:
+                move = replace(move, infill=infill)
                 answer = yield from self._answer(move, wanted, deadline, failed)
         except (ModelError, Cancelled, LimitReached):
             self._spend(failed, bill.cost(*failed))
@@ -291,7 +298,7 @@ class Agent:
         self._spend([*failed, usage], cost)
         malformed = self.totals.malformed + len(message.malformed)
         self.totals = replace(self.totals, steps=number, malformed=malformed)
-        meter = self.context.measure(self.history, by, usage, wanted, read=move.infill is None)
+        meter = self.context.measure(self.history, by, usage, wanted, read=infill is None)
         yield events.StepFinished(
             number, usage, seconds, len(message.calls), message.malformed, cost, meter
         )

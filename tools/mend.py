@@ -38,7 +38,7 @@ TOGETHER = 8
 class Definition(Arguments):
     path: str = Field(description="file")
     symbol: str = Field(description="name of a function, method or class in it")
-    codes: tuple[str, ...] = Field((), description="what it might be; none: try small changes")
+    code: str = Field("", description="what it might be; empty: try small changes")
 
 
 class TryMendsArguments(Arguments):
@@ -126,7 +126,7 @@ class TryMends(Tool[TryMendsArguments]):
         """Those that are given, else small ones."""
         files = {place.path: self._workspace.peek(place.path) for place in args.definitions}
         every = [_Found.of(place, files[place.path]) for place in args.definitions]
-        given = [(found, code) for found in every for code in found.place.codes]
+        given = [(found, found.place.code) for found in every if found.place.code]
         for found, code in given or self._small(args, every, until, cancel):
             with suppress(ToolError):  # a change that does not stand in its file
                 yield Mend(found.place, code, self._trial(found, code))

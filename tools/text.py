@@ -18,6 +18,7 @@ from tools.errors import ToolError
 from tools.text_filter import printable
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_WORD = re.compile(r"\w+|[^\w \t]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +152,17 @@ def line_at(text: str, offset: int) -> int:
 def shown(text: str) -> str:
     """A path, or other text, as one line without control characters."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def difference(before: str, after: str) -> int:
+    """Words and signs that are taken out or put in."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return sum(
+        _changed(_WORD.findall("".join(old[a:b])), _WORD.findall("".join(new[c:d])))
+        for tag, a, b, c, d in opcodes(old, new)
+        if tag != "equal"
+    )
+
+
+def _changed(old: list[str], new: list[str]) -> int:
+    return sum(b - a + d - c for tag, a, b, c, d in opcodes(old, new) if tag != "equal")

@@ -161,6 +161,12 @@ class Infill:
     stop: tuple[str, ...] = ()
     """Where a text ends, besides a blank line and where it goes on as what is behind the gap."""
 
+    @property
+    def text(self) -> str:
+        """About what is read: of what is before the gaps the longest, and all of the rest."""
+        longest = max((gap.before for gap in self.gaps), key=len, default="")
+        return longest + "".join(f"{gap.piece}{gap.after}" for gap in self.gaps)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

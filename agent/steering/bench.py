@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from agent.approval import Denial
 from agent.messages import AssistantMessage, ToolCall, UserMessage
 from agent.models.base import Form, ModelSpec
 from agent.prompts import fill
@@ -27,7 +28,7 @@ from tools.syntax import language_of
 from tools.testing.commands import Runner
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestCase, TestRun
-from tools.text import opcodes
+from tools.text import difference
 from tools.workspace import Workspace
 
 CODE_SHARE = 0.4
@@ -48,7 +49,6 @@ SMALL = 8
 """Words that differ, where a change is so small that no smaller one is looked for."""
 FITTED = "That only gives the value that a test expects; write the rule behind it."
 _ERROR = re.compile(r"\b((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Invalid\w+))\b")
-_WORD = re.compile(r"\w+|[^\w \t]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A definition, and what it might be."""
+    """A definition, and what it might be; empty: small changes of it."""
 
     path: str
     symbol: str
-    codes: tuple[str, ...] = ()
+    code: str = ""
 
 
 @dataclass(slots=True)
@@ -81,6 +81,10 @@ class Bench:
     has_tests: bool
     """Whether there is a command that runs the project's tests."""
     case: Case
+    edits_ask: Callable[[], bool] = bool
+    """Whether the user wants to see every edit of the model's before it is made."""
+    denied: bool = False
+    """Whether the user did not allow trials in this turn."""
     safe: int | None = None
     """The checkpoint before the change that is being tried; None once a change stands."""
     reserve: _Found | None = None
@@ -277,6 +281,10 @@ class Bench:
         places = [Place(item.path, item.symbol.name) for item in items]
         return (yield from self.try_changes(places, run, good, seconds, error=error, rare=rare))
 
+    def can_try(self, run: TestRun) -> bool:
+        """Whether changes can be tried against the tests."""
+        return run.runner is Runner.PYTEST and _first(run) is not None and not self.denied
+
     def try_changes(
         self,
         places: Sequence[Place],
@@ -291,7 +299,7 @@ class Bench:
         that pass, the first good one stays in the tree.
 
         Args:
-            places: Definitions, and what each might be; small changes where nothing is given.
+            places: What might be where, the likeliest first.
             run: The tests as they are.
             good: Whether a run of all tests with a change is good enough.
             seconds: What the trials may take.
@@ -299,7 +307,7 @@ class Bench:
             rare: Whether to try small changes that are seldom right.
         """
         case = _first(run)
-        if case is None or run.runner is Runner.OTHER:
+        if case is None or not self.can_try(run):
             return None
         checkpoint = self.workspace.checkpoint()
         wanted = {
@@ -311,6 +319,7 @@ class Bench:
         }
         trial = ToolCall(self._new_id(), "try_mends", wanted)
         tried = yield from use(trial, by_model=False, needed=False)
+        self.denied = isinstance(tried.details, Denial)
         for mend in tried.details.passing[:MADE] if isinstance(tried.details, Mends) else ():
             call = self.replacing(mend.definition.path, mend.definition.symbol, mend.code)
             made = yield from use(call, by_model=False, needed=False)
@@ -378,17 +387,3 @@ class Bench:
 def _first(run: TestRun) -> TestCase | None:
     """The first test that fails, if it can be run alone."""
     return next((case for case in run.failures if "::" in case.id), None)
-
-
-def difference(before: str, after: str) -> int:
-    """Words and signs that are taken out or put in."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    return sum(
-        _changed(_WORD.findall("".join(old[a:b])), _WORD.findall("".join(new[c:d])))
-        for tag, a, b, c, d in opcodes(old, new)
-        if tag != "equal"
-    )
-
-
-def _changed(old: list[str], new: list[str]) -> int:
-    return sum(b - a + d - c for tag, a, b, c, d in opcodes(old, new) if tag != "equal")

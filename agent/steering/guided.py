@@ -76,6 +76,7 @@ class Guided:
         bench = self.bench
         if self.talk and task.rstrip().endswith("?"):
             return (yield from self._answer(task))
+        bench.denied = False
         if not onward:
             bench.case.open(bench.workspace.checkpoint())
         if bench.case.evidence is None:
@@ -128,7 +129,9 @@ class Guided:
         better, said = yield from self._attempt(trials, questions.first(shown, workspace))
         better = yield from bench.smaller(shown, run, better, trials.better, checkpoint)
         if better is None:
-            better = yield from infilling.improve(bench, task, shown, run, trials.better)
+            better = yield from infilling.improve(
+                bench, task, shown, run, trials.better, tests=True
+            )
         attempts: Iterator[Question | None] = itertools.chain(
             questions.rewrites(shown, workspace, said),
             [None],  # time to combine

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections import defaultdict
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import dedent
@@ -24,9 +24,9 @@ from agent.steering.bench import Bench, Place
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, ask
 from tools.outline import Ranked
-from tools.python_syntax import parsed, source_lines
+from tools.python_syntax import definition, parsed, source_lines
 from tools.syntax import language_of
-from tools.testing.reports import TestRun
+from tools.testing.reports import TestCase, TestRun
 
 STATEMENTS = 48
 """For which others are asked for; on two cores of a CPU one takes three seconds."""
@@ -39,10 +39,12 @@ ISSUE, OTHERS, EARLIER = 2_500, 4_000, 4_000
 BEHIND = 12
 """Lines of the code behind one."""
 _SOUND = (
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Try),
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Try, ast.TryStar),
     *(ast.Raise, ast.Pass, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal),
 )
 """Statements that are seldom wrong, at least in what stands before their bodies."""
+_REMARK = re.compile(r"(#[^\"'\r\n]*?)\s*$")
+"""A comment at a line's end; one with quotes in it may be a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class _Statement:
     """The line where it begins, counted from 0."""
     end: int
     """The line behind it."""
+    remark: str
+    """The comment at its end."""
 
     @property
     def margin(self) -> str:
@@ -64,14 +68,16 @@ class _Statement:
 
     @property
     def text(self) -> str:
-        return "".join(self.lines[self.first : self.end]).strip()
+        text = "".join(self.lines[self.first : self.end]).strip()
+        return text.removesuffix(self.remark).rstrip()
 
     def definition(self, text: str) -> str:
         """The definition that it is in, with another text in its place."""
         symbol = self.item.symbol
         before = self.lines[symbol.first_line - 1 : self.first]
         after = self.lines[self.end : symbol.last_line]
-        return "".join((*before, f"{self.margin}{text}\n", *after))
+        remark = f"  {self.remark}" if self.remark else ""
+        return "".join((*before, f"{self.margin}{text}{remark}\n", *after))
 
 
 def improve(
@@ -80,6 +86,8 @@ def improve(
     shown: Material,
     run: TestRun,
     good: Callable[[TestRun], bool],
+    *,
+    tests: bool,
 ) -> Generator[Move, Reply, TestRun | None]:
     """Try other statements, those of the likeliest definitions first.
 
@@ -87,17 +95,21 @@ def improve(
         shown: The definitions.
         run: The tests as they are.
         good: Whether a run of all tests with a change is good enough.
+        tests: Whether the model sees the first test that fails.
 
     Returns:
         The run with the change that stands in the tree; None if none helped.
     """
     if not bench.spec.infills:
         return None
+    cases = [case for case in run.failures if "::" in case.id][: int(tests)]
     checkpoint = bench.workspace.checkpoint()
     every = itertools.islice(_statements(bench, shown.candidates), STATEMENTS)
     for some in _batches(every):
+        if bench.edits_ask() or not bench.can_try(run):
+            return None  # what the model writes here is run before it is shown
         names = ", ".join(dict.fromkeys(f"`{one.item.symbol.name}`" for one in some))
-        gaps = tuple(_gaps(bench, task, shown, run, some))
+        gaps = tuple(_gaps(bench, task, shown, cases, some))
         question = UserMessage(fill("guided_infill", symbols=names))
         answer = yield from ask(Ask(question, infill=Infill(gaps, stop=("  #",))))
         places = _places(bench, _said(answer, some))
@@ -120,25 +132,45 @@ def _batches(statements: Iterable[_Statement]) -> Iterator[list[_Statement]]:
 
 
 def _statements(bench: Bench, items: Iterable[Ranked]) -> Iterator[_Statement]:
+    seen: set[tuple[str, int]] = set()
     for item in items:
         if language_of(item.path) != "python":
             continue
-        text = material.text_of(bench.workspace, item.path)
+        text = material.text_of(bench.workspace, item.path).removeprefix("\ufeff")
         tree, lines = parsed(text), tuple(source_lines(text))
-        symbol = item.symbol
-        found = {
-            (node.lineno - 1, _end(node))
+        first, last = item.symbol.first_line, item.symbol.last_line
+        nodes = [
+            node
             for node in ast.walk(tree or ast.Module([], []))
             if isinstance(node, ast.stmt) and not isinstance(node, _SOUND) and not _is_text(node)
-            if symbol.first_line <= node.lineno <= symbol.last_line
-        }
-        yield from (_Statement(item, lines, first, end) for first, end in sorted(found))
+            if first <= node.lineno <= last and (item.path, node.lineno) not in seen
+        ]
+        end = 0
+        for number in sorted({node.lineno for node in nodes}):
+            seen.add((item.path, number))
+            if number <= end:
+                continue  # it is a part of the one before
+            end = max(_end(node, lines) for node in nodes if node.lineno == number)
+            remark = _REMARK.search(lines[end - 1]) if end == number else None
+            yield _Statement(item, lines, number - 1, end, remark[1] if remark else "")
 
 
-def _end(node: ast.stmt) -> int:
-    body = getattr(node, "body", None)
-    end = body[0].lineno - 1 if isinstance(body, list) else node.end_lineno or node.lineno
-    return max(end, node.lineno)
+def _end(node: ast.stmt, lines: Sequence[str]) -> int:
+    """The line where a statement ends, counted from 1; of one with a body, the last before that."""
+    match node:
+        case ast.If(test=head) | ast.While(test=head):
+            pass
+        case ast.For(iter=head) | ast.AsyncFor(iter=head) | ast.Match(subject=head):
+            pass
+        case ast.With(items=[*_, item]) | ast.AsyncWith(items=[*_, item]):
+            head = item.context_expr
+        case _:
+            return node.end_lineno or node.lineno
+    body = node.cases[0].pattern if isinstance(node, ast.Match) else node.body[0]
+    for number in range(head.end_lineno or head.lineno, body.lineno):
+        if _REMARK.sub("", lines[number - 1]).rstrip().endswith(":"):
+            return number
+    return node.end_lineno or node.lineno  # the body stands on the same line
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -146,13 +178,16 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def _gaps(
-    bench: Bench, task: str, shown: Material, run: TestRun, statements: Sequence[_Statement]
+    bench: Bench,
+    task: str,
+    shown: Material,
+    cases: Sequence[TestCase],
+    statements: Sequence[_Statement],
 ) -> Iterator[Gap]:
     """The gaps that statements leave, behind what is to be known of the task.
 
     What stands before them is the same for all of one definition, so that it is read once.
     """
-    cases = [case for case in run.failures if "::" in case.id][:1]
     tests = [_file(*test) for test in material.tests(bench.workspace, bench.index(), cases)]
     issue = "".join(f"# {line}" for line in _fitting(task.splitlines(keepends=True), ISSUE))
     files = {
@@ -165,13 +200,13 @@ def _gaps(
         start = one.item.symbol.first_line - 1
         earlier = _fitting(one.lines[start - 1 :: -1] if start else (), EARLIER)
         before = "".join((*reversed(earlier), *one.lines[start : one.first]))
-        known = "".join((issue.rstrip(), "\n\n", *others, *tests, _file(path, before)))
+        known = "".join((issue.rstrip(), "\n\n\n", *others, *tests, f"# {path}\n", before))
         behind = "".join(one.lines[one.end : one.end + BEHIND])
         yield Gap(f"{known}{one.margin}", one.text, f"\n{behind}")
 
 
 def _file(path: str, code: str) -> str:
-    return f"# {path}\n{code}"
+    return f"# {path}\n{code.rstrip()}\n\n\n"
 
 
 def _fitting(parts: Sequence[str], room: int) -> list[str]:
@@ -198,25 +233,25 @@ def _said(
 def _places(bench: Bench, said: Iterable[tuple[_Statement, str]]) -> list[Place]:
     """The definitions that come of the texts: those that do something else, with imports that they
     lack."""
-    codes: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    found: dict[Place, None] = {}
     index = bench.index()
     for one, text in said:
         path, symbol = one.item.path, one.item.symbol.name
-        old = _told(one.definition(one.text))
+        old = _does(one.definition(one.text))
         lines = text.split("\n")
         for size in range(len(lines), 0, -1):  # it may have gone on for too long
             code = one.definition("\n".join(lines[:size]))
-            if _told(code) not in ("", old):
-                lacking = material.imports(
+            if _does(code) not in ("", old):
+                imports = material.imports(
                     bench.workspace, index, path, "".join(one.lines), dedent(code)
                 )
-                codes[path, symbol][f"{lacking}\n\n\n{code}" if lacking else code] = None
-    return [Place(path, symbol, tuple(made)) for (path, symbol), made in codes.items()]
+                found[Place(path, symbol, f"{imports}\n\n\n{code}" if imports else code)] = None
+    return [*found]
 
 
-def _told(code: str) -> str:
-    """What code says; empty if that is no Python."""
-    tree = parsed(dedent(code))
+def _does(code: str) -> str:
+    """What a definition comes to; empty if it is no Python."""
+    _, tree = definition(code)
     try:
         return ast.dump(tree) if tree is not None else ""
     except (RecursionError, ValueError):  # too deep, or too long a number

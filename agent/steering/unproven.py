@@ -130,8 +130,10 @@ def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Repl
     after = yield from bench.smaller(
         shown, written.run, after, trials.good, checkpoint, sure=bool(written.sure)
     )
-    if after is None:
-        after = yield from infilling.improve(bench, task, shown, written.run, trials.good)
+    if after is None and written.sure:
+        after = yield from infilling.improve(
+            bench, task, shown, written.run, trials.good, tests=False
+        )
     for question in _attempts(bench, shown, said, written):
         if after is not None or (question is None and written.best > max(before, 0)):
             break

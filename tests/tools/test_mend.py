@@ -64,6 +64,17 @@ def unchanged(root: Path, code: bytes) -> None:
     assert git(root, "status", "--porcelain") == ""
 
 
+def test_what_is_given_is_tried_instead_of_small_changes(tmp_path: Path) -> None:
+    repository(tmp_path, CODE.encode(), TEST)
+    right = "import math\n\n\ndef is_long(text):\n    return math.sqrt(len(text)) > 1\n"
+    given = ["def is_long(text):\n    return len(text) > 5\n", right, "def is_long(text):"]
+    places = [{"path": "calc.py", "symbol": "is_long", "code": code} for code in given]
+    arguments = TryMendsArguments.model_validate({"definitions": places, "test": ID})
+    result = tool(tmp_path).run(arguments, threading.Event())
+    assert codes(result) == (right,)
+    unchanged(tmp_path, CODE.encode())
+
+
 @pytest.mark.parametrize(
     "code",
     [

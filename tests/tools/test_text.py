@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tools.errors import ToolError
-from tools.text import SourceText, line_delta, numbered, shown
+from tools.text import SourceText, difference, line_delta, numbered, shown
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,29 @@ def test_lines_are_counted_and_numbered() -> None:
 
 def test_a_path_is_shown_on_one_line() -> None:
     assert shown("a\nb\x1b[2J\u202ec") == "a\\nb\\u202ec"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "size"),
+    [
+        ("a < b\n", "a < b\n", 0),
+        ("a < b\n", "a > b\n", 2),
+        ("a = f(1)\n", "a = f(1, 2)\n", 2),
+        ("a = 1\n", "a   = 1\n", 0),
+        ("", "a = 1\n", 4),
+        ("a = 1\n", "", 4),
+        ("a\nb\nc\n", "a\nc\n", 2),
+        ("größer = 1\n", "größer = 2\n", 2),
+    ],
+)
+def test_the_difference_is_counted_in_words_and_signs(before: str, after: str, size: int) -> None:
+    assert difference(before, after) == size
+
+
+def test_the_difference_of_long_files_is_counted_at_once() -> None:
+    lines = ["    x = 1\n", "\n", "    y = [0, 0, 0]\n"] * 20_000
+    changed = [*lines[:30_000], "    z = 2\n", *lines[30_000:]]
+    began = time.process_time()
+    assert difference("".join(lines), "".join(changed)) == 4
+    assert difference("".join(lines[:9_000]), "".join(lines[:9_000]).replace("0", "1")) > 9_000
+    assert time.process_time() - began < 3

@@ -31,7 +31,8 @@ from agent.models.base import (
     Usage,
 )
 from agent.models.local.answer import write_form, write_free
-from agent.models.local.driver import Aborted, Driver, physical_cores, shared
+from agent.models.local.cores import physical_cores
+from agent.models.local.driver import Aborted, Driver, shared
 from agent.models.local.infill import Infiller
 from agent.models.local.protocol import Load
 from agent.models.local.structure import Grammar, StructureError
@@ -163,11 +164,16 @@ class Conversation:
         try:
             with self.driver.aside():
                 for call, difference in filler.calls():
+                    difference = difference if told else f"```diff\n{difference}"
                     calls.append(call)
                     told += difference
                     emit(TextDelta(difference))
         except Aborted:
+            calls.clear()
             stop = StopReason.CANCELLED
+        if told:
+            told += "```"
+            emit(TextDelta("```"))
         message = AssistantMessage(told, calls=tuple(calls), raw=told, model=self._name)
         return Answer(message, filler.usage(time.monotonic() - started), stop)
 

@@ -34,8 +34,6 @@ _ABORTED = 2
 _SERIOUS, _CONTINUED = (3, 4), 5
 """llama.cpp's levels of log: warning and error; the rest of the line before."""
 _FLASH_AUTO = -1
-_USEFUL_THREADS = 16
-"""More only wait for each other: memory is the limit by then."""
 CONTROL = 8
 USER_DEFINED = 16
 
@@ -392,26 +390,3 @@ def shared(held: Sequence[int], wanted: Sequence[int]) -> int:
         if one != other:
             return index
     return min(len(held), len(wanted))
-
-
-def physical_cores() -> int:
-    """Cores this process may use, hyper-threads counted once and a container's quota obeyed."""
-    try:
-        allowed = os.sched_getaffinity(0)
-    except AttributeError:
-        return max(1, (os.cpu_count() or 2) // 2)
-    cores = set()
-    for cpu in allowed:
-        folder = f"/sys/devices/system/cpu/cpu{cpu}/topology"
-        try:
-            with open(f"{folder}/thread_siblings_list", encoding="ascii") as file:
-                cores.add(file.read().strip())
-        except OSError:
-            cores.add(str(cpu))
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
-            quota, period = file.read().split()
-        limit = max(1, int(quota) // int(period)) if quota != "max" else len(cores)
-    except (OSError, ValueError):
-        limit = len(cores)
-    return max(1, min(len(cores), limit, _USEFUL_THREADS))

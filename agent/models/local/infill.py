@@ -43,7 +43,7 @@ class Infiller:
     """Seconds that what was evaluated took."""
 
     def calls(self) -> Iterator[tuple[ToolCall, str]]:
-        """Each other text of each gap as a call, and as a difference for those who watch.
+        """Each other text of each gap as a call, and in a difference for those who watch.
 
         Raises:
             Aborted, DecodeFailed: As the driver does.
@@ -77,10 +77,11 @@ class Infiller:
         Raises:
             Aborted, DecodeFailed: As the driver does.
         """
-        driver, marks = self.driver, self.marks
+        driver, marks, bos = self.driver, self.marks, self.driver.bos()
         piece = self._tokens(gap.piece)
         before, after = self._tokens(gap.before), self._tokens(gap.after)
-        prompt = [marks.prefix, *before, marks.suffix, *after, marks.middle]
+        begin = [marks.prefix] if bos is None else [bos, marks.prefix]
+        prompt = [*begin, *before, marks.suffix, *after, marks.middle]
         if len(prompt) + len(piece) + LONGEST >= driver.n_context:
             return
         self.reused += driver.keep(prompt)
@@ -90,15 +91,17 @@ class Infiller:
         self.reading += time.monotonic() - began
         self.evaluated += len(piece) + 2
         known = {gap.piece.strip(), ""}
+        left = self.wanted.each
         for doubt in doubts:
-            if len(known) - 2 == self.wanted.each or doubt.probability < self.wanted.least:
+            if not left or doubt.probability < self.wanted.least or self.output >= self.room:
                 return
             head = [*piece[: doubt.index - 1], doubt.token]
             driver.keep([*prompt, *head])
             self._read([*prompt, *head[:-1]])
-            text = self._written(head, gap.after)
+            text = self._written(head, gap)
             if text not in known:
                 known.add(text)
+                left -= doubt.token not in driver.ends  # the beginning of the piece cost nothing
                 yield text, doubt.probability
 
     def _read(self, tokens: Sequence[int]) -> None:
@@ -109,29 +112,32 @@ class Infiller:
         self.reading += time.monotonic() - began
         self.evaluated += len(unread)
 
-    def _written(self, tokens: list[int], after: str) -> str:
-        """The text that begins so."""
-        driver, marks = self.driver, self.marks
-        ends = driver.ends | {marks.prefix, marks.suffix, marks.middle}
-        following = next(filter(None, map(str.strip, after.splitlines())), "")
-        text = ""
-        for _ in range(LONGEST):
-            if tokens[-1] in ends:
-                break
-            text = b"".join(map(driver.piece, tokens)).decode("utf-8", "ignore")
+    def _written(self, head: Sequence[int], gap: Gap) -> str:
+        """The text that begins with these tokens, of which only the last is not the gap's own."""
+        ends = self.driver.ends | {self.marks.prefix, self.marks.suffix, self.marks.middle}
+        following = next(filter(None, map(str.strip, gap.after.splitlines())), "")
+        most = max(LINES, gap.piece.count("\n") + 1)
+        tokens = list(head)
+        text = self._text(tokens[:-1])
+        own = len(text)
+        while tokens[-1] not in ends:
+            text = self._text(tokens)
             *lines, last = text.split("\n")
-            ended = len(lines) == LINES or _begins(following, last.strip())
-            if lines and (ended or not lines[-1].strip()):
-                text = "\n".join(lines)
-                break
-            cut = min((at for stop in self.wanted.stop if (at := text.find(stop)) >= 0), default=-1)
-            if cut >= 0 or self.output == self.room:
-                text = text[:cut] if cut >= 0 else ""
-                break
-            driver.evaluate(tokens[-1:])
-            tokens.append(int(driver.logits().argmax()))
+            over = len(lines) == most or _begins(following, last.strip())
+            if "\n" in text[own:] and (over or not lines[-1].strip()):
+                return "\n".join(lines).strip()
+            stops = [at for stop in self.wanted.stop if (at := text.find(stop, own)) >= 0]
+            if stops:
+                return text[: min(stops)].strip()
+            if len(tokens) - len(head) == LONGEST or self.output >= self.room:
+                return ""  # it has no end
+            self.driver.evaluate(tokens[-1:])
+            tokens.append(int(self.driver.logits().argmax()))
             self.output += 1
         return text.strip()
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return b"".join(map(self.driver.piece, tokens)).decode("utf-8", "ignore")
 
     def _tokens(self, text: str) -> list[int]:
         return self.driver.tokenize(text, special=False)

@@ -139,8 +139,9 @@ class LocalModel:
             process = self._alive()
             number = next(self._numbers)
             before = () if process.asked else self._asked
-            process.asked = True
-            self._asked = tuple(request.messages)
+            if request.infill is None:  # else the messages are not read
+                process.asked = True
+                self._asked = tuple(request.messages)
             process.send(Ask(number, request, before))
             cancelled = answered = False
             try:

@@ -96,6 +96,8 @@ def conduct(
     bench = Bench(
         workspace, lambda: Index.build(workspace, None), model.spec, model.count, True, Case()
     )
+    if gate is not None:
+        bench.edits_ask = lambda: gate.edits_ask
     steering = Guided(bench, talk)
     agent = Agent(model, toolbox, workspace, steering, Limits(steps=steps), gate=gate)
     cancel = threading.Event()

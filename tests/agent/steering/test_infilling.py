@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from agent.approval import ApprovalAnswer, ApprovalRequest, Choice, Gate
 from agent.events import Status, ToolFinished
+from agent.mode import Mode
+from agent.models.base import Infill
+from agent.models.scripted import ScriptedModel
+from agent.steering import infilling
+from agent.steering.bench import Bench
+from agent.steering.evidence import Case
+from agent.steering.moves import Ask
+from agent.steering.suspects import suspects
 from tests.agent.steering.test_guided import (
     CODE,
     HALF,
@@ -19,6 +28,11 @@ from tests.agent.steering.test_guided import (
     questions,
 )
 from tests.agent.steering.test_guided import conduct as conduct_with
+from tools.base import Cancel
+from tools.outline import Index
+from tools.testing.commands import Runner
+from tools.testing.reports import Outcome, TestCase, TestRun
+from tools.workspace import Workspace
 
 INFILLS = 'infills = true\nsteering = "guided"\n'
 WRONG = call("half", HALF_NO_BETTER)
@@ -118,6 +132,96 @@ def test_statements_of_methods_and_of_several_lines_are_replaced_whole(tmp_path:
     assert ended(seen).status is Status.VERIFIED
     lines = "result = x / 2\n        result = int(result)"
     assert code(tmp_path) == shop.replace("result = sum(\n            [x, x, 1]\n        )", lines)
+
+
+def test_a_comment_and_a_string_at_the_margin_stay(tmp_path: Path) -> None:
+    lines = '    note = """\nSELECT"""\n    return x / RATE / RATE  # of two'
+    shop = CODE.replace("    return x / 3", lines)
+    filled = infill((OTHERS, "return x / RATE"))
+    seen = conduct(tmp_path, [INFILLS, WRONG, filled], code=shop)
+    assert ended(seen).status is Status.VERIFIED
+    assert code(tmp_path) == shop.replace("RATE / RATE", "RATE")
+
+
+HEADS = """\
+def half(x):
+    for part in (
+        x,
+    ):
+        # first
+        @str
+        def f(): ...
+    if x: return 1
+    with open(x) as file:
+        pass
+    match x:
+        case 1:
+            y = 1; z = 2
+    while (x and
+           y): return x
+    try:
+        return x
+    except* OSError:
+        raise
+"""
+
+
+def test_a_statement_with_a_body_ends_before_it(tmp_path: Path) -> None:
+    infilled = asked(tmp_path, HEADS)
+    assert [gap.piece for gap in infilled.gaps] == [
+        "for part in (\n        x,\n    ):",
+        "if x: return 1",
+        "with open(x) as file:",
+        "match x:",
+        "y = 1; z = 2",
+        "while (x and\n           y): return x",
+        "return x",
+        "OTHER = 1",
+    ]
+
+
+def test_what_is_around_a_gap(tmp_path: Path) -> None:
+    (gap,) = (gap for gap in asked(tmp_path, CODE).gaps if gap.piece == "return x / 3")
+    assert gap.before.startswith("# Halves are\n# wrong.\n\n\n# other.py\nOTHER = 1\n\n\n")
+    assert "# test_calc.py\ndef test_half():\n    assert half(4) == 2\n\n\n" in gap.before
+    assert gap.before.endswith("# calc.py\n" + CODE.removesuffix("return x / 3\n"))
+    assert gap.piece == "return x / 3"
+    assert gap.after == "\n"
+
+
+def test_tests_of_the_models_own_are_not_shown(tmp_path: Path) -> None:
+    assert "test_half" not in asked(tmp_path, CODE, tests=False).gaps[0].before
+
+
+def asked(tmp_path: Path, code: str, *, tests: bool = True) -> Infill:
+    """What is asked first of a model that fills gaps."""
+    (tmp_path / "calc.py").write_text(code)
+    (tmp_path / "other.py").write_text("OTHER = 1\n")
+    (tmp_path / "test_calc.py").write_text(TESTS)
+    (tmp_path / "script.toml").write_text(INFILLS)
+    model = ScriptedModel.load(tmp_path / "script.toml")
+    workspace = Workspace(tmp_path)
+    index = Index.build(workspace, None)
+    bench = Bench(workspace, lambda: index, model.spec, model.count, True, Case())
+    shown = bench.gather(suspects(index, "half", None, ""))
+    case = TestCase("test_calc.py::test_half", Outcome.FAILED, "assert 1.3 == 2")
+    run = TestRun(("pytest",), Runner.PYTEST, (case,), 1, "", 1.0)
+    moves = infilling.improve(bench, "Halves are\nwrong.", shown, run, bool, tests=tests)
+    move = next(moves)
+    assert isinstance(move, Ask)
+    assert move.infill is not None
+    return move.infill
+
+
+def test_who_wants_to_see_each_edit_first_is_not_shown_trials(tmp_path: Path) -> None:
+    class Asked:
+        def ask(self, request: ApprovalRequest, cancel: Cancel) -> ApprovalAnswer:
+            return ApprovalAnswer(Choice.ONCE)
+
+    gate = Gate(Mode.ASK, Asked(), tmp_path / "repository", sandboxed=True)
+    seen = conduct(tmp_path, [INFILLS, WRONG, call("half", HALF)], gate=gate)
+    assert ended(seen).status is Status.VERIFIED
+    assert ended(seen).totals.steps == 2
 
 
 def test_a_limit_in_the_midst_leaves_the_tree_as_it_was(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_model_that_was_trained_to_fills_them(filling: LocalModel) -> None:
     calls = answer.message.calls
     assert {call.name for call in calls} == {INFILL}
     assert "return total / len(values)" in {call.arguments["text"] for call in calls}
-    assert answer.message.text.startswith(f"- {PIECE}\n+ {calls[0].arguments['text']}\n")
+    assert answer.message.text.startswith(f"```diff\n- {PIECE}\n+ {calls[0].arguments['text']}\n")
     assert answer.stop is StopReason.END
     usage = answer.usage
     assert usage.prompt == usage.reused + usage.evaluated
