@@ -18,6 +18,7 @@ from agent.steering.bench import Bench
 from agent.steering.evidence import Case
 from agent.steering.moves import Ask
 from agent.steering.suspects import suspects
+from tests.agent.steering.test_bench import Refusing
 from tests.agent.steering.test_guided import (
     CODE,
     HALF,
@@ -229,3 +230,10 @@ def test_a_limit_in_the_midst_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
     seen = conduct(tmp_path, [INFILLS, WRONG, filled], steps=1)
     assert ended(seen).status is Status.STEP_LIMIT
     assert ended(seen).changed == ()
+
+
+def test_where_trials_are_not_allowed_nothing_is_asked_for_them(tmp_path: Path) -> None:
+    gate = Gate(Mode.EDIT, Refusing(), tmp_path / "repository", sandboxed=False)
+    seen = conduct(tmp_path, [INFILLS, WRONG, call("half", HALF)], gate=gate)
+    assert ended(seen).status is Status.VERIFIED
+    assert ended(seen).totals.steps == 2
