@@ -51,8 +51,9 @@ def test_llama_streams_counts_and_keeps_its_cache(local: ClaudeModel) -> None:
     assert len(pieces) > 2
     assert first.usage.output > 2
     longer = [*HISTORY, first.message, UserMessage("And again.")]
-    counted = local.count_request(short(longer))
-    assert counted is not None
+    # Beside other tests the server may need longer than a count may take.
+    counts = (local.count_request(short(longer)) for _ in range(6))
+    counted = next(count for count in counts if count is not None)
     assert counted > first.usage.prompt
     second = ask(local, longer, request=short(longer))
     assert second.usage.prompt == counted
