@@ -94,8 +94,8 @@ class TryMends(Tool[TryMendsArguments]):
         mended = [m for m, failed in zip(mends, rest, strict=False) if fails != 0 and failed == 0]
         passing = self._sound(mended, end, cancel)
         seconds = args.seconds - (end - time.monotonic())
-        where = ", ".join(definition.symbol for definition in args.definitions[:SHOWN])
-        where += " …" if len(args.definitions) > SHOWN else ""
+        names = [*dict.fromkeys(definition.symbol for definition in args.definitions)]
+        where = ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
         count = f"{len(passing)} pass" if len(passing) != 1 else "1 passes"
         changes = "small change" if len(rest) == 1 else "small changes"
         display = f"{len(rest)} {changes} of {where}: {count} ({seconds:.1f} s)"

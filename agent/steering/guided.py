@@ -128,13 +128,9 @@ class Guided:
         trials = _Trials(shared, run)
         better, said = yield from self._attempt(trials, questions.first(shown, workspace))
         better = yield from bench.smaller(shown, run, better, trials.better, checkpoint)
-        if better is None:
-            better = yield from infilling.improve(
-                bench, task, shown, run, trials.better, tests=True
-            )
         attempts: Iterator[Question | None] = itertools.chain(
             questions.rewrites(shown, workspace, said),
-            [None],  # time to combine
+            [None],  # time for what costs more
             questions.variations(shown, workspace, said),
         )
         for number, question in enumerate(attempts, start=1):
@@ -143,6 +139,9 @@ class Guided:
             yield Rewind(0, checkpoint, f"Attempt {number} did not help; asking anew.")
             if question is None:
                 better = yield from self._combine(trials)
+                if better is None:
+                    good = trials.better
+                    better = yield from infilling.improve(bench, task, shown, run, good, tests=True)
             else:
                 better, _ = yield from self._attempt(trials, question)
         if better is None:

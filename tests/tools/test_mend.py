@@ -72,6 +72,7 @@ def test_what_is_given_is_tried_instead_of_small_changes(tmp_path: Path) -> None
     arguments = TryMendsArguments.model_validate({"definitions": places, "test": ID})
     result = tool(tmp_path).run(arguments, threading.Event())
     assert codes(result) == (right,)
+    assert " small changes of is_long: 1 passes" in result.display
     unchanged(tmp_path, CODE.encode())
 
 

@@ -37,6 +37,8 @@ from tools.workspace import Workspace
 
 INFILLS = 'infills = true\nsteering = "guided"\n'
 WRONG = call("half", HALF_NO_BETTER)
+EARLIER = [INFILLS, *[WRONG] * 4]
+"""The first answer, and one about each of three suspects."""
 OTHERS = 3
 """Statements of the code: the rate, `return x + RATE`, `return x / 3`."""
 conduct = partial(conduct_with, mending=True, code=CODE.replace("x / 3", "x / RATE / RATE"))
@@ -54,32 +56,32 @@ def code(tmp_path: Path) -> str:
 
 def test_a_statement_with_which_the_test_passes_stays(tmp_path: Path) -> None:
     filled = infill((OTHERS - 1, "return x * 7"), (OTHERS - 1, "return x / RATE"))
-    seen = conduct(tmp_path, [INFILLS, WRONG, filled])
+    seen = conduct(tmp_path, [*EARLIER, filled])
     end = ended(seen)
     assert end.status is Status.VERIFIED
-    assert end.totals.steps == 2
+    assert end.totals.steps == 5
     assert code(tmp_path) == CODE.replace("x / 3", "x / RATE")
-    assert questions(seen)[1].startswith("What else might the statements of `")
+    assert questions(seen)[4].startswith("What else might the statements of `")
 
 
 def test_of_a_text_that_goes_on_for_too_long_its_beginning_is_tried(tmp_path: Path) -> None:
     filled = infill((OTHERS - 1, "return x / RATE\n\n\nreturn [\n"))
-    assert ended(conduct(tmp_path, [INFILLS, WRONG, filled])).status is Status.VERIFIED
+    assert ended(conduct(tmp_path, [*EARLIER, filled])).status is Status.VERIFIED
     assert code(tmp_path) == CODE.replace("x / 3", "x / RATE")
 
 
 def test_what_a_text_needs_is_imported(tmp_path: Path) -> None:
     filled = infill((OTHERS - 1, "return math.sqrt(x)"))
-    assert ended(conduct(tmp_path, [INFILLS, WRONG, filled])).status is Status.VERIFIED
+    assert ended(conduct(tmp_path, [*EARLIER, filled])).status is Status.VERIFIED
     assert code(tmp_path).startswith("import math\n")
 
 
 def test_where_no_statement_helps_the_model_is_asked_on(tmp_path: Path) -> None:
     filled = infill((OTHERS - 1, "return x * 7"), (0, "RATE = 5"))
-    seen = conduct(tmp_path, [INFILLS, WRONG, filled, call("half", HALF)])
+    seen = conduct(tmp_path, [*EARLIER, filled, call("half", HALF)])
     end = ended(seen)
     assert end.status is Status.VERIFIED
-    assert end.totals.steps == 3
+    assert end.totals.steps == 6
     assert code(tmp_path) == CODE.replace("x / 3", "x / 2")
 
 
@@ -96,7 +98,7 @@ def test_where_no_statement_helps_the_model_is_asked_on(tmp_path: Path) -> None:
     ids=["nothing", "no such gap", "no number", "no Python", "the same", "another call"],
 )
 def test_texts_that_cannot_be_used_are_not_tried(tmp_path: Path, filled: str) -> None:
-    seen = conduct(tmp_path, [INFILLS, WRONG, filled, call("half", HALF)])
+    seen = conduct(tmp_path, [*EARLIER, filled, call("half", HALF)])
     assert ended(seen).status is Status.VERIFIED
     trials = [
         event
@@ -109,15 +111,15 @@ def test_texts_that_cannot_be_used_are_not_tried(tmp_path: Path, filled: str) ->
 def test_a_value_out_of_the_tests_is_no_statement(tmp_path: Path) -> None:
     tests = TESTS.replace("half(0) == 0", "double").replace("half(4) == 2", "half(4.75) == 2.375")
     filled = infill((OTHERS - 1, "return 2.375"))
-    seen = conduct(tmp_path, [INFILLS, WRONG, filled, call("half", HALF)], tests)
+    seen = conduct(tmp_path, [*EARLIER, filled, call("half", HALF)], tests)
     assert ended(seen).status is Status.VERIFIED
     assert code(tmp_path) == CODE.replace("x / 3", "x / 2")
 
 
 def test_a_model_that_cannot_fill_gaps_is_not_asked_to(tmp_path: Path) -> None:
-    seen = conduct(tmp_path, ['steering = "guided"\n', WRONG, call("half", HALF)])
+    seen = conduct(tmp_path, ['steering = "guided"\n', *[WRONG] * 4, call("half", HALF)])
     assert ended(seen).status is Status.VERIFIED
-    assert ended(seen).totals.steps == 2
+    assert ended(seen).totals.steps == 5
 
 
 def test_statements_of_methods_and_of_several_lines_are_replaced_whole(tmp_path: Path) -> None:
@@ -129,7 +131,9 @@ def test_statements_of_methods_and_of_several_lines_are_replaced_whole(tmp_path:
     tests = "from calc import half\n\n\ndef test_half():\n    assert half(4) == 2\n"
     wrong = call("Shop.half", "    @staticmethod\n    def half(x):\n        return 9\n")
     filled = infill((0, "result = x / 2\n        result = int(result)"))
-    seen = conduct(tmp_path, [INFILLS, wrong, filled], tests, code=shop, task="Halves are wrong.")
+    seen = conduct(
+        tmp_path, [INFILLS, wrong, wrong, filled], tests, code=shop, task="Halves are wrong."
+    )
     assert ended(seen).status is Status.VERIFIED
     lines = "result = x / 2\n        result = int(result)"
     assert code(tmp_path) == shop.replace("result = sum(\n            [x, x, 1]\n        )", lines)
@@ -139,7 +143,7 @@ def test_a_comment_and_a_string_at_the_margin_stay(tmp_path: Path) -> None:
     lines = '    note = """\nSELECT"""\n    return x / RATE / RATE  # of two'
     shop = CODE.replace("    return x / 3", lines)
     filled = infill((OTHERS, "return x / RATE"))
-    seen = conduct(tmp_path, [INFILLS, WRONG, filled], code=shop)
+    seen = conduct(tmp_path, [*EARLIER, filled], code=shop)
     assert ended(seen).status is Status.VERIFIED
     assert code(tmp_path) == shop.replace("RATE / RATE", "RATE")
 
@@ -220,20 +224,20 @@ def test_who_wants_to_see_each_edit_first_is_not_shown_trials(tmp_path: Path) ->
             return ApprovalAnswer(Choice.ONCE)
 
     gate = Gate(Mode.ASK, Asked(), tmp_path / "repository", sandboxed=True)
-    seen = conduct(tmp_path, [INFILLS, WRONG, call("half", HALF)], gate=gate)
+    seen = conduct(tmp_path, [*EARLIER, call("half", HALF)], gate=gate)
     assert ended(seen).status is Status.VERIFIED
-    assert ended(seen).totals.steps == 2
+    assert ended(seen).totals.steps == 5
 
 
 def test_a_limit_in_the_midst_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
     filled = infill((OTHERS - 1, "return x / RATE"))
-    seen = conduct(tmp_path, [INFILLS, WRONG, filled], steps=1)
+    seen = conduct(tmp_path, [*EARLIER, filled], steps=4)
     assert ended(seen).status is Status.STEP_LIMIT
     assert ended(seen).changed == ()
 
 
 def test_where_trials_are_not_allowed_nothing_is_asked_for_them(tmp_path: Path) -> None:
     gate = Gate(Mode.EDIT, Refusing(), tmp_path / "repository", sandboxed=False)
-    seen = conduct(tmp_path, [INFILLS, WRONG, call("half", HALF)], gate=gate)
+    seen = conduct(tmp_path, [*EARLIER, call("half", HALF)], gate=gate)
     assert ended(seen).status is Status.VERIFIED
-    assert ended(seen).totals.steps == 2
+    assert ended(seen).totals.steps == 5
