@@ -180,8 +180,15 @@ class Assembler:
                 from agent.steering.guided import Guided
 
                 spec, count = model.spec, model.count
-                bench = Bench(workspace, index, spec, count, has_tests, self._case)
-                bench.edits_ask = lambda: self._gate.edits_ask
+                bench = Bench(
+                    workspace,
+                    index,
+                    spec,
+                    count,
+                    has_tests,
+                    self._case,
+                    lambda: self._gate.edits_ask,
+                )
                 chosen = Guided(bench, self._talk)
         return Equipment(model, toolbox, chosen, self._instructions(model, kind))
 

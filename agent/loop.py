@@ -272,6 +272,7 @@ class Agent:
         spec, history, by = self.model.spec, self._history, self.equipment
         wanted = min(move.max_tokens, spec.max_output)
         told, infill = self.redactor.scrub(move.message), self.redactor.scrub(move.infill)
+        move = replace(move, infill=infill)
         compacted = history.fitting(by, wanted, self._changed, [told])
         messages = [*self.history, told]
         read = compacted.applied(messages) if compacted else messages
@@ -286,7 +287,6 @@ class Agent:
         failed: list[Usage] = []
         try:
             with self.costing.step(spec) as bill:
-                move = replace(move, infill=infill)
                 answer = yield from self._answer(move, wanted, deadline, failed)
         except (ModelError, Cancelled, LimitReached):
             self._spend(failed, bill.cost(*failed))

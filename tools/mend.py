@@ -38,7 +38,7 @@ TOGETHER = 8
 class Definition(Arguments):
     path: str = Field(description="file")
     symbol: str = Field(description="name of a function, method or class in it")
-    code: str = Field("", description="what it might be; empty: try small changes")
+    code: str = Field(default="", description="what it might be; empty: try small changes")
 
 
 class TryMendsArguments(Arguments):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Container, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from agent.approval import Denial
 from agent.messages import AssistantMessage, ToolCall, UserMessage
@@ -22,7 +22,7 @@ from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask, use
 from agent.steering.suspects import suspects
 from agent.verify import Judge
-from tools.mend import Mends
+from tools.mend import Definition, Mends
 from tools.outline import Index, Ranked
 from tools.syntax import language_of
 from tools.testing.commands import Runner
@@ -58,15 +58,6 @@ class _Found:
     run: TestRun
     files: Mapping[str, bytes]
     """What it takes to put it back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A definition, and what it might be; empty: small changes of it."""
-
-    path: str
-    symbol: str
-    code: str = ""
 
 
 @dataclass(slots=True)
@@ -276,18 +267,18 @@ class Bench:
             seconds: What they may take.
         """
         items = [item for item in shown.candidates if language_of(item.path) == "python"][:MENDED]
-        named = _ERROR.findall(case.message) if (case := _first(run)) is not None else []
+        named = _ERROR.findall(case.message) if (case := first_failure(run)) is not None else []
         error = named[-1].rpartition(".")[2] if named and caught else ""
-        places = [Place(item.path, item.symbol.name) for item in items]
+        places = [Definition(path=item.path, symbol=item.symbol.name) for item in items]
         return (yield from self.try_changes(places, run, good, seconds, error=error, rare=rare))
 
     def can_try(self, run: TestRun) -> bool:
         """Whether changes can be tried against the tests."""
-        return run.runner is Runner.PYTEST and _first(run) is not None and not self.denied
+        return run.runner is Runner.PYTEST and first_failure(run) is not None and not self.denied
 
     def try_changes(
         self,
-        places: Sequence[Place],
+        places: Sequence[Definition],
         run: TestRun,
         good: Callable[[TestRun], bool],
         seconds: float,
@@ -306,12 +297,12 @@ class Bench:
             error: The exception that small changes are to look out for.
             rare: Whether to try small changes that are seldom right.
         """
-        case = _first(run)
+        case = first_failure(run)
         if case is None or not self.can_try(run):
             return None
         checkpoint = self.workspace.checkpoint()
         wanted = {
-            "definitions": [asdict(place) for place in places],
+            "definitions": [place.model_dump() for place in places],
             "test": case.id,
             "error": error,
             "rare": rare,
@@ -384,6 +375,6 @@ class Bench:
         return self.reserve.run
 
 
-def _first(run: TestRun) -> TestCase | None:
+def first_failure(run: TestRun) -> TestCase | None:
     """The first test that fails, if it can be run alone."""
     return next((case for case in run.failures if "::" in case.id), None)

@@ -20,11 +20,12 @@ from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import INFILL, Gap, Infill
 from agent.prompts import fill
 from agent.steering import material
-from agent.steering.bench import Bench, Place
+from agent.steering.bench import Bench, first_failure
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, ask
+from tools.mend import Definition
 from tools.outline import Ranked
-from tools.python_syntax import definition, parsed, source_lines
+from tools.python_syntax import parsed, source_lines
 from tools.syntax import language_of
 from tools.testing.reports import TestCase, TestRun
 
@@ -102,14 +103,14 @@ def improve(
     """
     if not bench.spec.infills:
         return None
-    cases = [case for case in run.failures if "::" in case.id][: int(tests)]
+    case = first_failure(run) if tests else None
     checkpoint = bench.workspace.checkpoint()
     every = itertools.islice(_statements(bench, shown.candidates), STATEMENTS)
     for some in _batches(every):
         if bench.edits_ask() or not bench.can_try(run):
             return None  # what the model writes here is run before it is shown
         names = ", ".join(dict.fromkeys(f"`{one.item.symbol.name}`" for one in some))
-        gaps = tuple(_gaps(bench, task, shown, cases, some))
+        gaps = tuple(_gaps(bench, task, shown, case, some))
         question = UserMessage(fill("guided_infill", symbols=names))
         answer = yield from ask(Ask(question, infill=Infill(gaps, stop=("  #",))))
         places = _places(bench, _said(answer, some))
@@ -181,14 +182,17 @@ def _gaps(
     bench: Bench,
     task: str,
     shown: Material,
-    cases: Sequence[TestCase],
+    case: TestCase | None,
     statements: Sequence[_Statement],
 ) -> Iterator[Gap]:
     """The gaps that statements leave, behind what is to be known of the task.
 
     What stands before them is the same for all of one definition, so that it is read once.
     """
-    tests = [_file(*test) for test in material.tests(bench.workspace, bench.index(), cases)]
+    tests = [
+        _file(*test)
+        for test in material.tests(bench.workspace, bench.index(), [case] if case else [])
+    ]
     issue = "".join(f"# {line}" for line in _fitting(task.splitlines(keepends=True), ISSUE))
     files = {
         path: _file(path, material.text_of(bench.workspace, path))
@@ -230,29 +234,21 @@ def _said(
     return [(statement, text) for _, statement, text in found]
 
 
-def _places(bench: Bench, said: Iterable[tuple[_Statement, str]]) -> list[Place]:
+def _places(bench: Bench, said: Iterable[tuple[_Statement, str]]) -> list[Definition]:
     """The definitions that come of the texts: those that do something else, with imports that they
     lack."""
-    found: dict[Place, None] = {}
+    found: dict[Definition, None] = {}
     index = bench.index()
     for one, text in said:
         path, symbol = one.item.path, one.item.symbol.name
-        old = _does(one.definition(one.text))
+        old = material.does(path, one.definition(one.text))
         lines = text.split("\n")
         for size in range(len(lines), 0, -1):  # it may have gone on for too long
             code = one.definition("\n".join(lines[:size]))
-            if _does(code) not in ("", old):
+            if material.does(path, code) not in ("", old):
                 imports = material.imports(
                     bench.workspace, index, path, "".join(one.lines), dedent(code)
                 )
-                found[Place(path, symbol, f"{imports}\n\n\n{code}" if imports else code)] = None
+                whole = f"{imports}\n\n\n{code}" if imports else code
+                found[Definition(path=path, symbol=symbol, code=whole)] = None
     return [*found]
-
-
-def _does(code: str) -> str:
-    """What a definition comes to; empty if it is no Python."""
-    _, tree = definition(code)
-    try:
-        return ast.dump(tree) if tree is not None else ""
-    except (RecursionError, ValueError):  # too deep, or too long a number
-        return ""

@@ -19,7 +19,7 @@ from agent.steering import lacking
 from agent.steering.suspects import replaceable
 from tools.errors import ToolError
 from tools.outline import Index, Ranked
-from tools.python_syntax import parsed
+from tools.python_syntax import definition
 from tools.syntax import Kind, Symbol, language_of, problem
 from tools.testing.reports import TestCase, TestRun
 from tools.text import SourceText
@@ -166,7 +166,7 @@ def unusable(workspace: Workspace, index: Index, call: ToolCall) -> str:
         return ""
     same = f"The code you gave for {name} is the code that is there: it changes nothing."
     there = _text(workspace.peek(path), symbol)
-    if _squeezed(there) == _squeezed(code) or _does(path, there) == _does(path, code) != "":
+    if _squeezed(there) == _squeezed(code) or does(path, there) == does(path, code) != "":
         return same
     if wrong := problem(path, dedent(code).encode()):
         return f"Line {wrong.line} of your {name} does not parse: {wrong.message}"
@@ -217,9 +217,9 @@ def _squeezed(code: str) -> list[str]:
     return [line.strip() for line in code.splitlines() if line.strip()]
 
 
-def _does(path: str, code: str) -> str:
+def does(path: str, code: str) -> str:
     """What a definition in Python comes to, whatever is said about it; empty if that is unknown."""
-    tree = parsed(dedent(code)) if language_of(path) == "python" else None
+    _, tree = definition(dedent(code)) if language_of(path) == "python" else ("", None)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (
             ast.get_docstring(node, clean=False) is not None
