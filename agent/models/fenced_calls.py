@@ -13,6 +13,7 @@ from agent.messages import ToolCall
 from agent.models.base import CallForm, Form
 
 _BLOCK = re.compile(r"^(`{3,})[^`\n]*\n(.*?)(?:^\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_CLASS = re.compile(r"\s*class\s+(\w+)")
 
 
 def fenced_calls(text: str, form: Form) -> tuple[ToolCall, ...]:
@@ -65,7 +66,19 @@ def _at(lines: list[str], allowed: CallForm, number: int) -> int:
     """The line on which a definition begins, known by its first words; -1 if there is none."""
     opening = allowed.openings[number].strip() if number < len(allowed.openings) else ""
     begins = re.compile(rf"\s*{re.escape(opening)}(?!\w)")
-    return next((n for n, line in enumerate(lines) if opening and begins.match(line)), -1)
+    symbol = dict(allowed.headers[number]).get("symbol") or ""
+    found = (n for n, line in enumerate(lines) if opening and begins.match(line))
+    return next((n for n in found if not _elsewhere(lines, n, symbol)), -1)
+
+
+def _elsewhere(lines: list[str], at: int, symbol: str) -> bool:
+    """Whether a definition stands in a class that is not the symbol's."""
+    left = _left(lines[at])
+    for line in reversed(lines[:at]):
+        if line.strip() and _left(line) < left:
+            outer = _CLASS.match(line)
+            return outer is not None and outer[1] not in symbol.split(".")[:-1]
+    return False
 
 
 def _extent(lines: list[str], at: int) -> tuple[int, int]:

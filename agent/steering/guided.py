@@ -16,17 +16,20 @@ from agent.events import Status
 from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import Form
 from agent.prompts import fill
-from agent.steering import alike, infilling, material, questions, unproven
+from agent.steering import alike, material, points, questions, unproven
 from agent.steering.bench import Bench
 from agent.steering.evidence import Evidence
-from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Verdict, ask
+from agent.steering.infilling import Infilling
+from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, Verdict, ask
 from agent.steering.questions import Question
-from agent.steering.suspects import suspects
+from agent.steering.suspects import Key, called, suspects
 from agent.verify import Judge, compare
 from tools.testing.reports import TestRun
 
 HARMLESS = 5
 """Changes of which each two are tried together."""
+FEW = 12
+"""Statements of what the model says is wrong; others are asked for right after it was wrong."""
 QUESTION_CODE = 1_500
 """Tokens of code next to a question that is answered in words."""
 QUESTION_NAMES = 20
@@ -86,7 +89,10 @@ class Guided:
         if run is None or run.ok:
             yield from unproven.change(bench, task, run)
         else:
-            yield from self._solve(task, run)
+            shown = {key for case in run.failures for key in called(bench.index(), case)}
+            now = yield from self._solve(task, run)
+            if now.ok:
+                yield from self._go_on(task, now, shown)
         bench.safe = None
         changed = [change.path for change in bench.workspace.changes(turn=True)]
         return self.judge.verdict(changed, bench.case.rewritten())
@@ -104,20 +110,44 @@ class Guided:
         yield from ask(Ask(UserMessage(fill("guided_question", question=question, code=code))))
         return Verdict(Status.ANSWERED, "Nothing was changed.")
 
-    def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, None]:
+    def _solve(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun]:
         """Change the code until the failing tests pass or nothing makes them better.
 
         A change that fixes a test and breaks none is kept, and the tests that still fail are
         taken up anew.
+
+        Returns:
+            The last run.
         """
         while not run.ok:
             better = yield from self._improve(task, run)
             if better is None:
-                return
+                return run
             run = better
             if not run.ok:
                 checkpoint = self.bench.workspace.checkpoint()
                 yield Rewind(0, checkpoint, f"{run.summary()}; going on.")
+        return run
+
+    def _go_on(self, task: str, run: TestRun, shown: set[Key]) -> Generator[Move, Reply, None]:
+        """See to what the issue lists and no test that failed has shown.
+
+        Args:
+            run: The tests, which pass.
+            shown: What those called that failed.
+        """
+        bench = self.bench
+        for point in points.points(task):
+            seen = shown | points.changed(bench.workspace.changes(turn=True))
+            if point.is_open(bench.index(), seen):
+                bench.safe = bench.workspace.checkpoint()
+                first = point.text.partition("\n")[0]
+                yield Rewind(0, bench.safe, f"The tests pass; going on with: {first}")
+                yield from unproven.change(bench, point.task, run, patient=False)
+                after = yield from bench.test()
+                if not after.passed - run.passed:
+                    yield Tell("No test shows that this is mended: look at it.")
+                run = after
 
     def _improve(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
         """One improvement of `run`, or None when all attempts failed and were taken back."""
@@ -128,6 +158,9 @@ class Guided:
         trials = _Trials(shared, run)
         better, said = yield from self._attempt(trials, questions.first(shown, workspace))
         better = yield from bench.smaller(shown, run, better, trials.better, checkpoint)
+        gaps = Infilling(bench, task, shown, run, trials.better, tests=True)
+        if better is None:
+            better = yield from gaps.improve(questions.named(shown, said), FEW)
         attempts: Iterator[Question | None] = itertools.chain(
             questions.rewrites(shown, workspace, said),
             [None],  # time for what costs more
@@ -140,8 +173,7 @@ class Guided:
             if question is None:
                 better = yield from self._combine(trials)
                 if better is None:
-                    good = trials.better
-                    better = yield from infilling.improve(bench, task, shown, run, good, tests=True)
+                    better = yield from gaps.improve(shown.candidates)
             else:
                 better, _ = yield from self._attempt(trials, question)
         if better is None:
@@ -159,8 +191,7 @@ class Guided:
             The run of the tests if it is better than before; and what the model said.
         """
         run = trials.run
-        message = UserMessage(f"{trials.shared}\n\n{question.text}")
-        answer = yield from ask(Ask(message, question.form, question.sampling))
+        answer = yield from ask(question.behind(trials.shared))
         said = answer.text
         after, problems = yield from self.bench.attempt(answer, question.form, trials.tried)
         if after is not None and trials.better(after):

@@ -13,7 +13,7 @@ import ast
 import itertools
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import dedent
 
 from agent.messages import AssistantMessage, UserMessage
@@ -81,43 +81,55 @@ class _Statement:
         return "".join((*before, f"{self.margin}{text}{remark}\n", *after))
 
 
-def improve(
-    bench: Bench,
-    task: str,
-    shown: Material,
-    run: TestRun,
-    good: Callable[[TestRun], bool],
-    *,
-    tests: bool,
-) -> Generator[Move, Reply, TestRun | None]:
-    """Try other statements, those of the likeliest definitions first.
+@dataclass(slots=True)
+class Infilling:
+    """What is asked about the statements of one piece of code, each of them once."""
 
-    Args:
-        shown: The definitions.
-        run: The tests as they are.
-        good: Whether a run of all tests with a change is good enough.
-        tests: Whether the model sees the first test that fails.
+    bench: Bench
+    task: str
+    shown: Material
+    run: TestRun
+    """The tests as they are."""
+    good: Callable[[TestRun], bool]
+    """Whether a run of all tests with a change is good enough."""
+    tests: bool
+    """Whether the model sees the first test that fails."""
+    _seen: set[tuple[str, int]] = field(default_factory=set)
+    """The lines where statements begin that were asked about."""
 
-    Returns:
-        The run with the change that stands in the tree; None if none helped.
-    """
-    if not bench.spec.infills:
+    def improve(
+        self, items: Iterable[Ranked], most: int = STATEMENTS
+    ) -> Generator[Move, Reply, TestRun | None]:
+        """Try other statements of definitions, the likeliest first.
+
+        Args:
+            items: Those of the code that is shown.
+            most: How many statements, those that were asked about before not counted.
+
+        Returns:
+            The run with the change that stands in the tree; None if none helped.
+        """
+        bench = self.bench
+        if not bench.spec.infills:
+            return None
+        case = first_failure(self.run) if self.tests else None
+        checkpoint = bench.workspace.checkpoint()
+        every = itertools.islice(_statements(bench, items, self._seen), most)
+        for some in _batches(every):
+            if bench.edits_ask() or not bench.can_try(self.run):
+                return None  # what the model writes here is run before it is shown
+            names = ", ".join(dict.fromkeys(f"`{one.item.symbol.name}`" for one in some))
+            gaps = tuple(_gaps(bench, self.task, self.shown, case, some))
+            question = UserMessage(fill("guided_infill", symbols=names))
+            answer = yield from ask(Ask(question, infill=Infill(gaps, stop=("  #",))))
+            places = _places(bench, _said(answer, some))
+            yield Rewind(0, checkpoint, "Trying what the model would have written instead.")
+            after = None
+            if places:
+                after = yield from bench.try_changes(places, self.run, self.good, SECONDS)
+            if after is not None:
+                return after
         return None
-    case = first_failure(run) if tests else None
-    checkpoint = bench.workspace.checkpoint()
-    every = itertools.islice(_statements(bench, shown.candidates), STATEMENTS)
-    for some in _batches(every):
-        if bench.edits_ask() or not bench.can_try(run):
-            return None  # what the model writes here is run before it is shown
-        names = ", ".join(dict.fromkeys(f"`{one.item.symbol.name}`" for one in some))
-        gaps = tuple(_gaps(bench, task, shown, case, some))
-        question = UserMessage(fill("guided_infill", symbols=names))
-        answer = yield from ask(Ask(question, infill=Infill(gaps, stop=("  #",))))
-        places = _places(bench, _said(answer, some))
-        yield Rewind(0, checkpoint, "Trying what the model would have written instead.")
-        if places and (after := (yield from bench.try_changes(places, run, good, SECONDS))):
-            return after
-    return None
 
 
 def _batches(statements: Iterable[_Statement]) -> Iterator[list[_Statement]]:
@@ -132,8 +144,10 @@ def _batches(statements: Iterable[_Statement]) -> Iterator[list[_Statement]]:
         yield sorted(batch, key=lambda one: (one.item.path, one.first))
 
 
-def _statements(bench: Bench, items: Iterable[Ranked]) -> Iterator[_Statement]:
-    seen: set[tuple[str, int]] = set()
+def _statements(
+    bench: Bench, items: Iterable[Ranked], seen: set[tuple[str, int]]
+) -> Iterator[_Statement]:
+    """Those of definitions that were not seen before; what is given is seen."""
     for item in items:
         if language_of(item.path) != "python":
             continue

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from agent.messages import UserMessage
 from agent.models.base import CallForm, Form, Sampling
 from agent.prompts import fill
 from agent.steering import material
 from agent.steering.material import Material
+from agent.steering.moves import Ask
 from agent.steering.suspects import mentioned
 from tools.outline import Ranked
 from tools.workspace import Workspace
@@ -46,6 +48,11 @@ class Question:
     nothing but the code was asked for."""
     final: bool = False
     """Whether nothing at all is fed back."""
+
+    def behind(self, shared: str) -> Ask:
+        """The whole question, to be asked."""
+        message = UserMessage(f"{shared}\n\n{self.text}")
+        return Ask(message, self.form, self.sampling)
 
 
 def first(shown: Material, workspace: Workspace) -> Question:
@@ -84,10 +91,14 @@ def variations(shown: Material, workspace: Workspace, said: str) -> Iterator[Que
                 yield _by_chance(suspect, workspace, number)
 
 
+def named(shown: Material, said: str) -> list[Ranked]:
+    """The definitions that the model named when it said what is wrong, the most named first."""
+    return mentioned(said, shown.candidates[:CANDIDATES])
+
+
 def _suspects(shown: Material, said: str, named_only: bool = False) -> list[Ranked]:
-    named = mentioned(said, shown.candidates[:CANDIDATES])
     others = () if named_only else shown.candidates
-    return list(dict.fromkeys([*named, *others]))[:SUSPECTS]
+    return list(dict.fromkeys([*named(shown, said), *others]))[:SUSPECTS]
 
 
 def _by_chance(suspect: Ranked, workspace: Workspace, number: int) -> Question:

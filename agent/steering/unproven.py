@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from agent.messages import UserMessage
 from agent.models.base import CallForm, Form
 from agent.prompts import fill
-from agent.steering import alike, infilling, material, questions, written_tests
+from agent.steering import alike, material, questions, written_tests
 from agent.steering.bench import Bench
+from agent.steering.infilling import Infilling
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask
 from agent.steering.questions import Question
@@ -48,6 +49,8 @@ class _Written:
     """Those of which the issue says what they ask for; of the others the model does."""
     best: int = -1
     """How many pass with the change in reserve; less than none: there is no change."""
+    patient: bool = True
+    """Whether to try what takes long."""
 
     def passing(self, run: TestRun) -> dict[str, str]:
         passed, failed = (
@@ -77,7 +80,7 @@ class _Trials:
         Returns:
             The run of the tests if all that were written pass in it; and what the model said.
         """
-        answer = yield from ask(_asked(self.shared, question))
+        answer = yield from ask(question.behind(self.shared))
         after, problems = yield from self.bench.attempt(answer, question.form, self.tried)
         changed = self.bench.workspace.checkpoint() > self.checkpoint and not problems
         return (after if changed and after and self.good(after) else None), answer.text
@@ -93,17 +96,21 @@ class _Trials:
         return passing == self.written.files
 
 
-def change(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, Reply, None]:
+def change(
+    bench: Bench, task: str, run: TestRun | None, *, patient: bool = True
+) -> Generator[Move, Reply, None]:
     """Change the code for a task that no test shows.
 
     Args:
         run: The tests as they are; None where there are none.
+        patient: Whether to try what takes long where the first answers do not help.
     """
     start = bench.workspace.checkpoint()
     written = (yield from _reproduce(bench, task, run)) if run is not None else None
     if written is None:
         yield from _unjudged(bench, task, run)
         return
+    written.patient = patient
     better = True
     while better and not written.done(written.run):
         better = yield from _improve(bench, task, written)
@@ -130,10 +137,9 @@ def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Repl
     after = yield from bench.smaller(
         shown, written.run, after, trials.good, checkpoint, sure=bool(written.sure)
     )
-    if after is None and written.sure:
-        after = yield from infilling.improve(
-            bench, task, shown, written.run, trials.good, tests=False
-        )
+    if after is None and written.sure and written.patient:
+        gaps = Infilling(bench, task, shown, written.run, trials.good, tests=False)
+        after = yield from gaps.improve(shown.candidates)
     for question in _attempts(bench, shown, said, written):
         if after is not None or (question is None and written.best > max(before, 0)):
             break
@@ -159,7 +165,7 @@ def _unjudged(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, R
     question: Question | None = questions.first(shown, bench.workspace)
     others: Iterator[Question] | None = None
     while question is not None:
-        answer = yield from ask(_asked(shared, question))
+        answer = yield from ask(question.behind(shared))
         after, problems = yield from bench.attempt(answer, question.form, tried)
         broken = compare(run, after).broken if run and after else ()
         if bench.workspace.checkpoint() > start and not problems and not broken:
@@ -168,11 +174,6 @@ def _unjudged(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, R
         others = others or questions.rewrites(shown, bench.workspace, answer.text, named_only=True)
         question = next(others, None)
     yield Tell("No attempt helped.")
-
-
-def _asked(shared: str, question: Question) -> Ask:
-    message = UserMessage(f"{shared}\n\n{question.text}")
-    return Ask(message, question.form, question.sampling)
 
 
 def _attempts(
@@ -187,7 +188,7 @@ def _attempts(
     named_only = not written.sure
     for question in questions.rewrites(shown, bench.workspace, said, named_only=named_only):
         yield from (question,) if written.sure else (None, question)
-    if written.sure and not some:
+    if written.sure and written.patient and not some:
         yield None
         yield from questions.variations(shown, bench.workspace, said)
 

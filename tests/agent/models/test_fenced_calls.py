@@ -54,6 +54,15 @@ def test_a_class_that_is_given_whole_holds_its_methods() -> None:
     assert found(fenced(code), REPLACING) == [{"path": "b.py", "symbol": "Bill", "code": code}]
 
 
+def test_a_method_of_another_class_is_another() -> None:
+    other = "class Offer:\n    def tax(self):\n        return 1\n\n\n"
+    mine = "class Bill:\n    rate = 3\n\n    def tax(self):\n        return 2"
+    only = CallForm("replace_symbol", REPLACING.headers[:1], ("code",), REPLACING.openings)
+    assert found(fenced(other), only) == []
+    code = "    def tax(self):\n        return 2"
+    assert [call["code"] for call in found(fenced(other + mine), only)] == [code]
+
+
 def test_only_a_definition_counts() -> None:
     assert found(fenced("print(percent(3, 4))\ntax = 3"), REPLACING) == []
     assert found(fenced("def percentage(c):\n    return c"), REPLACING) == []

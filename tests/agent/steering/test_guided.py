@@ -307,3 +307,49 @@ def test_two_changes_that_only_help_together_are_tried_together(tmp_path: Path) 
     end = ended(conduct(tmp_path, steps, tests, code=code))
     assert end.status is Status.VERIFIED
     assert end.patch.count("\n+ ") == 2
+
+
+POINTS = """Two are wrong:
+
+1. `half(4)` gives 1.33 and should give 2.
+2. `double(3)` gives 4.1 and should give 6.
+"""
+DOUBLED = "def double(x):\n    return x * 2\n"
+TEST_OF_DOUBLE = "from calc import double\n\n\ndef test_issue():\n    assert double(3) == 6\n"
+
+
+def test_what_the_issue_lists_and_no_test_shows_is_seen_to(tmp_path: Path) -> None:
+    written = call("", TEST_OF_DOUBLE, "write_file", "test_issue.py")
+    script = [call("half", HALF), written, call("double", DOUBLED)]
+    seen = conduct(tmp_path, script, task=POINTS)
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert end.changed == ("calc.py", "test_issue.py")
+    assert end.totals.steps == 3
+    code = (tmp_path / "repository" / "calc.py").read_text()
+    assert "x / 2" in code
+    assert "x * 2" in code
+    assert "half(4)" in questions(seen)[0]
+    assert "half(4)" not in questions(seen)[2]
+
+
+def test_a_point_that_was_changed_along_with_the_other_is_not_asked_about(tmp_path: Path) -> None:
+    both = call("half", HALF) + call("double", DOUBLED).replace("[[step]]", "").replace(
+        'text = "It is double."', ""
+    )
+    end = ended(conduct(tmp_path, [both], task=POINTS))
+    assert end.status is Status.VERIFIED
+    assert end.totals.steps == 1
+
+
+def test_a_point_that_cannot_be_mended_leaves_what_is_proven(tmp_path: Path) -> None:
+    written = call("", TEST_OF_DOUBLE, "write_file", "test_issue.py")
+    worse = call("double", "def double(x):\n    return None\n")
+    script = [call("half", HALF), written, *[worse] * 8]
+    seen = conduct(tmp_path, script, task=POINTS)
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert "x / 2" in (tmp_path / "repository" / "calc.py").read_text()
+    assert end.changed == ("calc.py",)
+    told = [event.text for event in seen if isinstance(event, events.Notice)]
+    assert told[-1] == "No test shows that this is mended: look at it."

@@ -13,9 +13,9 @@ from agent.events import Status, ToolFinished
 from agent.mode import Mode
 from agent.models.base import Infill
 from agent.models.scripted import ScriptedModel
-from agent.steering import infilling
 from agent.steering.bench import Bench
 from agent.steering.evidence import Case
+from agent.steering.infilling import Infilling
 from agent.steering.moves import Ask
 from agent.steering.suspects import suspects
 from tests.agent.steering.test_bench import Refusing
@@ -37,8 +37,10 @@ from tools.workspace import Workspace
 
 INFILLS = 'infills = true\nsteering = "guided"\n'
 WRONG = call("half", HALF_NO_BETTER)
-EARLIER = [INFILLS, *[WRONG] * 4]
-"""The first answer, and one about each of three suspects."""
+NAMING = 'text = "It is half."\n'
+"""With which an answer names what is wrong."""
+EARLIER = [INFILLS, WRONG.replace(NAMING, ""), *[WRONG] * 3]
+"""The first answer, which names nothing, and one about each of three suspects."""
 OTHERS = 3
 """Statements of the code: the rate, `return x + RATE`, `return x / 3`."""
 conduct = partial(conduct_with, mending=True, code=CODE.replace("x / 3", "x / RATE / RATE"))
@@ -62,6 +64,24 @@ def test_a_statement_with_which_the_test_passes_stays(tmp_path: Path) -> None:
     assert end.totals.steps == 5
     assert code(tmp_path) == CODE.replace("x / 3", "x / RATE")
     assert questions(seen)[4].startswith("What else might the statements of `")
+
+
+def test_the_model_is_asked_first_about_what_it_says_is_wrong(tmp_path: Path) -> None:
+    assert NAMING in WRONG
+    seen = conduct(tmp_path, [INFILLS, WRONG, infill((0, "return x / RATE"))])
+    end = ended(seen)
+    assert end.status is Status.VERIFIED
+    assert end.totals.steps == 2
+    assert code(tmp_path) == CODE.replace("x / 3", "x / RATE")
+
+
+def test_no_statement_is_asked_about_twice(tmp_path: Path) -> None:
+    steps = [INFILLS, WRONG, infill((0, "return x * 7")), *[WRONG] * 3, infill((0, "RATE = 5"))]
+    seen = conduct(tmp_path, [*steps, call("half", HALF)])
+    assert ended(seen).status is Status.VERIFIED
+    asked = [text for text in questions(seen) if text.startswith("What else might")]
+    assert "`half`" in asked[0]
+    assert "`half`" not in asked[1]
 
 
 def test_of_a_text_that_goes_on_for_too_long_its_beginning_is_tried(tmp_path: Path) -> None:
@@ -130,6 +150,7 @@ def test_statements_of_methods_and_of_several_lines_are_replaced_whole(tmp_path:
     )
     tests = "from calc import half\n\n\ndef test_half():\n    assert half(4) == 2\n"
     wrong = call("Shop.half", "    @staticmethod\n    def half(x):\n        return 9\n")
+    wrong = wrong.replace("It is Shop.half.", "It is wrong.")
     filled = infill((0, "result = x / 2\n        result = int(result)"))
     seen = conduct(
         tmp_path, [INFILLS, wrong, wrong, filled], tests, code=shop, task="Halves are wrong."
@@ -211,8 +232,8 @@ def asked(tmp_path: Path, code: str, *, tests: bool = True) -> Infill:
     shown = bench.gather(suspects(index, "half", None, ""))
     case = TestCase("test_calc.py::test_half", Outcome.FAILED, "assert 1.3 == 2")
     run = TestRun(("pytest",), Runner.PYTEST, (case,), 1, "", 1.0)
-    moves = infilling.improve(bench, "Halves are\nwrong.", shown, run, bool, tests=tests)
-    move = next(moves)
+    gaps = Infilling(bench, "Halves are\nwrong.", shown, run, bool, tests)
+    move = next(gaps.improve(shown.candidates))
     assert isinstance(move, Ask)
     assert move.infill is not None
     return move.infill

@@ -184,7 +184,8 @@ def test_an_operator_is_found_behind_comments_and_line_ends() -> None:
 @pytest.mark.parametrize(
     ("error", "line", "wanted"),
     [
-        ("ZeroDivisionError", "return a / b", "return (a / b if b else 0)"),
+        ("ZeroDivisionError", "return a / b", "return (a / b if b else 0.0)"),
+        ("ZeroDivisionError", "return a // b", "return (a // b if b else 0)"),
         ("KeyError", "return a[b]", "return a.get(b)"),
         ("KeyError", "return a[b]", "return a.get(b, 0)"),
         ("ValueError", "return max(a)", "return max(a, default=0)"),
@@ -247,6 +248,12 @@ def test_boundaries_of_the_same_thing_change_one_by_one() -> None:
     lines = changed(inside("return a <= b and b <= c"))
     assert "return a < b and b < c" not in lines
     assert "return a < b and b <= c" in lines
+
+
+def test_a_boundary_next_to_a_number_changes_alone() -> None:
+    lines = changed(inside("return a > 9 and b < c"))
+    assert "return a >= 9 and b < c" in lines
+    assert "return a >= 9 and b <= c" not in lines
 
 
 def test_large_numbers_come_last() -> None:

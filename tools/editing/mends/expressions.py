@@ -129,6 +129,8 @@ def overlapping(node: ast.BoolOp, source: Source) -> str | None:
     for part in node.values:
         if not isinstance(part, ast.Compare) or len(part.ops) != 1:
             return None
+        if isinstance(part.left, ast.Constant) or isinstance(part.comparators[0], ast.Constant):
+            return None  # no span begins or ends there
         old, others = _COMPARISONS[type(part.ops[0])]
         left, right = source.operands(part, [part.left, *part.comparators], old)
         if old[0] not in "<>" or asked & {left, right}:
@@ -181,7 +183,9 @@ def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
                 yield source.replace(Rank.RARE, part, f"({name} - {source.text(part)})")
     if source.error == "ZeroDivisionError" and isinstance(node.op, ast.Div | ast.FloorDiv):
         left, right = source.operands(node, [node.left, node.right], old)
-        yield source.replace(Rank.LIKELY, node, f"({left} {old} {right} if {right} else 0)")
+        nothing = "0.0" if isinstance(node.op, ast.Div) else "0"  # of the kind that it gives
+        text = f"({left} {old} {right} if {right} else {nothing})"
+        yield source.replace(Rank.LIKELY, node, text)
 
 
 def _share(node: ast.BinOp, source: Source, sign: str) -> Iterator[Change]:
