@@ -353,3 +353,15 @@ def test_a_point_that_cannot_be_mended_leaves_what_is_proven(tmp_path: Path) -> 
     assert end.changed == ("calc.py",)
     told = [event.text for event in seen if isinstance(event, events.Notice)]
     assert told[-1] == "No test shows that this is mended: look at it."
+
+
+def test_what_is_proven_stays_when_the_turn_ends_amid_the_next_point(tmp_path: Path) -> None:
+    def tried(event: Event) -> bool:
+        return isinstance(event, events.ToolFinished) and event.call.name == "write_file"
+
+    written = call("", TEST_OF_DOUBLE, "write_file", "test_issue.py")
+    seen = conduct(tmp_path, [call("half", HALF), written], task=POINTS, stop=tried)
+    end = ended(seen)
+    assert end.status is Status.INTERRUPTED
+    assert end.changed == ("calc.py",)
+    assert "x / 2" in (tmp_path / "repository" / "calc.py").read_text()

@@ -51,6 +51,20 @@ def test_a_value_that_is_nearly_stated_may_be_right() -> None:
 
 
 @pytest.mark.parametrize(
+    ("issue", "expected", "kept"),
+    [
+        ("`show(185)` gives 3:5 and not 3:05.", "'185'", False),
+        ("`show(185)` gives 3:5 and not 3:05.", "185", False),
+        ("`show(185)` gives 3:5 and not 3:05.", "'3:05'", True),
+        ("`show(185)` gives 3:5 and should leave 185 as it is.", "'185'", True),
+    ],
+)
+def test_a_value_that_only_goes_in_does_not_come_out(issue: str, expected: str, kept: bool) -> None:
+    test = f"def test_issue():\n    assert show(185) == {expected}\n"
+    assert (test in versions(issue, test, shown=True)) is kept
+
+
+@pytest.mark.parametrize(
     ("raises", "wanted"),
     [
         ("pytest.raises(Empty)", "pytest.raises(ValueError)"),
