@@ -389,9 +389,11 @@ class Agent:
     def _abandoned(self, verdict: Verdict) -> Verdict:
         """Take back the change that was being tried when the turn ended."""
         try:
-            self.steering.retreat()
+            proven = self.steering.retreat()
         except ToolError as error:
             return replace(verdict, summary=f"{verdict.summary} {error}")
+        if proven is not None and verdict.status is not Status.INTERRUPTED:
+            return replace(proven, summary=f"{proven.summary} Then: {verdict.summary}")
         return verdict
 
     def _cancelled(self, deadline: Deadline) -> Verdict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.events import Status
@@ -21,6 +21,7 @@ from agent.steering.bench import Bench
 from agent.steering.evidence import Evidence
 from agent.steering.infilling import Infilling
 from agent.steering.moves import Ask, Move, Moves, Reply, Rewind, Tell, Verdict, ask
+from agent.steering.points import Point
 from agent.steering.questions import Question
 from agent.steering.suspects import Key, called, suspects
 from agent.verify import Judge, compare
@@ -61,6 +62,8 @@ class Guided:
     """Whether a message that ends in a question mark is answered in words."""
 
     offers_tools = False
+    _proven: Verdict | None = None
+    """Of what was changed, while points of the task are open that no test shows."""
 
     @property
     def system(self) -> str:
@@ -70,32 +73,41 @@ class Guided:
     def judge(self) -> Judge:
         return self.bench.judge
 
-    def retreat(self) -> None:
+    def retreat(self) -> Verdict | None:
         self.bench.put_back()
         self.bench.safe = None  # what is left is no trial, whatever comes next
+        return self._proven
 
     def moves(self, task: str, onward: str = "") -> Moves:
         """Conduct one turn."""
         bench = self.bench
         if self.talk and task.rstrip().endswith("?"):
             return (yield from self._answer(task))
-        bench.denied = False
+        bench.denied, self._proven = False, None
         if not onward:
             bench.case.open(bench.workspace.checkpoint())
         if bench.case.evidence is None:
             bench.case.evidence = Evidence(bench.workspace)
         bench.safe = bench.workspace.checkpoint()
         run = (yield from bench.test()) if bench.has_tests else None
-        if run is None or run.ok:
+        solved = bool(onward) and run is not None and run.ok and self._is_proven()
+        if run is None or (run.ok and not solved):
             yield from unproven.change(bench, task, run)
         else:
-            shown = {key for case in run.failures for key in called(bench.index(), case)}
-            now = yield from self._solve(task, run)
-            if now.ok:
-                yield from self._go_on(task, now, shown)
-        bench.safe = None
-        changed = [change.path for change in bench.workspace.changes(turn=True)]
-        return self.judge.verdict(changed, bench.case.rewritten())
+            index, listed = bench.index(), points.points(task)
+            shown = {key for case in run.failures for key in called(index, case) if listed}
+            run = yield from self._solve(task, run)
+            if run.ok and (shown or solved):
+                yield from self._go_on(listed, run, shown)
+        bench.safe = self._proven = None
+        return self._verdict()
+
+    def _is_proven(self) -> bool:
+        return self._verdict().status is Status.VERIFIED
+
+    def _verdict(self) -> Verdict:
+        changed = [change.path for change in self.bench.workspace.changes(turn=True)]
+        return self.judge.verdict(changed, self.bench.case.rewritten())
 
     def _answer(self, question: str) -> Generator[Move, Reply, Verdict]:
         """Words for a question, next to the definitions that it names; nothing is run."""
@@ -129,25 +141,32 @@ class Guided:
                 yield Rewind(0, checkpoint, f"{run.summary()}; going on.")
         return run
 
-    def _go_on(self, task: str, run: TestRun, shown: set[Key]) -> Generator[Move, Reply, None]:
-        """See to what the issue lists and no test that failed has shown.
+    def _go_on(
+        self, listed: Sequence[Point], run: TestRun, shown: set[Key]
+    ) -> Generator[Move, Reply, None]:
+        """See to what the task lists and no test that failed has shown.
 
         Args:
             run: The tests, which pass.
             shown: What those called that failed.
         """
-        bench = self.bench
-        for point in points.points(task):
-            seen = shown | points.changed(bench.workspace.changes(turn=True))
-            if point.is_open(bench.index(), seen):
-                bench.safe = bench.workspace.checkpoint()
-                first = point.text.partition("\n")[0]
-                yield Rewind(0, bench.safe, f"The tests pass; going on with: {first}")
-                yield from unproven.change(bench, point.task, run, patient=False)
-                after = yield from bench.test()
-                if not after.passed - run.passed:
-                    yield Tell("No test shows that this is mended: look at it.")
-                run = after
+        bench, workspace = self.bench, self.bench.workspace
+        for point in listed:
+            seen = shown | points.changed(workspace.changes(turn=True))
+            if not point.is_open(bench.index(), seen):
+                continue
+            self._proven = self._verdict()
+            start = bench.safe = workspace.checkpoint()
+            first = point.text.partition("\n")[0]
+            yield Rewind(0, start, f"The tests pass; going on with: {first}")
+            yield from unproven.change(bench, point.task, run, thorough=False)
+            bench.safe = workspace.checkpoint()
+            after = yield from bench.test()
+            if bench.safe == start:
+                yield Tell("Nothing was found for that.")
+            elif not after.passed - run.passed:
+                yield Tell("No test proves that change: look at it.")
+            run = after
 
     def _improve(self, task: str, run: TestRun) -> Generator[Move, Reply, TestRun | None]:
         """One improvement of `run`, or None when all attempts failed and were taken back."""

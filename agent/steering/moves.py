@@ -88,8 +88,11 @@ class Steering(Protocol):
         """Whether the model is told of the tools and may pick them."""
         ...
 
-    def retreat(self) -> None:
+    def retreat(self) -> Verdict | None:
         """Take back what is only being tried, when the turn ends in its middle.
+
+        Returns:
+            What is proven of what is left, where that is the task but for what else it asks.
 
         Raises:
             ToolError: A file cannot be written.

@@ -19,7 +19,7 @@ LINES = 200
 """Lines of a block that are read."""
 TRIES = 5
 """How often a block is cut before what is no Python."""
-_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
+FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _UNUSABLE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 """What cannot stand in an assertion, or would change what stands after it."""
@@ -81,7 +81,7 @@ def blocks_and_prose(issue: str) -> tuple[list[str], str]:
             else:
                 blocks[-1].append(line)
             continue
-        if match := _FENCE.match(line):
+        if match := FENCE.match(line):
             fence = match[1]
             blocks.append([])
             indented = False

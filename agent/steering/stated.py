@@ -28,6 +28,10 @@ _REMARK = re.compile(r"#\s*(?:->|=>|==?|returns|gives)?\s*(.+)")
 _EXCEPTION = re.compile(r"\b([A-Z]\w*(?:Error|Exception))\b")
 _RAISES = re.compile(r"\b(?:raises|assertRaises)\(\s*([\w.]+)")
 
+_SAME = re.compile(
+    r"\b(?:unchanged|as (?:it|they) (?:is|are|was|were)|same|alone)\b", re.IGNORECASE
+)
+
 _COPIED = (str, list, tuple, dict, set)
 """What is copied wrongly; a number is right or wrong."""
 
@@ -71,10 +75,11 @@ def versions(issue: str, test: str, *, shown: bool) -> Iterator[str]:
 def _echoed(tree: ast.Module, value: object, issue: str) -> bool:
     """Whether what is expected is what goes in, and the issue says it nowhere but there."""
     match assertions(tree)[0].test:
-        case ast.Compare(left=ast.Call(args=args) as call):
+        case ast.Compare(left=ast.Call(args=args) as call) if value and type(value) in (str, int):
             given = {str(_literal(arg)) for arg in args if isinstance(arg, ast.Constant)}
-            elsewhere = issue.replace(ast.unparse(call), "")
-            return str(value) in given and not _said(value, elsewhere)
+            elsewhere = issue.replace('"', "'").replace(ast.unparse(call).replace('"', "'"), "")
+            kept = _SAME.search(issue) is not None
+            return str(value) in given and not kept and not _said(value, elsewhere)
     return False
 
 

@@ -49,8 +49,6 @@ class _Written:
     """Those of which the issue says what they ask for; of the others the model does."""
     best: int = -1
     """How many pass with the change in reserve; less than none: there is no change."""
-    patient: bool = True
-    """Whether to try what takes long."""
 
     def passing(self, run: TestRun) -> dict[str, str]:
         passed, failed = (
@@ -97,23 +95,24 @@ class _Trials:
 
 
 def change(
-    bench: Bench, task: str, run: TestRun | None, *, patient: bool = True
+    bench: Bench, task: str, run: TestRun | None, *, thorough: bool = True
 ) -> Generator[Move, Reply, None]:
     """Change the code for a task that no test shows.
 
     Args:
         run: The tests as they are; None where there are none.
-        patient: Whether to try what takes long where the first answers do not help.
+        thorough: Whether to fill gaps, doubt and chance, and to change something even if no test
+            can be written that fails.
     """
     start = bench.workspace.checkpoint()
     written = (yield from _reproduce(bench, task, run)) if run is not None else None
     if written is None:
-        yield from _unjudged(bench, task, run)
+        if thorough:
+            yield from _unjudged(bench, task, run)
         return
-    written.patient = patient
     better = True
     while better and not written.done(written.run):
-        better = yield from _improve(bench, task, written)
+        better = yield from _improve(bench, task, written, thorough)
     if written.best < 0:
         yield Rewind(0, start, "No attempt helped.")
     elif not written.done(written.run):
@@ -126,7 +125,9 @@ def change(
     bench.reserve = None
 
 
-def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Reply, bool]:
+def _improve(
+    bench: Bench, task: str, written: _Written, thorough: bool
+) -> Generator[Move, Reply, bool]:
     """Make more of the written tests pass; whether some do now, and it is worth going on."""
     # Which tests fail says where to look, if they can be trusted.
     shown = yield from bench.show(task, written.run if written.sure else None)
@@ -137,10 +138,10 @@ def _improve(bench: Bench, task: str, written: _Written) -> Generator[Move, Repl
     after = yield from bench.smaller(
         shown, written.run, after, trials.good, checkpoint, sure=bool(written.sure)
     )
-    if after is None and written.sure and written.patient:
+    if after is None and written.sure and thorough:
         gaps = Infilling(bench, task, shown, written.run, trials.good, tests=False)
         after = yield from gaps.improve(shown.candidates)
-    for question in _attempts(bench, shown, said, written):
+    for question in _attempts(bench, shown, said, written, thorough):
         if after is not None or (question is None and written.best > max(before, 0)):
             break
         if question is not None:
@@ -177,7 +178,7 @@ def _unjudged(bench: Bench, task: str, run: TestRun | None) -> Generator[Move, R
 
 
 def _attempts(
-    bench: Bench, shown: Material, said: str, written: _Written
+    bench: Bench, shown: Material, said: str, written: _Written, thorough: bool
 ) -> Iterator[Question | None]:
     """The questions after the first; None where a change that passes some tests is enough.
 
@@ -188,7 +189,7 @@ def _attempts(
     named_only = not written.sure
     for question in questions.rewrites(shown, bench.workspace, said, named_only=named_only):
         yield from (question,) if written.sure else (None, question)
-    if written.sure and written.patient and not some:
+    if written.sure and thorough and not some:
         yield None
         yield from questions.variations(shown, bench.workspace, said)
 
@@ -253,7 +254,10 @@ def _write_test(
     if snippet is not None:
         said = written_tests.shortened(said)
     index = bench.index()
-    for version in versions(task, said, shown=snippet is not None):
+    tried = [*versions(task, said, shown=snippet is not None)]
+    if not tried:
+        yield Rewind(0, checkpoint, "That expects what it gives; asking anew.")
+    for version in tried:
         content = written_tests.complete(bench.workspace, index, written.run, path, version)
         arguments = {"path": path, "content": content}
         calls = tuple(replace(call, arguments=arguments) for call in answer.calls[:1])

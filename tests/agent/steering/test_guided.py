@@ -349,10 +349,47 @@ def test_a_point_that_cannot_be_mended_leaves_what_is_proven(tmp_path: Path) -> 
     seen = conduct(tmp_path, script, task=POINTS)
     end = ended(seen)
     assert end.status is Status.VERIFIED
-    assert "x / 2" in (tmp_path / "repository" / "calc.py").read_text()
+    code = (tmp_path / "repository" / "calc.py").read_text()
+    assert "x / 2" in code
+    assert "return None" in code  # the first change that breaks nothing, as where no test fails
     assert end.changed == ("calc.py",)
     told = [event.text for event in seen if isinstance(event, events.Notice)]
-    assert told[-1] == "No test shows that this is mended: look at it."
+    assert told[-1] == "No test proves that change: look at it."
+
+
+def test_a_point_of_which_no_test_fails_is_left_alone(tmp_path: Path) -> None:
+    passing = TEST_OF_DOUBLE.replace("== 6", "> 3")
+    script = [call("half", HALF), *[call("", passing, "write_file", "test_issue.py")] * 5]
+    seen = conduct(tmp_path, script, task=POINTS)
+    assert ended(seen).status is Status.VERIFIED
+    code = (tmp_path / "repository" / "calc.py").read_text()
+    assert code == CODE.replace("x / 3", "x / 2")
+    told = [event.text for event in seen if isinstance(event, events.Notice)]
+    assert told[-1] == "Nothing was found for that."
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_limit_while_a_point_is_open_takes_nothing_from_the_proof(
+    tmp_path: Path, steps: int
+) -> None:
+    written = call("", TEST_OF_DOUBLE, "write_file", "test_issue.py")
+    worse = call("double", "def double(x):\n    return None\n")
+    script = [call("half", HALF), written, *[worse] * 8]
+    end = ended(conduct(tmp_path, script, task=POINTS, steps=steps))
+    assert end.status is Status.VERIFIED
+    assert "limit" in end.summary
+    code = (tmp_path / "repository" / "calc.py").read_text()
+    assert "x / 2" in code
+
+
+def test_nothing_is_gone_on_with_where_it_is_not_known_what_was_shown(tmp_path: Path) -> None:
+    tests = (
+        "import unittest\nfrom calc import half\n\n\nclass Halves(unittest.TestCase):\n"
+        "    def test_half(self):\n        self.assertEqual(half(4), 2)\n"
+    )
+    command = f"{sys.executable} -m unittest"
+    seen = conduct(tmp_path, [call("half", HALF)], tests, task=POINTS, command=command)
+    assert ended(seen).status is Status.VERIFIED
 
 
 def test_what_is_proven_stays_when_the_turn_ends_amid_the_next_point(tmp_path: Path) -> None:

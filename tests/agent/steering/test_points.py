@@ -35,7 +35,29 @@ def test_each_point_stands_behind_what_is_before_the_list() -> None:
 
 def test_of_a_long_beginning_the_first_line_is_enough() -> None:
     task = "Two things\n" + "and so on\n" * 50 + "- `half` is wrong\n- `double` is wrong\n"
-    assert [point.lead for point in points(task)] == ["Two things"] * 2
+    assert points(task)[0].task == "Two things\n\n`half` is wrong"
+
+
+def test_what_is_listed_below_a_point_is_a_part_of_it() -> None:
+    task = "- `double(3)` is wrong:\n  - gives 4.1\n  - should give 6\n- `half(4)` is wrong\n"
+    assert [point.text.count("\n") for point in points(task)] == [2, 0]
+
+
+def test_the_first_list_counts_and_ends_with_a_paragraph() -> None:
+    task = "- alone\n\nTwo:\n\n* one\n* two\n\nMine:\n\n- Linux\n- Python\n- pytest\n"
+    first, second = points(task)
+    assert (first.text, second.text) == ("one", "two")
+    assert "alone" in first.lead
+
+
+def test_a_fence_in_a_longer_one_does_not_end_it() -> None:
+    task = "````\n```\n- a\n- b\n````\n- `half` is wrong\n- `double` is wrong\n"
+    assert [point.text for point in points(task)] == ["`half` is wrong", "`double` is wrong"]
+
+
+def test_code_before_the_list_is_about_something_else() -> None:
+    task = "Odd\n\nI tried `half(5)`.\n\n1. `half(4)` is 1.33.\n2. `double(3)` is 4.1.\n"
+    assert points(task)[1].task == "Odd\n\n`double(3)` is 4.1."
 
 
 @pytest.mark.parametrize(
@@ -46,9 +68,10 @@ def test_of_a_long_beginning_the_first_line_is_enough() -> None:
         "- `half` is wrong\n" * (MOST + 1),
         "```\n- one\n- two\n```",
         "It is -3 - not 3.\n-3 it was.",
+        "One\n\n* * *\n\nTwo\n\n- - -\n",
         "",
     ],
-    ids=["no list", "one", "too many", "code", "numbers", "nothing"],
+    ids=["no list", "one", "too many", "code", "numbers", "rules", "nothing"],
 )
 def test_what_is_no_list_of_several_has_no_points(task: str) -> None:
     assert points(task) == ()
@@ -73,8 +96,13 @@ def index(tmp_path: Path) -> Index:
         ("`half(4)` is wrong, `double(3)` is not.", False),
         ("`test_half` should fail.", False),
         ("`triple(3)` should be 9.", False),
+        ("`Sum([3])` should fail.", True),
+        ("`double` should not change.", False),
     ],
-    ids=["method", "call", "a step", "no code", "seen to", "a test", "not there"],
+    ids=[
+        *("method", "call", "a step", "no code", "seen to", "a test", "not there"),
+        *("its class", "as it is"),
+    ],
 )
 def test_a_point_is_open_if_nothing_that_it_names_was_seen_to(
     index: Index, text: str, still: bool

@@ -57,6 +57,7 @@ def test_a_value_that_is_nearly_stated_may_be_right() -> None:
         ("`show(185)` gives 3:5 and not 3:05.", "185", False),
         ("`show(185)` gives 3:5 and not 3:05.", "'3:05'", True),
         ("`show(185)` gives 3:5 and should leave 185 as it is.", "'185'", True),
+        ("`show(185)` gives 3:5; it should be left unchanged.", "'185'", True),
     ],
 )
 def test_a_value_that_only_goes_in_does_not_come_out(issue: str, expected: str, kept: bool) -> None:

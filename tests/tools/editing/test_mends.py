@@ -185,6 +185,7 @@ def test_an_operator_is_found_behind_comments_and_line_ends() -> None:
     ("error", "line", "wanted"),
     [
         ("ZeroDivisionError", "return a / b", "return (a / b if b else 0.0)"),
+        ("ZeroDivisionError", "return a / b", "return (a / b if b else 0)"),
         ("ZeroDivisionError", "return a // b", "return (a // b if b else 0)"),
         ("KeyError", "return a[b]", "return a.get(b)"),
         ("KeyError", "return a[b]", "return a.get(b, 0)"),
@@ -254,6 +255,7 @@ def test_a_boundary_next_to_a_number_changes_alone() -> None:
     lines = changed(inside("return a > 9 and b < c"))
     assert "return a >= 9 and b < c" in lines
     assert "return a >= 9 and b <= c" not in lines
+    assert "return a >= -9 and b <= c" not in changed(inside("return a > -9 and b < c"))
 
 
 def test_large_numbers_come_last() -> None:

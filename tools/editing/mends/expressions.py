@@ -129,7 +129,7 @@ def overlapping(node: ast.BoolOp, source: Source) -> str | None:
     for part in node.values:
         if not isinstance(part, ast.Compare) or len(part.ops) != 1:
             return None
-        if isinstance(part.left, ast.Constant) or isinstance(part.comparators[0], ast.Constant):
+        if any(map(_is_number, (part.left, *part.comparators))):
             return None  # no span begins or ends there
         old, others = _COMPARISONS[type(part.ops[0])]
         left, right = source.operands(part, [part.left, *part.comparators], old)
@@ -139,6 +139,10 @@ def overlapping(node: ast.BoolOp, source: Source) -> str | None:
         strict.add(len(old) == 1)
         told.append(f"{left} {others[0]} {right}")
     return f" {between} ".join(told) if len(strict) == 1 else None
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
 def _unary(node: ast.UnaryOp, source: Source) -> Iterator[Change]:
@@ -183,9 +187,9 @@ def _arithmetic(node: ast.BinOp, source: Source) -> Iterator[Change]:
                 yield source.replace(Rank.RARE, part, f"({name} - {source.text(part)})")
     if source.error == "ZeroDivisionError" and isinstance(node.op, ast.Div | ast.FloorDiv):
         left, right = source.operands(node, [node.left, node.right], old)
-        nothing = "0.0" if isinstance(node.op, ast.Div) else "0"  # of the kind that it gives
-        text = f"({left} {old} {right} if {right} else {nothing})"
-        yield source.replace(Rank.LIKELY, node, text)
+        for nothing in ("0.0", "0") if isinstance(node.op, ast.Div) else ("0",):
+            text = f"({left} {old} {right} if {right} else {nothing})"
+            yield source.replace(Rank.LIKELY, node, text)
 
 
 def _share(node: ast.BinOp, source: Source, sign: str) -> Iterator[Change]:
