@@ -64,6 +64,8 @@ class Mends:
     """With them the test passes and fewer fail: the fewest first, of these the likeliest."""
 
     passing: tuple[Mend, ...]
+    best: int = 0
+    """How many of them, from the first on, leave equally few tests failing."""
 
 
 class TryMends(Tool[TryMendsArguments]):
@@ -92,14 +94,15 @@ class TryMends(Tool[TryMendsArguments]):
         fails, *rest = self._tried(mends, args.test, end - ALL * args.seconds, cancel)
         # A test that does not come to an end fails, too.
         mended = [m for m, failed in zip(mends, rest, strict=False) if fails != 0 and failed == 0]
-        passing = self._sound(mended, end, cancel)
+        found = self._sound(mended, end, cancel)
+        passing = found.passing
         seconds = args.seconds - (end - time.monotonic())
         names = [*dict.fromkeys(definition.symbol for definition in args.definitions)]
         where = ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
         count = f"{len(passing)} pass" if len(passing) != 1 else "1 passes"
         changes = "small change" if len(rest) == 1 else "small changes"
         display = f"{len(rest)} {changes} of {where}: {count} ({seconds:.1f} s)"
-        return ToolResult(output=display, display=display, details=Mends(passing))
+        return ToolResult(output=display, display=display, details=found)
 
     def _tried(
         self, mends: Sequence[Mend], only: str | None, end: float, cancel: Cancel
@@ -107,20 +110,21 @@ class TryMends(Tool[TryMendsArguments]):
         seconds = max(end - time.monotonic(), 1)
         return self._tests.trials((mend.trial for mend in mends), seconds, cancel, only) or (None,)
 
-    def _sound(self, mends: Sequence[Mend], end: float, cancel: Cancel) -> tuple[Mend, ...]:
+    def _sound(self, mends: Sequence[Mend], end: float, cancel: Cancel) -> Mends:
         """Those with which fewer tests fail, the fewest first; then those there was no time for."""
         if not mends:
-            return ()
+            return Mends(())
         now, *rest = self._tried(mends, None, end, cancel)
         if now is None:
-            return tuple(mends)
+            return Mends(tuple(mends), len(mends))
         sound = [
             (failed, mend)
             for mend, failed in zip(mends, rest, strict=False)
             if failed is not None and failed < now
         ]
         best = sorted(sound, key=lambda pair: pair[0])
-        return (*(mend for _, mend in best), *mends[len(rest) :])
+        fewest = sum(failed == best[0][0] for failed, _ in best)
+        return Mends((*(mend for _, mend in best), *mends[len(rest) :]), fewest)
 
     def _mends(self, args: TryMendsArguments, until: float, cancel: Cancel) -> Iterator[Mend]:
         """Those that are given, else small ones."""

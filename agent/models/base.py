@@ -146,7 +146,8 @@ class Gap:
 
 INFILL = "infill"
 """The calls of an answer to `Infill`: the number of a `gap`, another `text` for it, and how
-likely the model finds the place (`probability`) where that parts from what is there."""
+likely the model finds the place (`probability`) where that parts from what is there. Where none are
+wanted, the gap's own text and the natural logarithm of how likely that is (`likelihood`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class Infill:
 
     gaps: tuple[Gap, ...]
     each: int = 3
-    """How many other texts for a gap are wanted at most."""
+    """How many other texts for a gap are wanted at most; none: how likely its own is."""
     least: float = 0.03
     """How likely the model must find the place where such a text parts from what is there."""
     stop: tuple[str, ...] = ()

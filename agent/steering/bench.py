@@ -20,9 +20,10 @@ from agent.steering.evidence import Case, run_tests
 from agent.steering.fitted import fitted
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, Tell, ask, use
+from agent.steering.rating import rated
 from agent.steering.suspects import suspects
 from agent.verify import Judge
-from tools.mend import Definition, Mends
+from tools.mend import Definition, Mend, Mends
 from tools.outline import Index, Ranked
 from tools.syntax import language_of
 from tools.testing.commands import Runner
@@ -45,6 +46,8 @@ SMALLER_SECONDS = 20.0
 """The same where a change was found already, and a smaller one is looked for."""
 MADE = 5
 """Small changes that pass, of which one after the other is made."""
+RATED = 8
+"""Of those that are equally good, how many the model is asked about."""
 SMALL = 8
 """Words that differ, where a change is so small that no smaller one is looked for."""
 FITTED = "That only gives the value that a test expects; write the rule behind it."
@@ -74,6 +77,8 @@ class Bench:
     case: Case
     edits_ask: Callable[[], bool] = bool
     """Whether the user wants to see every edit of the model's before it is made."""
+    task: str = ""
+    """What the user wants in this turn."""
     denied: bool = False
     """Whether the user did not allow trials in this turn."""
     safe: int | None = None
@@ -311,7 +316,9 @@ class Bench:
         trial = ToolCall(self._new_id(), "try_mends", wanted)
         tried = yield from use(trial, by_model=False, needed=False)
         self.denied = isinstance(tried.details, Denial)
-        for mend in tried.details.passing[:MADE] if isinstance(tried.details, Mends) else ():
+        if not isinstance(tried.details, Mends):
+            return None
+        for mend in (yield from self._ordered(tried.details))[:MADE]:
             call = self.replacing(mend.definition.path, mend.definition.symbol, mend.code)
             made = yield from use(call, by_model=False, needed=False)
             if made.ok and not self._fitted(checkpoint):
@@ -320,6 +327,14 @@ class Bench:
                     return after
             yield Rewind(0, checkpoint, "That small change is not enough.")
         return None
+
+    def _ordered(self, found: Mends) -> Generator[Move, Reply, Sequence[Mend]]:
+        """The changes that pass, of those that are equally good the likeliest first."""
+        several = found.passing[: min(found.best, RATED)]
+        if len(several) < 2 or not self.spec.infills:
+            return found.passing
+        order = yield from rated(self.workspace, self.task, several)
+        return [*order, *found.passing[len(several) :]]
 
     # --- what is kept
 

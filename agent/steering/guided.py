@@ -83,7 +83,7 @@ class Guided:
         bench = self.bench
         if self.talk and task.rstrip().endswith("?"):
             return (yield from self._answer(task))
-        bench.denied, self._proven = False, None
+        bench.task, bench.denied, self._proven = task, False, None
         if not onward:
             bench.case.open(bench.workspace.checkpoint())
         if bench.case.evidence is None:

@@ -19,7 +19,7 @@ from textwrap import dedent
 from agent.messages import AssistantMessage, UserMessage
 from agent.models.base import INFILL, Gap, Infill
 from agent.prompts import fill
-from agent.steering import material
+from agent.steering import material, surroundings
 from agent.steering.bench import Bench, first_failure
 from agent.steering.material import Material
 from agent.steering.moves import Ask, Move, Reply, Rewind, ask
@@ -35,10 +35,8 @@ TOGETHER = 12
 """Statements, at least, of which all others are tried at once."""
 SECONDS = 30.0
 """What one such trial may take."""
-ISSUE, OTHERS, EARLIER = 2_500, 4_000, 4_000
-"""Characters of the issue, of other files, and of the code before a definition."""
-BEHIND = 12
-"""Lines of the code behind one."""
+OTHERS = 4_000
+"""Characters of other files."""
 _SOUND = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Try, ast.TryStar),
     *(ast.Raise, ast.Pass, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal),
@@ -199,38 +197,25 @@ def _gaps(
     case: TestCase | None,
     statements: Sequence[_Statement],
 ) -> Iterator[Gap]:
-    """The gaps that statements leave, behind what is to be known of the task.
-
-    What stands before them is the same for all of one definition, so that it is read once.
-    """
+    """The gaps that statements leave, behind what is to be known of the task."""
     tests = [
         _file(*test)
         for test in material.tests(bench.workspace, bench.index(), [case] if case else [])
     ]
-    issue = "".join(f"# {line}" for line in _fitting(task.splitlines(keepends=True), ISSUE))
     files = {
         path: _file(path, material.text_of(bench.workspace, path))
         for path in dict.fromkeys(item.path for item in shown.candidates)
     }
     for one in statements:
-        path = one.item.path
-        others = _fitting([file for other, file in files.items() if other != path], OTHERS)
-        start = one.item.symbol.first_line - 1
-        earlier = _fitting(one.lines[start - 1 :: -1] if start else (), EARLIER)
-        before = "".join((*reversed(earlier), *one.lines[start : one.first]))
-        known = "".join((issue.rstrip(), "\n\n\n", *others, *tests, f"# {path}\n", before))
-        behind = "".join(one.lines[one.end : one.end + BEHIND])
-        yield Gap(f"{known}{one.margin}", one.text, f"\n{behind}")
+        path, start = one.item.path, one.item.symbol.first_line - 1
+        others = [file for other, file in files.items() if other != path]
+        parts = (surroundings.issue(task), *surroundings.fitting(others, OTHERS), *tests)
+        known = "".join(parts)
+        yield surroundings.gap(known, path, one.lines, start, one.first, one.end, one.text)
 
 
 def _file(path: str, code: str) -> str:
     return f"# {path}\n{code.rstrip()}\n\n\n"
-
-
-def _fitting(parts: Sequence[str], room: int) -> list[str]:
-    """The first of these that have room for so many characters."""
-    sizes = itertools.accumulate(map(len, parts))
-    return [part for part, size in zip(parts, sizes, strict=True) if size <= room]
 
 
 def _said(
@@ -251,7 +236,7 @@ def _said(
 def _places(bench: Bench, said: Iterable[tuple[_Statement, str]]) -> list[Definition]:
     """The definitions that come of the texts: those that do something else, with imports that they
     lack."""
-    found: dict[Definition, None] = {}
+    found: dict[tuple[str, str, str], Definition] = {}
     index = bench.index()
     for one, text in said:
         path, symbol = one.item.path, one.item.symbol.name
@@ -259,10 +244,10 @@ def _places(bench: Bench, said: Iterable[tuple[_Statement, str]]) -> list[Defini
         lines = text.split("\n")
         for size in range(len(lines), 0, -1):  # it may have gone on for too long
             code = one.definition("\n".join(lines[:size]))
-            if material.does(path, code) not in ("", old):
+            if (does := material.does(path, code)) not in ("", old):
                 imports = material.imports(
                     bench.workspace, index, path, "".join(one.lines), dedent(code)
                 )
                 whole = f"{imports}\n\n\n{code}" if imports else code
-                found[Definition(path=path, symbol=symbol, code=whole)] = None
-    return [*found]
+                found[path, symbol, does] = Definition(path=path, symbol=symbol, code=whole)
+    return [*found.values()]

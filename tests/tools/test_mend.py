@@ -76,6 +76,19 @@ def test_what_is_given_is_tried_instead_of_small_changes(tmp_path: Path) -> None
     unchanged(tmp_path, CODE.encode())
 
 
+def test_how_many_are_equally_good_is_told(tmp_path: Path) -> None:
+    more = "def test_short():\n    assert not is_long('')\n"
+    repository(tmp_path, CODE.encode(), f"{TEST}\n\n{more}")
+    first = "def is_long(text):\n    return len(text) >= 1\n"
+    given = [first, "def is_long(text):\n    return True\n", first.replace(">= 1", "> 0")]
+    places = [{"path": "calc.py", "symbol": "is_long", "code": code} for code in given]
+    arguments = TryMendsArguments.model_validate({"definitions": places, "test": ID})
+    result = tool(tmp_path).run(arguments, threading.Event())
+    assert isinstance(result.details, Mends)
+    assert [mend.code for mend in result.details.passing][:2] == [given[0], given[2]]
+    assert result.details.best == 2
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -171,7 +171,7 @@ class Conversation:
         except Aborted:
             calls.clear()
             stop = StopReason.CANCELLED
-        if told:
+        if told:  # nothing is to be seen of what is only rated
             told += "```"
             emit(TextDelta("```"))
         message = AssistantMessage(told, calls=tuple(calls), raw=told, model=self._name)

@@ -332,16 +332,36 @@ class Driver:
             found += self._doubted_since(tokens, start)
         return tuple(sorted(found, key=lambda doubt: -doubt.probability))
 
+    def read_rating(self, tokens: Sequence[int]) -> float:
+        """Append tokens to the cache; the natural logarithm of how likely all but the first are.
+
+        Raises:
+            Aborted: The cache holds the batches that were complete.
+            DecodeFailed: llama.cpp reports an error.
+        """
+        total = 0.0
+        for start in range(0, len(tokens), _DOUBTED_AT_ONCE):
+            self._decode(tokens[start : start + _DOUBTED_AT_ONCE], all_logits=True)
+            for _, following, logits in self._followed(tokens, start):
+                shifted = logits - logits.max()
+                total += float(shifted[following] - np.log(np.exp(shifted).sum()))
+        return total
+
     def _doubted_since(self, tokens: Sequence[int], start: int) -> Iterator[Doubt]:
-        for index, following in enumerate(tokens[start + 1 : start + _DOUBTED_AT_ONCE + 1]):
-            pointer = lib.llama_get_logits_ith(self.context, index)
-            logits = np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
+        for index, following, logits in self._followed(tokens, start):
             best = np.argpartition(logits, -_ALTERNATIVES)[-_ALTERNATIVES:]
             shifted = np.exp(logits - logits.max())
             total = float(shifted.sum())
             for token in best.tolist():
                 if token != following:
                     yield Doubt(float(shifted[token]) / total, start + index + 1, token)
+
+    def _followed(self, tokens: Sequence[int], start: int) -> Iterator[tuple[int, int, Floats]]:
+        """Of the batch that begins at `start`: the place of each token, the one that follows it,
+        and the logits of what might."""
+        for index, following in enumerate(tokens[start + 1 : start + _DOUBTED_AT_ONCE + 1]):
+            pointer = lib.llama_get_logits_ith(self.context, index)
+            yield index, following, np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
 
     # --- choosing
 

@@ -9,13 +9,17 @@ Must not know what the text is.
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from agent.messages import ToolCall
 from agent.models.base import INFILL, Gap, Infill, Usage
 from agent.models.local.driver import Driver, InfillTokens
+
+T = TypeVar("T")
 
 LONGEST = 48
 """Tokens of another text."""
@@ -50,6 +54,10 @@ class Infiller:
         """
         ids = itertools.count(1)
         for number, gap in enumerate(self.wanted.gaps):
+            if not self.wanted.each:
+                rated = {"gap": number, "text": gap.piece, "likelihood": self.likelihood(gap)}
+                yield ToolCall(f"{INFILL}_{next(ids)}", INFILL, rated), ""
+                continue
             old = _lines("-", gap.piece)
             for text, likely in self.alternatives(gap):
                 arguments = {"gap": number, "text": text, "probability": likely}
@@ -77,19 +85,11 @@ class Infiller:
         Raises:
             Aborted, DecodeFailed: As the driver does.
         """
-        driver, marks, bos = self.driver, self.marks, self.driver.bos()
-        piece = self._tokens(gap.piece)
-        before, after = self._tokens(gap.before), self._tokens(gap.after)
-        begin = [marks.prefix] if bos is None else [bos, marks.prefix]
-        prompt = [*begin, *before, marks.suffix, *after, marks.middle]
-        if len(prompt) + len(piece) + LONGEST >= driver.n_context:
+        driver, piece = self.driver, self._tokens(gap.piece)
+        prompt = self._begun(gap, piece)
+        if not prompt:
             return
-        self.reused += driver.keep(prompt)
-        self._read(prompt[:-1])
-        began = time.monotonic()
-        doubts = driver.read_doubting([marks.middle, *piece, min(driver.ends)])
-        self.reading += time.monotonic() - began
-        self.evaluated += len(piece) + 2
+        doubts = self._timed(driver.read_doubting, prompt, piece)
         known = {gap.piece.strip(), ""}
         left = self.wanted.each
         for doubt in doubts:
@@ -103,6 +103,39 @@ class Infiller:
                 known.add(text)
                 left -= doubt.token not in driver.ends  # the beginning of the piece cost nothing
                 yield text, doubt.probability
+
+    def likelihood(self, gap: Gap) -> float:
+        """The natural logarithm of how likely a gap's own text is; minus infinity if it is too
+        long to read.
+
+        Raises:
+            Aborted, DecodeFailed: As the driver does.
+        """
+        piece = self._tokens(gap.piece)
+        prompt = self._begun(gap, piece)
+        return self._timed(self.driver.read_rating, prompt, piece) if prompt else -math.inf
+
+    def _begun(self, gap: Gap, piece: Sequence[int]) -> list[int]:
+        """Read what is around a gap, but for the last token; empty if there is no room for it."""
+        marks, bos = self.marks, self.driver.bos()
+        before, after = self._tokens(gap.before), self._tokens(gap.after)
+        begin = [marks.prefix] if bos is None else [bos, marks.prefix]
+        prompt = [*begin, *before, marks.suffix, *after, marks.middle]
+        if len(prompt) + len(piece) + LONGEST >= self.driver.n_context:
+            return []
+        self.reused += self.driver.keep(prompt)
+        self._read(prompt[:-1])
+        return prompt
+
+    def _timed(
+        self, read: Callable[[Sequence[int]], T], prompt: Sequence[int], piece: Sequence[int]
+    ) -> T:
+        """Read a piece in its gap."""
+        began = time.monotonic()
+        found = read([prompt[-1], *piece, min(self.driver.ends)])
+        self.reading += time.monotonic() - began
+        self.evaluated += len(piece) + 2
+        return found
 
     def _read(self, tokens: Sequence[int]) -> None:
         """Evaluate what the cache does not hold yet."""

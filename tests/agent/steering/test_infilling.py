@@ -52,6 +52,13 @@ def infill(*texts: tuple[object, object], likely: object = 0.5) -> str:
     return "[[step]]\n" + "".join(calls)
 
 
+def rating(*likely: object) -> str:
+    """How likely what is there is, then each change that passes."""
+    head = '[[step.call]]\ntool = "infill"\ntext = ""\n'
+    calls = (f"{head}gap = {n}\nlikelihood = {told}\n" for n, told in enumerate(likely))
+    return "[[step]]\n" + "".join(calls)
+
+
 def code(tmp_path: Path) -> str:
     return (tmp_path / "repository" / "calc.py").read_text()
 
@@ -153,7 +160,11 @@ def test_statements_of_methods_and_of_several_lines_are_replaced_whole(tmp_path:
     wrong = wrong.replace("It is Shop.half.", "It is wrong.")
     filled = infill((0, "result = x / 2\n        result = int(result)"))
     seen = conduct(
-        tmp_path, [INFILLS, wrong, wrong, filled], tests, code=shop, task="Halves are wrong."
+        tmp_path,
+        [INFILLS, wrong, wrong, filled, rating()],  # its first line alone passes, too
+        tests,
+        code=shop,
+        task="Halves are wrong.",
     )
     assert ended(seen).status is Status.VERIFIED
     lines = "result = x / 2\n        result = int(result)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,22 @@ def test_so_many_and_so_likely_ones_as_are_wanted(driver: Driver) -> None:
         least = every[0][1]
         assert list(infiller(driver, least=least, each=9).alternatives(GAP)) == every[:1]
         assert list(infiller(driver, least=1.0).alternatives(GAP)) == []
+
+
+def test_what_was_there_is_likelier_than_what_never_would_be(driver: Driver) -> None:
+    odd = Gap(BEFORE, "return zebra @ 77", AFTER)
+    long = Gap(BEFORE, PIECE * 200, AFTER)
+    with driver.aside():
+        filler = infiller(driver, each=0)
+        usual, unusual = filler.likelihood(GAP), filler.likelihood(odd)
+        assert unusual < usual < 0
+        assert filler.likelihood(GAP) == pytest.approx(usual, rel=0.05)
+        assert filler.likelihood(long) == -math.inf
+        ((call, told),) = filler.calls()
+    assert told == ""
+    assert call.arguments["text"] == PIECE
+    assert call.arguments["likelihood"] == pytest.approx(usual, rel=0.05)
+    assert filler.output == 0
 
 
 def test_a_text_ends_where_it_is_told_to(driver: Driver) -> None:
@@ -166,6 +183,15 @@ def test_a_model_that_was_trained_to_fills_them(filling: LocalModel) -> None:
     again = ask(filling, greeting)
     assert again.message.text == first.message.text
     assert again.usage.evaluated == 1
+
+
+def test_a_model_tells_the_likelier_text(filling: LocalModel) -> None:
+    right = Gap(BEFORE, "return total / len(values)", AFTER)
+    wanted = Infill((GAP, right), each=0)
+    answer = ask(filling, Request((UserMessage("Rate."),), infill=wanted))
+    first, second = (float(str(call.arguments["likelihood"])) for call in answer.message.calls)
+    assert first < second < 0
+    assert answer.message.text == ""
 
 
 def test_a_cancelled_filling_says_so(filling: LocalModel) -> None:
