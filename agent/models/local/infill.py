@@ -9,7 +9,6 @@ Must not know what the text is.
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,8 +54,9 @@ class Infiller:
         ids = itertools.count(1)
         for number, gap in enumerate(self.wanted.gaps):
             if not self.wanted.each:
-                rated = {"gap": number, "text": gap.piece, "likelihood": self.likelihood(gap)}
-                yield ToolCall(f"{INFILL}_{next(ids)}", INFILL, rated), ""
+                if (likelihood := self.likelihood(gap)) is not None:
+                    rated = {"gap": number, "text": gap.piece, "likelihood": likelihood}
+                    yield ToolCall(f"{INFILL}_{next(ids)}", INFILL, rated), ""
                 continue
             old = _lines("-", gap.piece)
             for text, likely in self.alternatives(gap):
@@ -104,16 +104,15 @@ class Infiller:
                 left -= doubt.token not in driver.ends  # the beginning of the piece cost nothing
                 yield text, doubt.probability
 
-    def likelihood(self, gap: Gap) -> float:
-        """The natural logarithm of how likely a gap's own text is; minus infinity if it is too
-        long to read.
+    def likelihood(self, gap: Gap) -> float | None:
+        """The natural logarithm of how likely a gap's own text is; None if that is too long.
 
         Raises:
             Aborted, DecodeFailed: As the driver does.
         """
         piece = self._tokens(gap.piece)
         prompt = self._begun(gap, piece)
-        return self._timed(self.driver.read_rating, prompt, piece) if prompt else -math.inf
+        return self._timed(self.driver.read_rating, prompt, piece) if prompt else None
 
     def _begun(self, gap: Gap, piece: Sequence[int]) -> list[int]:
         """Read what is around a gap, but for the last token; empty if there is no room for it."""
