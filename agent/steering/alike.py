@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 from agent.steering import material
 from agent.steering.bench import Bench
 from agent.steering.moves import Move, Reply, Rewind, Tell, use
+from agent.steering.suspects import functions
 from agent.verify import compare
 from tools.editing.mends.expressions import overlapping
 from tools.editing.mends.guarding import guarded
@@ -24,7 +25,7 @@ from tools.editing.mends.neighbours import guards
 from tools.editing.mends.source import Function, Guard, Source, names, outside_text
 from tools.outline import Index
 from tools.python_syntax import definition, parsed
-from tools.syntax import Kind, Symbol, language_of
+from tools.syntax import Symbol, language_of
 from tools.testing.find_tests import is_test_path
 from tools.testing.reports import TestRun
 from tools.text import changed_span
@@ -174,14 +175,10 @@ def _words(code: bytes) -> set[bytes]:
 def spoken_of(task: str, index: Index) -> Iterator[tuple[str, Symbol]]:
     """The functions of Python outside the tests whose name, class or file stands in a task."""
     words = {word for word in re.findall(r"\w+", task.casefold()) if len(word) >= LEAST_LETTERS}
-    for path in index.paths:
-        if language_of(path) == "python" and not is_test_path(path):
-            for symbol in index.symbols(path):
-                names = {PurePosixPath(path).stem, *symbol.name.split(".")}
-                if symbol.kind in (Kind.FUNCTION, Kind.METHOD) and words & set(
-                    map(str.casefold, names)
-                ):
-                    yield path, symbol
+    for path, symbol in functions(index):
+        names = {PurePosixPath(path).stem, *symbol.name.split(".")}
+        if language_of(path) == "python" and words & set(map(str.casefold, names)):
+            yield path, symbol
 
 
 def _names(code: bytes) -> set[str]:

@@ -177,7 +177,7 @@ class Guided:
         trials = _Trials(shared, run)
         better, said = yield from self._attempt(trials, questions.first(shown, workspace))
         better = yield from bench.smaller(shown, run, better, trials.better, checkpoint)
-        gaps = Infilling(bench, task, shown, run, trials.better, tests=True)
+        gaps = Infilling(bench, shown, run, trials.better, tests=True)
         if better is None:
             better = yield from gaps.improve(questions.named(shown, said), FEW)
         attempts: Iterator[Question | None] = itertools.chain(

@@ -84,7 +84,6 @@ class Infilling:
     """What is asked about the statements of one piece of code, each of them once."""
 
     bench: Bench
-    task: str
     shown: Material
     run: TestRun
     """The tests as they are."""
@@ -117,7 +116,7 @@ class Infilling:
             if bench.edits_ask() or not bench.can_try(self.run):
                 return None  # what the model writes here is run before it is shown
             names = ", ".join(dict.fromkeys(f"`{one.item.symbol.name}`" for one in some))
-            gaps = tuple(_gaps(bench, self.task, self.shown, case, some))
+            gaps = tuple(_gaps(bench, self.shown, case, some))
             question = UserMessage(fill("guided_infill", symbols=names))
             answer = yield from ask(Ask(question, infill=Infill(gaps, stop=("  #",))))
             places = _places(bench, _said(answer, some))
@@ -192,7 +191,6 @@ def _is_text(node: ast.stmt) -> bool:
 
 def _gaps(
     bench: Bench,
-    task: str,
     shown: Material,
     case: TestCase | None,
     statements: Sequence[_Statement],
@@ -209,7 +207,7 @@ def _gaps(
     for one in statements:
         path, start = one.item.path, one.item.symbol.first_line - 1
         others = [file for other, file in files.items() if other != path]
-        parts = (surroundings.issue(task), *surroundings.fitting(others, OTHERS), *tests)
+        parts = (surroundings.issue(bench.task), *surroundings.fitting(others, OTHERS), *tests)
         known = "".join(parts)
         yield surroundings.gap(known, path, one.lines, start, one.first, one.end, one.text)
 

@@ -6,15 +6,14 @@ Owns how they are told apart, and which of them are open. Must not know how one 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from textwrap import dedent
 
 from agent.steering.snippets import FENCE, LONGEST, snippets
-from agent.steering.suspects import Key
+from agent.steering.suspects import Key, functions
 from tools.outline import Index
-from tools.syntax import Kind, symbols
-from tools.testing.find_tests import is_test_path
+from tools.syntax import symbols
 from tools.workspace import Change
 
 MOST = 5
@@ -59,7 +58,7 @@ class Point:
         words = set(re.findall(r"\w+", code))
         if not words or not _WISH.search(self.text) or _KEPT.search(self.text):
             return False
-        there = [*_functions(index)]
+        there = [(path, symbol.name) for path, symbol in functions(index)]
         named = {key for key in there if key[1].rpartition(".")[2] in words}
         named = named or {key for key in there if words & set(key[1].split("."))}
         return bool(named) and named.isdisjoint(seen)
@@ -98,14 +97,6 @@ def changed(changes: Iterable[Change]) -> set[Key]:
         before, after = (_texts(change.path, data or b"") for data in (change.before, change.after))
         found |= {(change.path, name) for name, _ in before ^ after}
     return found
-
-
-def _functions(index: Index) -> Iterator[Key]:
-    for path in index.paths:
-        if not is_test_path(path):
-            for symbol in index.symbols(path):
-                if symbol.kind in (Kind.FUNCTION, Kind.METHOD):
-                    yield path, symbol.name
 
 
 def _texts(path: str, data: bytes) -> set[tuple[str, bytes]]:

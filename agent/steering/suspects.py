@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import sqrt
 
@@ -96,6 +96,15 @@ def _ochiai(index: Index, run: TestRun) -> dict[Key, float]:
     passing = Counter(key for case in run.cases if case.id in passed for key in called(index, case))
     total = len(run.failures)
     return {key: n / sqrt(total * (n + passing[key])) for key, n in failing.items()}
+
+
+def functions(index: Index) -> Iterator[tuple[str, Symbol]]:
+    """The functions and methods outside the tests, and their paths."""
+    for path in index.paths:
+        if not is_test_path(path):
+            for symbol in index.symbols(path):
+                if symbol.kind in (Kind.FUNCTION, Kind.METHOD):
+                    yield path, symbol
 
 
 def called(index: Index, case: TestCase) -> set[Key]:

@@ -139,7 +139,7 @@ def _improve(
         shown, written.run, after, trials.good, checkpoint, sure=bool(written.sure)
     )
     if after is None and written.sure and thorough:
-        gaps = Infilling(bench, task, shown, written.run, trials.good, tests=False)
+        gaps = Infilling(bench, shown, written.run, trials.good, tests=False)
         after = yield from gaps.improve(shown.candidates)
     for question in _attempts(bench, shown, said, written, thorough):
         if after is not None or (question is None and written.best > max(before, 0)):

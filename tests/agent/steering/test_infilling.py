@@ -243,7 +243,8 @@ def asked(tmp_path: Path, code: str, *, tests: bool = True) -> Infill:
     shown = bench.gather(suspects(index, "half", None, ""))
     case = TestCase("test_calc.py::test_half", Outcome.FAILED, "assert 1.3 == 2")
     run = TestRun(("pytest",), Runner.PYTEST, (case,), 1, "", 1.0)
-    gaps = Infilling(bench, "Halves are\nwrong.", shown, run, bool, tests)
+    bench.task = "Halves are\nwrong."
+    gaps = Infilling(bench, shown, run, bool, tests)
     move = next(gaps.improve(shown.candidates))
     assert isinstance(move, Ask)
     assert move.infill is not None

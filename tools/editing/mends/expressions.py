@@ -129,7 +129,7 @@ def overlapping(node: ast.BoolOp, source: Source) -> str | None:
     for part in node.values:
         if not isinstance(part, ast.Compare) or len(part.ops) != 1:
             return None
-        if any(map(_is_number, (part.left, *part.comparators))):
+        if any(map(_is_constant, (part.left, *part.comparators))):
             return None  # no span begins or ends there
         old, others = _COMPARISONS[type(part.ops[0])]
         left, right = source.operands(part, [part.left, *part.comparators], old)
@@ -141,7 +141,7 @@ def overlapping(node: ast.BoolOp, source: Source) -> str | None:
     return f" {between} ".join(told) if len(strict) == 1 else None
 
 
-def _is_number(node: ast.expr) -> bool:
+def _is_constant(node: ast.expr) -> bool:
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
